@@ -1,0 +1,268 @@
+"""The SDK: everything the pages can do with runs and what is live, from a notebook or a script.
+
+    from desirepath.client import Desirepath
+
+    here = Desirepath()
+    churn = here.serve("model.pkl", data="holdout.csv", label="churned", name="churn")
+    print(churn.deployment["address"])
+
+Every call answers what the API answers: dictionaries and lists. A refusal is an `ApiError` whose text says what
+happened and what to do.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+
+from desirepath import place
+
+Json = dict[str, Any]
+Told = Callable[[Json], None]
+ENDED = ("succeeded", "failed", "cancelled")
+
+
+class ApiError(Exception):
+    """The server refused. `status` is the HTTP status, `fields` says which input was wrong."""
+
+    def __init__(self, message: str, status: int = 0, fields: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.fields = fields or {}
+
+
+@dataclass
+class Served:
+    """What `serve` came to: the run, and the deployment as it answers now."""
+
+    run: Json
+    deployment: Json | None
+    release: int | None  # the number of the release this run made
+
+    @property
+    def answers(self) -> bool:
+        return self.deployment is not None and self.release is not None and self.run["state"] != "failed"
+
+
+class Desirepath:
+    """A signed-in connection to one server."""
+
+    def __init__(self, server: str | None = None, token: str | None = None, *, timeout: float = 60) -> None:
+        self.place = place.find(server, token)
+        headers = {"Authorization": f"Token {self.place.token}", "Accept": "application/json"}
+        self.http = httpx.Client(base_url=f"{self.place.url}/api/", headers=headers, timeout=timeout)
+
+    # --- from a file to an answer ---
+
+    def serve(
+        self, model: str | Path, *, data: str | Path | None = None, label: str | None = None, name: str | None = None,
+        team: str | None = None, template: str | None = None, port: int | None = None, at_least: float | None = None,
+        until: str = "answers", tell: Told | None = None,
+    ) -> Served:  # fmt: skip
+        """Put a model into production with the published template of your persona.
+
+        Returns when it answers (`until="done"`: when the run has ended). `tell` gets each event as it happens.
+        """
+        path = Path(model)
+        inputs: Json = {"model": self.upload(path, team=team)}
+        if data is not None:
+            inputs["holdout"] = self.upload(data, team=team)
+        inputs |= {k: v for k, v in (("label", label), ("at_least", at_least)) if v is not None}
+        run = self.start(inputs, template=template, name=name or name_for(path), team=team, port=port)
+        return self.follow(run["id"], until=until, tell=tell)
+
+    def upload(self, file: str | Path, *, team: str | None = None) -> Json:
+        """Hand a file in. Returns its sha256, name and size in bytes: an input of a run."""
+        path = Path(file)
+        try:
+            with path.open("rb") as stream:
+                form = {"team": team} if team else {}
+                return cast(Json, self._ask("POST", "files/", files={"file": (path.name, stream)}, data=form))
+        except OSError as error:
+            raise ApiError(f"{path} cannot be read: {error.strerror}.") from error
+
+    def start(self, inputs: Json, *, dry_run: bool = False, **options: Any) -> Json:
+        """Start a run; with `dry_run`, what it would do. Options: template, revision, name, team, port, persona…"""
+        sent = {key: value for key, value in options.items() if value is not None}
+        return cast(Json, self._ask("POST", "runs/", json={"inputs": inputs, "dry_run": dry_run, **sent}))
+
+    def follow(self, run: int, *, until: str = "answers", tell: Told | None = None) -> Served:
+        """Wait until the run's release answers, or (`until="done"`) until the run has ended."""
+        events = self.events(run)
+        while True:
+            for event in events:
+                if event is None:
+                    break
+                if tell:
+                    tell(event)
+            found = self.run(run)
+            release = _released(found)
+            if found["state"] in ENDED or (release is not None and until == "answers"):
+                return Served(found, self._deployment_of(found), release)
+            time.sleep(0.2)
+
+    def events(self, run: int) -> Iterator[Json | None]:
+        """Events as they happen; None whenever there is nothing new. Never ends by itself."""
+        after = 0
+        while True:
+            rows = self._ask("GET", f"runs/{run}/events/", params={"after": after})
+            for row in rows:
+                after = row["id"]
+                yield row
+            yield None
+
+    def _deployment_of(self, run: Json) -> Json | None:
+        if not run["deployment"]:
+            return None
+        found = self.ls(name=run["deployment"], team=run["team"])
+        return self.deployment_by_id(found[0]["id"]) if found else None
+
+    # --- what is live ---
+
+    def ls(self, *, removed: bool = False, **filters: str | None) -> list[Json]:
+        """What is live. Filters: name, team, target."""
+        params = {key: value for key, value in filters.items() if value} | ({"removed": "true"} if removed else {})
+        return cast(list[Json], self._ask("GET", "deployments/", params=params))
+
+    def deployment(
+        self, name: str, *, team: str | None = None, target: str | None = None, removed: bool = False
+    ) -> Json:
+        """The one of that name. Raises ApiError when there is none, or several and it is not said which."""
+        found = self.ls(name=name, team=team, target=target, removed=removed)
+        if not found:
+            raise ApiError(f"Nothing called {name} is live that you may see. `desirepath ls` lists what is.", 404)
+        if len(found) > 1:
+            where = ", ".join(f"--team {row['team']} --target {row['target']}" for row in found)
+            raise ApiError(f"There are several called {name}; say which: {where}.", 409)
+        return self.deployment_by_id(found[0]["id"])
+
+    def deployment_by_id(self, pk: int) -> Json:
+        return cast(Json, self._ask("GET", f"deployments/{pk}/"))
+
+    def logs(self, name: str, *, offset: int = 0, release: int | None = None, **which: str | None) -> Json:
+        """Text and the offset to read on from."""
+        found = self.deployment(name, **which)  # type: ignore[arg-type]
+        params = {"offset": offset} | ({"release": release} if release else {})
+        return cast(Json, self._ask("GET", f"deployments/{found['id']}/logs/", params=params))
+
+    def rollback(self, name: str, **which: str | None) -> Json:
+        return self._act(name, "rollback/", which)
+
+    def remove(self, name: str, **which: str | None) -> Json:
+        """Take it away; `restore` brings it back within seven days."""
+        found = self.deployment(name, **which)  # type: ignore[arg-type]
+        return cast(Json, self._ask("DELETE", f"deployments/{found['id']}/"))
+
+    def restore(self, name: str, **which: str | None) -> Json:
+        return self._act(name, "restore/", which, removed=True)
+
+    def confirm_done(self, name: str, criterion: str, comment: str = "", **which: str | None) -> Json:
+        """Say that a criterion judged by hand is met."""
+        return self._act(name, f"done/{criterion}/confirm/", which, comment=comment)
+
+    def _act(self, name: str, verb: str, which: dict[str, Any], *, removed: bool = False, **body: Any) -> Json:
+        found = self.deployment(name, removed=removed, **which)
+        return cast(Json, self._ask("POST", f"deployments/{found['id']}/{verb}", json=body))
+
+    # --- runs ---
+
+    def runs(self) -> list[Json]:
+        return cast(list[Json], self._ask("GET", "runs/"))
+
+    def run(self, run: int) -> Json:
+        """With its steps."""
+        return cast(Json, self._ask("GET", f"runs/{run}/"))
+
+    def approve(self, run: int, step: str, comment: str = "", *, refuse: bool = False) -> Json:
+        body = {"approve": not refuse, "comment": comment}
+        return cast(Json, self._ask("POST", f"runs/{run}/steps/{step}/approve/", json=body))
+
+    def confirm(self, run: int, step: str, values: Json | None = None, comment: str = "") -> Json:
+        """Confirm a step done by hand. A value that is a Path is uploaded first."""
+        sent = {k: self.upload(v) if isinstance(v, Path) else v for k, v in (values or {}).items()}
+        body = {"values": sent, "comment": comment}
+        return cast(Json, self._ask("POST", f"runs/{run}/steps/{step}/confirm/", json=body))
+
+    def resume(self, run: int) -> Json:
+        return cast(Json, self._ask("POST", f"runs/{run}/resume/"))
+
+    def would_resume(self, run: int) -> list[Json]:
+        """The steps that resuming would run again."""
+        return cast(list[Json], self._ask("GET", f"runs/{run}/resume/"))
+
+    def cancel(self, run: int) -> Json:
+        return cast(Json, self._ask("POST", f"runs/{run}/cancel/"))
+
+    def step_logs(self, run: int, step: str, *, offset: int = 0) -> Json:
+        return cast(Json, self._ask("GET", f"runs/{run}/steps/{step}/logs/", params={"offset": offset}))
+
+    # --- templates and the trace ---
+
+    def templates(self) -> list[Json]:
+        return cast(list[Json], self._ask("GET", "templates/"))
+
+    def template(self, name: str, revision: int | None = None) -> Json:
+        params = {"revision": revision} if revision else {}
+        return cast(Json, self._ask("GET", f"templates/{name}/", params=params))
+
+    def check_template(self, yaml: str) -> Json:
+        """{"ok", "problems": [{"line", "column", "message"}]}."""
+        return cast(Json, self._ask("POST", "templates/check/", json={"yaml": yaml}))
+
+    def keep_template(self, yaml: str) -> Json:
+        return cast(Json, self._ask("POST", "templates/", json={"yaml": yaml}))
+
+    def publish(self, name: str, revision: int | None = None) -> Json:
+        body = {"revision": revision} if revision else {}
+        return cast(Json, self._ask("POST", f"templates/{name}/publish/", json=body))
+
+    def trace_run(self, run: int, step: str | None = None) -> list[Json]:
+        """From a run's steps (or one of them) to quotes."""
+        params = {"step": step} if step else {}
+        return cast(list[Json], self._ask("GET", f"trace/run/{run}/", params=params))
+
+    def trace_observation(self, observation: str) -> Json:
+        """From an observation to the runs that rest on it."""
+        return cast(Json, self._ask("GET", f"trace/observation/{observation}/"))
+
+    # --- the wire ---
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            answer = self.http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise ApiError(f"{self.place.url} does not answer: {error}. Is the server running?") from error
+        if answer.is_success:
+            return answer.json() if answer.content else None
+        raise _refusal(answer, self.place.url)
+
+
+def _refusal(answer: httpx.Response, url: str) -> ApiError:
+    try:
+        errors = answer.json()["errors"]
+    except (ValueError, KeyError, TypeError):
+        return ApiError(f"{url} answered {answer.status_code} without saying why.", answer.status_code)
+    if answer.status_code == 401:
+        return ApiError(f"{url} does not know you any more. Run `desirepath login --server {url}`.", 401)
+    fields = {str(e["attr"]): e["detail"] for e in errors if e.get("attr")}
+    said = [f"{e['attr']}: {e['detail']}" if e.get("attr") else e["detail"] for e in errors]
+    return ApiError("; ".join(said), answer.status_code, fields)
+
+
+def _released(run: Json) -> int | None:
+    """The release that a step of this run has made and that answers."""
+    made = [s["outputs"]["release"] for s in run["steps"] if s["state"] == "succeeded" and s["outputs"].get("address")]
+    return made[-1] if made else None
+
+
+def name_for(path: Path) -> str:
+    """A name from a file: `Churn Model.pkl` is churn-model; `model.pkl` takes its folder's name."""
+    stem = path.stem if path.stem.lower() not in ("model", "pipeline") else path.resolve().parent.name or path.stem
+    name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40]
+    return name if name[:1].isalpha() else f"model-{name}".strip("-")[:40]

@@ -1,0 +1,52 @@
+"""`desirepath login`: the browser signs in, and hands this terminal a token over a loopback address."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import webbrowser
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import parse_qs, urlencode, urlparse
+
+from desirepath import place
+
+PAGE = b"<!doctype html><title>Signed in</title><p>This terminal is signed in. You can close this page.</p>"
+
+
+class Refused(Exception):
+    """Nobody confirmed in time, or somebody else's code came back."""
+
+
+def login(url: str, *, tell: object = print, within: float = 300, browser: bool = True) -> place.Place:
+    """Open the page, wait for the token, keep it. Raises Refused after `within` seconds."""
+    code = secrets.token_urlsafe(9)
+    taken: dict[str, str] = {}
+    arrived = threading.Event()
+
+    class Callback(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            sent = parse_qs(urlparse(self.path).query)
+            right = secrets.compare_digest(sent.get("code", [""])[0], code) and "token" in sent
+            self.send_response(200 if right else 400)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(PAGE if right else b"This is not the code the terminal shows.")
+            if right:
+                taken["token"] = sent["token"][0]
+                arrived.set()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Callback) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"{url.rstrip('/')}/login/terminal/?{urlencode({'code': code, 'port': server.server_port})}"
+        assert callable(tell)
+        tell(f"Open this page and check that it shows the code {code}:\n  {address}")
+        if browser:
+            webbrowser.open(address)
+        came = arrived.wait(within)
+        server.shutdown()
+    if not came:
+        raise Refused("Nobody confirmed in the browser. Run `desirepath login` again.")
+    place.keep(url, taken["token"])
+    return place.Place(url, taken["token"])

@@ -1,0 +1,33 @@
+"""Send all requests back to the release before, at once and by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine import advance
+from engine.models import Deployment, Release
+from people.models import User
+
+
+@dataclass(frozen=True)
+class RollBack:
+    deployment: Deployment
+    user: User
+
+    def check(self) -> Release:
+        """The release to go back to. Raises NotNow where there is none."""
+        if run := self.deployment.runs.active().first():
+            raise advance.NotNow(f"run {run.pk} is changing {self.deployment.name}; cancel it first")
+        live = self.deployment.live
+        before = live.previous() if live else None
+        if before is None:
+            raise advance.NotNow(f"{self.deployment.name} has no release before this one to go back to")
+        return before
+
+    def execute(self) -> Release:
+        before = self.check()
+        weights = dict.fromkeys(self.deployment.traffic(), 0) | {str(before.number): 100}
+        why = f"{self.user.name} went back to {before.number}"
+        self.deployment.send(self.deployment.target.connect(), weights, why)
+        Deployment.objects.filter(pk=self.deployment.pk).update(judged_at=None)
+        return before

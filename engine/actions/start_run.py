@@ -1,0 +1,105 @@
+"""Start a run: check its inputs against the template, find or make its deployment, open its flow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from engine import advance
+from engine.expressions import ExpressionError, typed
+from engine.models import Artefact, Deployment, Revision, Run, Target
+from engine.statuses import DeploymentState
+from engine.template import FILE_TYPES
+from people.models import Team, User
+
+NAME = re.compile(r"^[a-z][a-z0-9-]{0,39}$")
+
+
+class Refused(ValueError):
+    """The run was not started. `problems` is {input or "name": sentence}."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        self.problems = dict(problems)
+        super().__init__("; ".join(f"{name}: {why}" for name, why in problems.items()))
+
+
+@dataclass(frozen=True)
+class StartRun:
+    revision: Revision
+    team: Team
+    user: User
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""  # of the deployment; a template without one leaves it out
+    target: Target | None = None
+    port: int | None = None
+    idempotency_key: str = ""
+
+    def check(self) -> dict[str, Any]:
+        """The inputs, each as its type. Raises Refused naming everything that is wrong."""
+        declared = self.revision.parsed.inputs
+        problems = {n: "is not an input of this template" for n in self.inputs if n not in declared}
+        values: dict[str, Any] = {}
+        for name, spec in declared.items():
+            value = self.inputs.get(name, spec.default)
+            if value in (None, ""):
+                if not spec.optional:
+                    problems[name] = f"is needed: {spec.help}" if spec.help else "is needed"
+                continue
+            try:
+                values[name] = self._file(value) if spec.type in FILE_TYPES else typed(value, spec.type)
+            except (ExpressionError, ValueError) as error:
+                problems[name] = str(error)
+        if self.name and not NAME.match(self.name):
+            problems["name"] = f"“{self.name}” is not a name: small letters, digits and -, at most 40"
+        if problems:
+            raise Refused(problems)
+        return values
+
+    def _file(self, value: Any) -> dict[str, Any]:
+        sha256 = value.get("sha256", "") if isinstance(value, dict) else str(value)
+        found = Artefact.objects.filter(team=self.team, sha256=sha256).first()
+        if found is None:
+            raise ValueError(f"team {self.team.name} has no file {sha256[:12]}; upload it first")
+        return found.value()
+
+    def execute(self) -> Run:
+        """Start it, or return the run that the same idempotency key started. Raises Refused or advance.NotNow."""
+        if found := self._started_before():
+            return found
+        values = self.check()
+        target = self.target or Target.objects.default_for(self.team)
+        try:
+            with transaction.atomic():
+                run = Run(
+                    revision=self.revision, team=self.team, target=target, inputs=values, started_by=self.user,
+                    deployment=self._deployment(target), idempotency_key=self.idempotency_key,
+                )  # fmt: skip
+                return advance.start(run)
+        except IntegrityError:
+            if found := self._started_before():
+                return found
+            raise
+
+    def _started_before(self) -> Run | None:
+        same = Run.objects.filter(team=self.team, idempotency_key=self.idempotency_key)
+        return same.first() if self.idempotency_key else None
+
+    def _deployment(self, target: Target) -> Deployment | None:
+        if not self.name:
+            return None
+        found, made = Deployment.objects.get_or_create(
+            team=self.team, target=target, name=self.name,
+            defaults={"persona": self.revision.template.persona, "port": self.port},
+        )  # fmt: skip
+        if found.removed_at:
+            raise Refused({"name": f"{self.name} was removed; `desirepath restore {self.name}`, or take another name"})
+        if not made and self.port and found.port != self.port:
+            Deployment.objects.filter(pk=found.pk).update(port=self.port)
+            found.port = self.port
+        if made:
+            found.say(f"deployment.{DeploymentState.NEW}", f"{self.user.name} made {self.name}", actor=self.user)
+        return found

@@ -1,0 +1,36 @@
+"""What the views share: the body as a checked shape, the team somebody means, and errors in the standard form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+
+from people.models import Team, User
+
+
+def body(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+    """The body, checked. Raises the standard 400."""
+    filled = shape(data=request.data)
+    filled.is_valid(raise_exception=True)
+    return dict(filled.validated_data)
+
+
+def team_of(user: User, slug: str | None) -> Team:
+    """The team named, or the only one this person is on."""
+    teams = Team.objects.visible_to(user)
+    if slug:
+        found = teams.filter(slug=slug).first()
+        if found is None:
+            raise NotFound(f"There is no team {slug} that you are on.")
+        return found
+    mine = list(teams[:2])
+    if len(mine) != 1:
+        names = ", ".join(teams.values_list("slug", flat=True))
+        message = (
+            f"You are on several teams ({names}); say which." if mine else "You are on no team; ask to be invited."
+        )
+        raise ValidationError({"team": [message]})
+    return mine[0]

@@ -1,0 +1,178 @@
+"""/api/runs/: start, list, look, answer, resume, cancel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import api_view
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from engine import advance, dry_run
+from engine.actions.start_run import Refused, StartRun
+from engine.api.common import body, team_of
+from engine.api.shapes import (
+    AnswerShape,
+    ChangeShape,
+    EventShape,
+    LogShape,
+    RunShape,
+    StartShape,
+    StepShape,
+    VoteShape,
+    WholeRunShape,
+)
+from engine.models import Event, Revision, Run, StepRun, Template
+from people.access import fetch, may, visible
+from people.models import Persona, User
+from people.rest import Conflict, me
+
+
+@extend_schema(methods=["GET"], responses=RunShape(many=True), operation_id="runs_list")
+@extend_schema(methods=["POST"], request=StartShape, responses={201: RunShape, 200: ChangeShape(many=True)})
+@api_view(["GET", "POST"])
+def runs(request: Request) -> Response:
+    """The newest hundred runs you may see; or start one."""
+    if request.method == "GET":
+        rows = visible(me(request), Run).select_related("revision__template", "team", "deployment", "started_by")
+        return Response(RunShape(rows[:100], many=True).data)
+    sent = body(request, StartShape)
+    start = _start(me(request), sent)
+    try:
+        if sent["dry_run"]:
+            return Response(ChangeShape(dry_run.plan(start), many=True).data)
+        return Response(RunShape(start.execute()).data, status=201)
+    except Refused as refused:
+        raise ValidationError({name: [why] for name, why in refused.problems.items()}) from refused
+    except advance.NotNow as error:
+        raise Conflict(str(error)) from error
+
+
+def _start(user: User, sent: dict[str, Any]) -> StartRun:
+    team = team_of(user, sent.get("team"))
+    may(user, "start_in", team)
+    return StartRun(
+        revision=_revision(user, sent), team=team, user=user, inputs=sent["inputs"], name=sent.get("name", ""),
+        port=sent.get("port"), idempotency_key=sent.get("idempotency_key", ""),
+    )  # fmt: skip
+
+
+def _revision(user: User, sent: dict[str, Any]) -> Revision:
+    if name := sent.get("template"):
+        template = fetch(user, Template, name=name)
+        if number := sent.get("revision"):
+            return fetch(user, template.revisions.all(), number=number)
+        found = template.published or template.latest
+    else:
+        persona = Persona.objects.filter(slug=sent["persona"]).first() if sent.get("persona") else user.persona
+        published = Revision.objects.published_for(persona)
+        if published is None:
+            raise ValidationError({"template": [f"No template is published for {persona or 'you'}; name one."]})
+        found = published
+    return found
+
+
+@extend_schema(responses=WholeRunShape)
+@api_view(["GET"])
+def run(request: Request, pk: int) -> Response:
+    return Response(WholeRunShape(fetch(me(request), Run, pk=pk)).data)
+
+
+@extend_schema(
+    responses=EventShape(many=True), parameters=[OpenApiParameter("after", int, description="events after this id")]
+)
+@api_view(["GET"])
+def events(request: Request, pk: int) -> Response:
+    """What happened in a run, the oldest first, 500 at a time."""
+    found = fetch(me(request), Run, pk=pk)
+    after = request.query_params.get("after", "0")
+    if not after.isdigit() or len(after) > 18:
+        raise ValidationError({"after": ["This is an event's id, a whole number."]})
+    rows = Event.objects.filter(run=found).after(int(after)).select_related("step")
+    return Response(EventShape(rows[:500], many=True).data)
+
+
+@extend_schema(request=None, responses=RunShape)
+@api_view(["POST"])
+def cancel(request: Request, pk: int) -> Response:
+    found = fetch(me(request), Run, "change", pk=pk)
+    try:
+        advance.cancel(found, me(request))
+    except advance.NotNow as error:
+        raise Conflict(str(error)) from error
+    return Response(RunShape(found).data)
+
+
+@extend_schema(methods=["GET"], responses=StepShape(many=True), operation_id="runs_resume_preview")
+@extend_schema(methods=["POST"], request=None, responses=RunShape)
+@api_view(["GET", "POST"])
+def resume(request: Request, pk: int) -> Response:
+    """What resuming would run again; or resume."""
+    if request.method == "GET":
+        return Response(StepShape(advance.reset_set(fetch(me(request), Run, pk=pk)), many=True).data)
+    found = fetch(me(request), Run, "change", pk=pk)
+    try:
+        advance.resume(found, me(request))
+    except advance.NotNow as error:
+        raise Conflict(str(error)) from error
+    return Response(RunShape(found).data)
+
+
+@extend_schema(request=VoteShape, responses=StepShape)
+@api_view(["POST"])
+def approve(request: Request, pk: int, leaf: str) -> Response:
+    """Say yes or no to a step that asks for approval."""
+    step = _asking(request, pk, leaf, "approve")
+    if step.vote(me(request), **body(request, VoteShape)) is None:
+        raise Conflict("Somebody answered before you, or you have voted already.")
+    step.refresh_from_db()
+    return Response(StepShape(step).data)
+
+
+@extend_schema(request=AnswerShape, responses=StepShape)
+@api_view(["POST"])
+def confirm(request: Request, pk: int, leaf: str) -> Response:
+    """Confirm a step done by hand, or decide which way to go."""
+    step = _asking(request, pk, leaf, "confirm", "decide")
+    if not step.confirm(me(request), **body(request, AnswerShape)):
+        raise Conflict("Somebody answered before you.")
+    step.refresh_from_db()
+    return Response(StepShape(step).data)
+
+
+def _asking(request: Request, pk: int, leaf: str, *verbs: str) -> StepRun:
+    """The step of this run that asks; `leaf` is a leaf's id, or a step's number where it has none."""
+    found = fetch(me(request), Run, pk=pk)
+    steps = found.waiting_steps()
+    step = steps.filter(pk=int(leaf)).first() if leaf.isdigit() and len(leaf) < 18 else steps.filter(leaf=leaf).last()
+    if step is None or (step.asking or {}).get("verb") not in verbs:
+        asks = ", ".join(s.leaf or str(s.pk) for s in steps) or "no step"
+        raise NotFound(f"Step {leaf} of run {pk} does not wait for this; waiting: {asks}.")
+    if not step.may_answer(me(request)):
+        raise Conflict(f"This waits for {(step.asking or {}).get('by')}, not for you.")
+    return step
+
+
+@extend_schema(responses=LogShape, parameters=[OpenApiParameter("offset", int)])
+@api_view(["GET"])
+def logs(request: Request, pk: int, leaf: str) -> Response:
+    """What the newest job of a step printed."""
+    found = fetch(me(request), Run, pk=pk)
+    step = found.steps.filter(leaf=leaf).order_by("pk").last()
+    if step is None:
+        raise NotFound(f"Run {pk} has no step {leaf} yet.")
+    jobs = step.memory.get("jobs", [])
+    if not jobs:
+        lines = step.events.filter(kind="step.log").values_list("text", flat=True)
+        return Response({"text": "".join(f"{line}\n" for line in lines), "offset": 0})
+    log = found.target.connect().logs(jobs[-1], offset=offset_of(request))
+    return Response({"text": log.text, "offset": log.offset})
+
+
+def offset_of(request: Request) -> int:
+    text = request.query_params.get("offset", "0")
+    if not text.lstrip("-").isdigit() or len(text) > 18:
+        raise ValidationError({"offset": ["This is a number of bytes; a negative one counts from the end."]})
+    return int(text)

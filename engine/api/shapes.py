@@ -1,0 +1,272 @@
+"""The JSON the API speaks, as serializers: they make the OpenAPI document true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from engine import done, serving
+from engine.models import Artefact, CriterionResult, Deployment, Event, Release, Revision, Run, StepRun, Template
+
+Slug = serializers.SlugRelatedField[Any]
+Key = serializers.PrimaryKeyRelatedField[Any]
+
+
+class FileShape(serializers.ModelSerializer[Artefact]):
+    class Meta:
+        model = Artefact
+        fields = ["sha256", "name", "size"]
+
+
+class AskingShape(serializers.Serializer[Any]):
+    """What a waiting step wants from a person."""
+
+    verb = serializers.CharField(help_text="confirm, approve or decide")
+    question = serializers.CharField()
+    by = serializers.CharField(help_text="team, champion or a user name")
+    needs = serializers.DictField(required=False)
+
+
+class StepShape(serializers.ModelSerializer[StepRun]):
+    title = serializers.CharField(read_only=True)
+    seconds = serializers.FloatField(read_only=True, allow_null=True)
+    asking = AskingShape(allow_null=True, read_only=True)
+
+    class Meta:
+        model = StepRun
+        fields = [
+            "id", "leaf", "title", "purpose", "iteration", "state", "attempt", "note", "reason", "outputs", "asking",
+            "started_at", "ended_at", "seconds",
+        ]  # fmt: skip
+
+
+class RunShape(serializers.ModelSerializer[Run]):
+    title = serializers.CharField(read_only=True)
+    template = serializers.SerializerMethodField()
+    team: Slug = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    deployment: Slug = serializers.SlugRelatedField(slug_field="name", read_only=True, allow_null=True)
+    started_by: Slug = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+    seconds = serializers.FloatField(read_only=True)
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Run
+        fields = [
+            "id", "title", "template", "team", "deployment", "inputs", "state", "reason", "started_by", "started_at",
+            "ended_at", "seconds", "url",
+        ]  # fmt: skip
+
+    def get_template(self, run: Run) -> str:
+        return str(run.revision)
+
+    def get_url(self, run: Run) -> str:
+        return reverse("run", args=[run.pk])
+
+
+class WholeRunShape(RunShape):
+    """A run with its steps."""
+
+    steps = StepShape(many=True, read_only=True)
+
+    class Meta(RunShape.Meta):
+        fields = [*RunShape.Meta.fields, "steps"]
+
+
+class EventShape(serializers.ModelSerializer[Event]):
+    step: Key = serializers.PrimaryKeyRelatedField(read_only=True)
+    leaf = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Event
+        fields = ["id", "at", "kind", "text", "step", "leaf", "data"]
+
+    def get_leaf(self, event: Event) -> str:
+        return event.step.leaf if event.step else ""
+
+
+class ReleaseShape(serializers.ModelSerializer[Release]):
+    run: Key = serializers.PrimaryKeyRelatedField(read_only=True, allow_null=True)
+    running = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Release
+        fields = [
+            "number",
+            "artefact",
+            "artefact_name",
+            "weight",
+            "made_at",
+            "running",
+            "run",
+            "rehearsed_at",
+            "settings",
+        ]
+
+    def get_running(self, release: Release) -> bool:
+        return release.retired_at is None
+
+
+class CriterionShape(serializers.ModelSerializer[CriterionResult]):
+    class Meta:
+        model = CriterionResult
+        fields = ["criterion", "title", "state", "reason", "asking", "first_at", "last_at"]
+
+
+class DeploymentShape(serializers.ModelSerializer[Deployment]):
+    team: Slug = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    target: Slug = serializers.SlugRelatedField(slug_field="name", read_only=True)
+    live = serializers.SerializerMethodField()
+    traffic = serializers.SerializerMethodField()
+    done = serializers.SerializerMethodField()
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Deployment
+        fields = [
+            "id", "name", "team", "target", "state", "state_since", "address", "live", "traffic", "done", "url",
+            "removed_at",
+        ]  # fmt: skip
+
+    def get_live(self, deployment: Deployment) -> int | None:
+        return deployment.live.number if deployment.live else None
+
+    @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
+    def get_traffic(self, deployment: Deployment) -> dict[str, int]:
+        return deployment.traffic()
+
+    @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
+    def get_done(self, deployment: Deployment) -> dict[str, int]:
+        met, of = done.progress(deployment)
+        return {"met": met, "of": of}
+
+    def get_url(self, deployment: Deployment) -> str:
+        return reverse("deployment", args=[deployment.team.slug, deployment.target.name, deployment.name])
+
+
+class WholeDeploymentShape(DeploymentShape):
+    """A deployment with its releases, its criteria and how to call it."""
+
+    releases = ReleaseShape(many=True, read_only=True)
+    criteria = serializers.SerializerMethodField()
+    call = serializers.SerializerMethodField(help_text="a command that asks it with a real row")
+    run = serializers.SerializerMethodField()
+
+    class Meta(DeploymentShape.Meta):
+        fields = [*DeploymentShape.Meta.fields, "releases", "criteria", "call", "run"]
+
+    @extend_schema_field(CriterionShape(many=True))
+    def get_criteria(self, deployment: Deployment) -> Any:
+        return CriterionShape(deployment.results.filter(current=True), many=True).data
+
+    def get_call(self, deployment: Deployment) -> str:
+        return serving.curl_for(deployment)
+
+    def get_run(self, deployment: Deployment) -> int | None:
+        active = deployment.runs.active().first()
+        return active.pk if active else None
+
+
+class RevisionShape(serializers.ModelSerializer[Revision]):
+    template = serializers.CharField(source="template.name", read_only=True)
+    persona: Slug = serializers.SlugRelatedField(
+        source="template.persona", slug_field="slug", read_only=True, allow_null=True
+    )
+    published_by: Slug = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Revision
+        fields = ["template", "number", "digest", "title", "persona", "made_at", "published_at", "published_by", "note"]
+
+
+class WholeRevisionShape(RevisionShape):
+    document = serializers.DictField(read_only=True)
+    yaml = serializers.SerializerMethodField()
+
+    class Meta(RevisionShape.Meta):
+        fields = [*RevisionShape.Meta.fields, "document", "yaml"]
+
+    def get_yaml(self, revision: Revision) -> str:
+        return revision.parsed.yaml()
+
+
+class TemplateShape(serializers.ModelSerializer[Template]):
+    persona: Slug = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
+    published = serializers.SerializerMethodField()
+    latest = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Template
+        fields = ["name", "title", "persona", "starter", "published", "latest"]
+
+    def get_published(self, template: Template) -> int | None:
+        return template.published.number if template.published else None
+
+    def get_latest(self, template: Template) -> int:
+        return template.latest.number
+
+
+class LogShape(serializers.Serializer[Any]):
+    text = serializers.CharField(allow_blank=True)
+    offset = serializers.IntegerField(help_text="pass it back to read on")
+
+
+class ChangeShape(serializers.Serializer[Any]):
+    step = serializers.CharField()
+    verb = serializers.CharField()
+    what = serializers.CharField()
+    detail = serializers.CharField(allow_blank=True)
+
+
+# --- what is sent ----------------------------------------------------------------------------------------------------
+
+
+class UploadShape(serializers.Serializer[Any]):
+    file = serializers.FileField()
+    team = serializers.SlugField(required=False)
+
+
+class StartShape(serializers.Serializer[Any]):
+    template = serializers.SlugField(required=False, help_text="without it: the persona's published template")
+    revision = serializers.IntegerField(required=False, min_value=1, max_value=1_000_000)
+    persona = serializers.SlugField(required=False, help_text="without it: your own")
+    team = serializers.SlugField(required=False, help_text="needed when you are on several")
+    name = serializers.CharField(required=False, max_length=40, help_text="of the deployment")
+    inputs = serializers.DictField(required=False, default=dict)
+    port = serializers.IntegerField(
+        required=False, min_value=1024, max_value=65535, help_text="the address to answer on"
+    )
+    idempotency_key = serializers.CharField(required=False, max_length=100)
+    dry_run = serializers.BooleanField(required=False, default=False)
+
+
+class VoteShape(serializers.Serializer[Any]):
+    approve = serializers.BooleanField(default=True)
+    comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
+
+
+class AnswerShape(serializers.Serializer[Any]):
+    values = serializers.DictField(required=False, default=dict)
+    comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
+
+
+class YamlShape(serializers.Serializer[Any]):
+    yaml = serializers.CharField(max_length=2_000_000, trim_whitespace=False)
+
+
+class ProblemShape(serializers.Serializer[Any]):
+    message = serializers.CharField()
+    line = serializers.IntegerField()
+    column = serializers.IntegerField()
+
+
+class CheckShape(serializers.Serializer[Any]):
+    ok = serializers.BooleanField()
+    problems = ProblemShape(many=True)
+    digest = serializers.CharField(required=False)
+
+
+class PublishShape(serializers.Serializer[Any]):
+    revision = serializers.IntegerField(required=False, min_value=1, max_value=1_000_000)

@@ -1,0 +1,80 @@
+"""/api/templates/: check, keep, show and publish workflow templates."""
+
+from __future__ import annotations
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import api_view
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from engine import template as documents
+from engine.api.common import body
+from engine.api.shapes import CheckShape, PublishShape, RevisionShape, TemplateShape, WholeRevisionShape, YamlShape
+from engine.models import Revision, Template
+from engine.schema import template_schema
+from people.access import fetch, may, visible
+from people.rest import me
+
+
+@extend_schema(methods=["GET"], responses=TemplateShape(many=True))
+@extend_schema(methods=["POST"], request=YamlShape, responses={201: RevisionShape})
+@api_view(["GET", "POST"])
+def templates(request: Request) -> Response:
+    """All templates; or keep a document as a new revision of the template it names."""
+    if request.method == "GET":
+        return Response(TemplateShape(visible(me(request), Template).select_related("persona"), many=True).data)
+    may(me(request), "add", Template)
+    try:
+        checked = documents.from_yaml(body(request, YamlShape)["yaml"])
+    except documents.TemplateError as error:
+        raise ValidationError({"yaml": [str(problem) for problem in error.problems]}) from error
+    return Response(RevisionShape(Template.objects.keep(checked, me(request))).data, status=201)
+
+
+@extend_schema(request=YamlShape, responses=CheckShape)
+@api_view(["POST"])
+def check(request: Request) -> Response:
+    """Whether a document can be run; every problem with line and column. Keeps nothing."""
+    try:
+        found = documents.from_yaml(body(request, YamlShape)["yaml"])
+    except documents.TemplateError as error:
+        problems = [{"message": p.message, "line": p.line, "column": p.column} for p in error.problems]
+        return Response({"ok": False, "problems": problems})
+    return Response({"ok": True, "problems": [], "digest": found.digest})
+
+
+@extend_schema(responses=OpenApiTypes.OBJECT)
+@api_view(["GET"])
+def schema(request: Request) -> Response:
+    """The document as JSON Schema, for editors."""
+    return Response(template_schema())
+
+
+@extend_schema(responses=WholeRevisionShape, parameters=[OpenApiParameter("revision", int)])
+@api_view(["GET"])
+def template(request: Request, name: str) -> Response:
+    """The revision asked for, else the published one, else the newest."""
+    found = fetch(me(request), Template, name=name)
+    return Response(WholeRevisionShape(_revision(request, found, request.query_params.get("revision"))).data)
+
+
+@extend_schema(request=PublishShape, responses=RevisionShape)
+@api_view(["POST"])
+def publish(request: Request, name: str) -> Response:
+    """Let a revision be what new runs take. Needs the champion of the template's persona."""
+    found = fetch(me(request), Template, name=name)
+    number = body(request, PublishShape).get("revision")
+    revision = fetch(me(request), found.revisions.all(), number=number) if number else found.latest
+    may(me(request), "publish", revision)
+    revision.publish(me(request))
+    return Response(RevisionShape(revision).data)
+
+
+def _revision(request: Request, found: Template, number: str | None) -> Revision:
+    if number is None:
+        return found.published or found.latest
+    if not number.isdigit() or len(number) > 9:
+        raise ValidationError({"revision": ["This is a whole number."]})
+    return fetch(me(request), found.revisions.all(), number=int(number))

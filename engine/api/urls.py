@@ -1,0 +1,43 @@
+"""/api/…: the engine's part of it."""
+
+from django.urls import path, register_converter
+
+from engine.api import deployments, files, runs, templates
+
+
+class Id:
+    """A row's number: short enough for every database."""
+
+    regex = "[0-9]{1,18}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
+register_converter(Id, "id")
+
+urlpatterns = [
+    path("files/", files.files, name="api-files"),
+    path("runs/", runs.runs, name="api-runs"),
+    path("runs/<id:pk>/", runs.run, name="api-run"),
+    path("runs/<id:pk>/events/", runs.events, name="api-run-events"),
+    path("runs/<id:pk>/cancel/", runs.cancel, name="api-run-cancel"),
+    path("runs/<id:pk>/resume/", runs.resume, name="api-run-resume"),
+    path("runs/<id:pk>/steps/<slug:leaf>/approve/", runs.approve, name="api-step-approve"),
+    path("runs/<id:pk>/steps/<slug:leaf>/confirm/", runs.confirm, name="api-step-confirm"),
+    path("runs/<id:pk>/steps/<slug:leaf>/logs/", runs.logs, name="api-step-logs"),
+    path("deployments/", deployments.deployments, name="api-deployments"),
+    path("deployments/<id:pk>/", deployments.deployment, name="api-deployment"),
+    path("deployments/<id:pk>/restore/", deployments.restore, name="api-deployment-restore"),
+    path("deployments/<id:pk>/rollback/", deployments.rollback, name="api-deployment-rollback"),
+    path("deployments/<id:pk>/logs/", deployments.logs, name="api-deployment-logs"),
+    path("deployments/<id:pk>/done/<slug:criterion>/confirm/", deployments.confirm, name="api-criterion-confirm"),
+    path("templates/", templates.templates, name="api-templates"),
+    path("templates/check/", templates.check, name="api-template-check"),
+    path("templates/schema/", templates.schema, name="api-template-schema"),
+    path("templates/<slug:name>/", templates.template, name="api-template"),
+    path("templates/<slug:name>/publish/", templates.publish, name="api-template-publish"),
+]

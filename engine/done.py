@@ -1,0 +1,124 @@
+"""Whether a deployment is done, by its persona's own criteria: read-only step kinds, judged outside runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from engine.context import context_for
+from engine.expressions import expressions_in
+from engine.flow import Leaf
+from engine.models import Confirmation, CriterionResult, Deployment, Release, StepRun
+from engine.outcomes import Asking, Failed, MissingInput, Outcome, PermanentFailure, Succeeded, TemporaryFailure
+from engine.statuses import CriterionState, DeploymentState
+from engine.steps import registry
+from engine.targets.base import TargetError
+from engine.worker import fill, step_for
+from people.models import User
+
+PERIOD = timedelta(seconds=60)
+
+
+def due() -> Iterable[Deployment]:
+    """The deployments whose criteria are to be looked at now."""
+    late = timezone.now() - PERIOD
+    found = Deployment.objects.there().filter(Q(judged_at=None) | Q(judged_at__lt=late), releases__weight__gt=0)
+    return found.select_related("target", "team").distinct()
+
+
+def judge(deployment: Deployment) -> list[CriterionResult]:
+    """Look at every criterion now, store what each says, and move the deployment's state. Reads only the target."""
+    release, revision = deployment.live, deployment.revision()
+    Deployment.objects.filter(pk=deployment.pk).update(judged_at=timezone.now())
+    if release is None or revision is None:
+        return []
+    results = [_store(deployment, release, leaf, *_look(release, leaf)) for leaf in revision.parsed.done]
+    _settle(deployment, release, results)
+    return results
+
+
+def progress(deployment: Deployment) -> tuple[int, int]:
+    """How many criteria are met, of how many."""
+    states = list(deployment.results.filter(current=True).values_list("state", flat=True))
+    return states.count(CriterionState.MET), len(states)
+
+
+def confirm(deployment: Deployment, criterion: str, user: User, note: str = "") -> CriterionResult:
+    """A person says that a manual criterion is met by the live release. Raises ValueError when it is none."""
+    release, revision = deployment.live, deployment.revision()
+    leaf = next((x for x in revision.parsed.done if x.id == criterion), None) if revision else None
+    if release is None or leaf is None or leaf.uses != "manual":
+        raise ValueError(f"{deployment.name} has no criterion “{criterion}” that is confirmed by hand")
+    Confirmation.objects.get_or_create(release=release, criterion=criterion, defaults={"user": user, "note": note})
+    deployment.say("criterion.confirmed", f"{user.name} confirmed: {leaf.name}", actor=user, criterion=criterion)
+    return next(result for result in judge(deployment) if result.criterion == criterion)
+
+
+def _look(release: Release, leaf: Leaf) -> tuple[CriterionState, str, dict[str, str] | None]:
+    outcome = _outcome(release, leaf)
+    match outcome:
+        case Succeeded():
+            return CriterionState.MET, outcome.note, None
+        case Failed():
+            return CriterionState.OPEN, outcome.reason, None
+        case Asking():
+            return CriterionState.OPEN, outcome.question, {"question": outcome.question, "by": outcome.by}
+        case _:
+            return CriterionState.NEEDS, getattr(outcome, "reason", "still looking"), None
+
+
+def _outcome(release: Release, leaf: Leaf) -> Outcome:
+    assert release.run is not None
+    row = StepRun(run=release.run, leaf=leaf.id)
+    kind = registry()[leaf.uses]
+    try:
+        form = fill(kind, leaf, context_for(row, list(expressions_in(dict(leaf.with_)))))
+        return kind.judge(step_for(row, leaf, form))
+    except MissingInput as missing:
+        from engine.outcomes import Skipped
+
+        return Skipped(str(missing))
+    except (PermanentFailure, TemporaryFailure, TargetError, ValueError) as error:
+        return Failed(str(error))
+
+
+def _store(
+    deployment: Deployment,
+    release: Release,
+    leaf: Leaf,
+    state: CriterionState,
+    reason: str,
+    asking: dict[str, str] | None,
+) -> CriterionResult:
+    """One row as long as a criterion says the same; a new one when it changes its mind."""
+    now = timezone.now()
+    with transaction.atomic():
+        last = deployment.results.filter(criterion=leaf.id, current=True).first()
+        if last and last.release_id == release.pk and last.state == state:
+            last.reason, last.last_at, last.times = reason, now, last.times + 1
+            last.save(update_fields=["reason", "last_at", "times"])
+            return last
+        deployment.results.filter(criterion=leaf.id).update(current=False)
+        made = CriterionResult.objects.create(
+            deployment=deployment, release=release, criterion=leaf.id, title=leaf.name, state=state, reason=reason,
+            asking=asking,
+        )  # fmt: skip
+        word = CriterionState(state).label.lower()
+        deployment.say("criterion.changed", f"{leaf.name}: {word}. {reason}", criterion=leaf.id, state=str(state))
+    return made
+
+
+def _settle(deployment: Deployment, release: Release, results: list[CriterionResult]) -> None:
+    deployment.results.filter(current=True).exclude(pk__in=[r.pk for r in results]).update(current=False)
+    if results and all(result.state == CriterionState.MET for result in results):
+        Release.objects.filter(pk=release.pk, done_at=None).update(done_at=timezone.now())
+        deployment.become(DeploymentState.DONE, f"{release} is done: all {len(results)} criteria are met")
+    elif release.done_at:
+        lost = ", ".join(r.title for r in results if r.state != CriterionState.MET)
+        deployment.become(DeploymentState.REGRESSED, f"{release} was done and is no longer: {lost}")
+    else:
+        deployment.become(DeploymentState.DEPLOYED, f"{release} answers")

@@ -1,0 +1,122 @@
+"""Forms over runs: an answer, a vote, a start. Each is made from what the template declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from engine.actions.start_run import NAME, StartRun
+from engine.artefacts import ArtefactError
+from engine.models import Artefact, Revision, StepRun
+from engine.template import FILE_TYPES, Input
+from people.access import can
+from people.models import Team, User
+
+
+def field_for(spec: Input, name: str) -> forms.Field:
+    """The field for an input or an output of a type."""
+    label, help_text = name.replace("_", " ").capitalize(), spec.help
+    common: dict[str, Any] = {"required": not spec.optional, "label": label, "help_text": help_text}
+    if spec.type in FILE_TYPES:
+        return forms.FileField(**common)
+    if spec.type == "boolean":
+        return forms.BooleanField(**{**common, "required": False})
+    if spec.type == "integer":
+        return forms.IntegerField(**common)
+    if spec.type == "number":
+        return forms.FloatField(**common)
+    return forms.CharField(max_length=2000, **common)
+
+
+def keep_file(value: Any, team: Team, user: User) -> Any:
+    """An uploaded file as the value that runs name it by. Raises forms.ValidationError when it cannot be stored."""
+    try:
+        return Artefact.objects.keep(value, value.name, team, user).value()
+    except ArtefactError as error:
+        raise forms.ValidationError(str(error)) from error
+
+
+class VoteForm(forms.Form):
+    comment = forms.CharField(required=False, max_length=2000, widget=forms.TextInput)
+
+
+class AnswerForm(forms.Form):
+    """What a step done by hand asks for: its declared outputs, or which way to go."""
+
+    comment = forms.CharField(required=False, max_length=2000, widget=forms.TextInput)
+
+    def __init__(self, *args: Any, step: StepRun, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.step = step
+        needs = (step.asking or {}).get("needs", {})
+        made: dict[str, forms.Field] = {n: field_for(Input(type=t), n) for n, t in needs.get("outputs", {}).items()}
+        if choices := needs.get("choices"):
+            pairs = [(choice, choice) for choice in choices]
+            made["choice"] = forms.ChoiceField(choices=pairs, label="Which way", widget=forms.RadioSelect)
+        self.fields = made | self.fields
+        self.asked = list(made)
+
+    def kept(self, user: User) -> dict[str, Any] | None:
+        """The answers as the step takes them, files stored first. None: one could not be, and the form says why."""
+        team, values = self.step.run.team, {}
+        for name in self.asked:
+            value = self.cleaned_data[name]
+            try:
+                values[name] = keep_file(value, team, user) if hasattr(value, "chunks") else value
+            except forms.ValidationError as error:
+                self.add_error(name, error)
+        return None if self.errors else values
+
+
+class StartForm(forms.Form):
+    """The inputs of a template, and what to call what comes of it."""
+
+    def __init__(
+        self, *args: Any, revision: Revision, user: User, kept: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
+        """`kept`: {input: sha256} of files that are here already: dropped on Home, or looked at in a plan."""
+        super().__init__(*args, **kwargs)
+        self.revision, self.user = revision, user
+        inputs = revision.parsed.inputs
+        self.inputs = list(inputs)
+        self.held: set[str] = set()
+        self.fields |= {name: field_for(spec, name) for name, spec in inputs.items()}
+        for name, sha256 in (kept or {}).items():
+            self._hold(name, sha256)
+        self.fields["name"] = forms.RegexField(
+            NAME, label="Name", help_text="What it is called where it is live: small letters, digits and -",
+            error_messages={"invalid": "Small letters, digits and -, beginning with a letter, at most 40."},
+            required=bool(revision.parsed.done),
+        )  # fmt: skip
+        may_start = [team.pk for team in Team.objects.visible_to(user) if can(user, "start_in", team)]
+        teams = Team.objects.filter(pk__in=may_start)
+        self.fields["team"] = forms.ModelChoiceField(teams, initial=teams.first(), empty_label=None, label="Team")
+
+    def _hold(self, name: str, sha256: str) -> None:
+        """An input whose file is here already is shown by its name; it is not asked for again."""
+        found = Artefact.objects.visible_to(self.user).filter(sha256=sha256).first()
+        if found and name in self.fields:
+            choices = [(sha256, f"{found.name}, {found.size:,} bytes")]
+            label, needed = self.fields[name].label, self.fields[name].required
+            choices += [] if needed else [("", "without it")]
+            self.fields[name] = forms.ChoiceField(choices=choices, initial=sha256, label=label, required=needed)
+            self.held.add(name)
+
+    def start(self) -> StartRun:
+        """The verb, ready to plan or execute. Uploaded files are stored."""
+        data, team = self.cleaned_data, self.cleaned_data["team"]
+        values = {name: self._value(name, team) for name in self.inputs if data.get(name) not in (None, "")}
+        return StartRun(self.revision, team, self.user, values, name=data.get("name") or "")
+
+    def _value(self, name: str, team: Team) -> Any:
+        """An input as runs take it. A held file may be another team's of theirs: then this one has it too."""
+        value = self.cleaned_data[name]
+        if hasattr(value, "chunks"):
+            return keep_file(value, team, self.user)
+        if name in self.held:
+            found = Artefact.objects.visible_to(self.user).filter(sha256=value)[0]
+            defaults = {"name": found.name, "size": found.size, "made_by": self.user}
+            return Artefact.objects.get_or_create(team=team, sha256=value, defaults=defaults)[0].value()
+        return value

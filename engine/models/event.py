@@ -1,0 +1,46 @@
+"""What happened, in order, for ever: the pages' live updates, the audit log and the exports read it."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from people.models import User
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    def visible_to(self, user: "User") -> Self:
+        return self.filter(team__memberships__user=user).distinct()
+
+    def after(self, event_id: int) -> Self:
+        return self.filter(pk__gt=event_id).order_by("pk")
+
+
+class Event(models.Model):
+    """Append-only. `text` is a sentence for a person; `data` what a program needs."""
+
+    team = models.ForeignKey("people.Team", on_delete=models.CASCADE, related_name="+")
+    run = models.ForeignKey("engine.Run", null=True, on_delete=models.CASCADE, related_name="events")
+    step = models.ForeignKey("engine.StepRun", null=True, on_delete=models.CASCADE, related_name="events")
+    deployment = models.ForeignKey("engine.Deployment", null=True, on_delete=models.CASCADE, related_name="events")
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=40)  # run.started, step.succeeded, step.log, traffic.shifted …
+    text = models.TextField(blank=True)
+    data = models.JSONField(default=dict)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["run", "id"], name="event_run_id")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk:
+            raise TypeError("an event is never changed")
+        super().save(*args, **kwargs)

@@ -1,0 +1,163 @@
+"""One step of a run, and what people answered it."""
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Self
+
+from django.conf import settings
+from django.db import models, transaction
+from django.utils import timezone
+
+from engine.models.event import Event
+from engine.models.run import Block, Run
+from engine.statuses import StepState
+
+if TYPE_CHECKING:
+    from engine.flow import Leaf
+    from people.models import User
+
+
+class StepRunQuerySet(models.QuerySet["StepRun"]):
+    def visible_to(self, user: "User") -> Self:
+        return self.filter(run__team__memberships__user=user).distinct()
+
+    def asking(self) -> Self:
+        """Those that wait for a person, the oldest first."""
+        return self.filter(state=StepState.WAITING, asking__isnull=False).order_by("asked_at")
+
+    def leaves(self) -> Self:
+        return self.filter(purpose=StepRun.Purpose.LEAF)
+
+
+class StepRun(models.Model):
+    """Keyed by run, place in the flow and iteration. Written by the worker that holds its claim, and fenced by it."""
+
+    class Purpose(models.TextChoices):
+        LEAF = "leaf"  # executes a leaf's step kind
+        DECIDE = "decide"  # answers a choice's or a repeat's question
+        UNDO = "undo"  # puts back what the run changed
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
+    block = models.ForeignKey(Block, null=True, on_delete=models.CASCADE, related_name="+")  # None: the root itself
+    purpose = models.CharField(max_length=8, choices=Purpose.choices, default=Purpose.LEAF)
+    path = models.CharField(max_length=250, blank=True)
+    leaf = models.CharField(max_length=63, blank=True)
+    iteration = models.CharField(max_length=120, blank=True)
+
+    state = models.CharField(max_length=10, choices=StepState.choices, default=StepState.READY)
+    attempt = models.PositiveIntegerField(default=1)  # counts tries after a recorded failure; effects are named by it
+    claim = models.PositiveIntegerField(default=0)  # counts claims: the fencing token
+    owner = models.CharField(max_length=80, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    wake_at = models.DateTimeField(null=True)
+
+    memory = models.JSONField(default=dict)  # what the kind wants to know again after a restart
+    outputs = models.JSONField(default=dict)
+    note = models.CharField(max_length=300, blank=True)
+    reason = models.TextField(blank=True)
+    asking = models.JSONField(null=True)  # outcomes.Asking, as a dictionary
+    asked_at = models.DateTimeField(null=True)
+    answer = models.JSONField(null=True)  # {"by": user name, "values": {...}, "comment": "", "at": iso}
+
+    made_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)  # of this attempt
+    ended_at = models.DateTimeField(null=True)
+
+    objects = StepRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "path", "iteration", "purpose"], name="one_step_per_place")
+        ]
+        indexes = [
+            # One index per question the claim loop asks: a combined one was ten times slower (field/engine.md).
+            models.Index(fields=["id"], condition=models.Q(state="ready"), name="step_ready"),
+            models.Index(fields=["wake_at"], condition=models.Q(state="waiting"), name="step_waiting"),
+            models.Index(fields=["lease_until"], condition=models.Q(state="running"), name="step_leased"),
+            models.Index(fields=["run", "leaf", "id"], name="step_run_leaf"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.leaf or self.purpose}[{self.iteration}]"
+
+    @property
+    def definition(self) -> "Leaf":
+        return self.run.flow.leaf(self.leaf)
+
+    @property
+    def title(self) -> str:
+        if self.purpose == self.Purpose.LEAF:
+            return self.definition.name
+        return "Put back" if self.purpose == self.Purpose.UNDO else "Decide"
+
+    @property
+    def seconds(self) -> float | None:
+        if self.started_at is None:
+            return None
+        return ((self.ended_at or timezone.now()) - self.started_at).total_seconds()
+
+    def effect_name(self, what: str, *, each_attempt: bool = False) -> str:
+        """A name for something on the target that is the same whoever does it: `eval-3f2a91c04d7e`."""
+        parts = [str(self.run.key), self.leaf or self.path, self.iteration]
+        parts += [str(self.attempt)] if each_attempt else []
+        return f"{what}-{hashlib.sha256('/'.join(parts).encode()).hexdigest()[:12]}"
+
+    def say(self, kind: str, text: str, *, actor: "User | None" = None, **data: Any) -> Event:
+        return Event.objects.create(
+            team_id=self.run.team_id, run_id=self.run_id, step=self, deployment_id=self.run.deployment_id,
+            kind=kind, text=text, actor=actor, data=data,
+        )  # fmt: skip
+
+    def may_answer(self, user: "User") -> bool:
+        """Whether it is this person whom the step waits for."""
+        if self.state != StepState.WAITING or not self.asking or not self.run.team.has(user):
+            return False
+        by = self.asking.get("by", "team")
+        if by == "team":
+            return self.run.team.has(user, "engineer", "champion", "admin")
+        if by == "champion":
+            return user.champions(self.run.revision.persona_id)
+        return bool(user.username == by)
+
+    def confirm(self, user: "User", values: dict[str, Any] | None = None, comment: str = "") -> bool:
+        """Answer what the step asks; it wakes and goes on. False when somebody else was quicker."""
+        answer = {
+            "by": user.username, "values": values or {}, "comment": comment, "at": timezone.now().isoformat(),
+        }  # fmt: skip
+        with transaction.atomic():
+            if not self._wake(answer=answer):
+                return False
+            self.say("step.answered", f"{user.name} confirmed{': ' + comment if comment else ''}", actor=user, **answer)
+        return True
+
+    def vote(self, user: "User", *, approve: bool, comment: str = "") -> "Vote | None":
+        """Say yes or no. The step wakes and counts; None when it no longer asks, or this person has voted."""
+        with transaction.atomic():
+            if Vote.objects.filter(step=self, user=user, attempt=self.attempt).exists() or not self._wake():
+                return None
+            vote = Vote.objects.create(step=self, user=user, approve=approve, comment=comment, attempt=self.attempt)
+            word = "approved" if approve else "refused"
+            self.say(f"step.{word}", f"{user.name} {word}{': ' + comment if comment else ''}", actor=user)
+        return vote
+
+    def _wake(self, **changes: Any) -> bool:
+        waiting = StepRun.objects.filter(pk=self.pk, state=StepState.WAITING, asking__isnull=False)
+        return waiting.update(state=StepState.READY, asking=None, wake_at=None, **changes) == 1
+
+
+class Vote(models.Model):
+    """Append-only: one person's yes or no."""
+
+    step = models.ForeignKey(StepRun, on_delete=models.CASCADE, related_name="votes")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    approve = models.BooleanField()
+    comment = models.TextField(blank=True)
+    attempt = models.PositiveIntegerField(default=1)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["at"]
+        constraints = [models.UniqueConstraint(fields=["step", "user", "attempt"], name="one_vote_each")]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {'yes' if self.approve else 'no'}"

@@ -1,0 +1,58 @@
+"""What executing a step can come to. Frozen values; every way of failing becomes one of them in `engine.worker`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Succeeded:
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""  # a few words for the run page: "41 of 41 columns, 1 warning"
+
+
+@dataclass(frozen=True)
+class Failed:
+    reason: str  # what happened, why, and what to do
+    temporary: bool = False  # whether trying again can help
+
+
+@dataclass(frozen=True)
+class Skipped:
+    reason: str
+
+
+@dataclass(frozen=True)
+class Later:
+    """Launched and not finished: look again after so many seconds."""
+
+    seconds: float = 0.25
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Waits for a person, without a time of its own unless `deadline` (seconds since the epoch) is given."""
+
+    question: str
+    by: str = "team"  # who may answer: team, champion, or a user name
+    verb: str = "confirm"  # or approve, decide
+    needs: Mapping[str, Any] = field(default_factory=dict)  # declared outputs, choices, quorum
+    deadline: float | None = None
+
+
+Outcome = Succeeded | Failed | Skipped | Later | Asking
+
+
+class TemporaryFailure(Exception):
+    """Raised inside a step: trying again can help."""
+
+
+class PermanentFailure(Exception):
+    """Raised inside a step: trying again cannot help."""
+
+
+class MissingInput(PermanentFailure):
+    """An optional input this step needs was not given: the step is skipped and says why."""

@@ -1,0 +1,141 @@
+"""What it takes to work with a model file: its scan, the environment it needs, the jobs and the server around it.
+
+Used by the step kinds about models and endpoints, and by restoring a deployment. Says what to run; the target runs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from engine.artefacts import ArtefactError
+from engine.models import Deployment, Measurement, Release
+from engine.models.artefact import store
+from engine.outcomes import PermanentFailure
+from engine.runtimes.model_runtime.needs import choose_python, needs_of
+from engine.runtimes.model_runtime.reading import BadModel
+from engine.runtimes.model_runtime.scan import Scan, scan
+from engine.steps.base import FileValue, Job, Planning, Step
+from engine.targets.base import Change, Environment, Kind, State, Status, Target, TargetError, Workload
+
+READY_WITHIN = 60.0  # seconds
+
+
+def look_at(sha256: str) -> Scan:
+    """What the file says of itself, unopened. Raises PermanentFailure for what must not or cannot be opened."""
+    try:
+        found = scan(store().path(sha256))
+    except (BadModel, ArtefactError) as error:
+        raise PermanentFailure(str(error)) from error
+    if found.problem:
+        raise PermanentFailure(found.problem)
+    return found
+
+
+def environment_for(target: Target, sha256: str) -> Environment:
+    """Python and packages the file was made with, from what is installed. PermanentFailure names what is missing."""
+    try:
+        needs = needs_of(look_at(sha256))
+        return Environment(choose_python(needs, target.pythons()), needs.requirements, needs.optional)
+    except BadModel as error:
+        raise PermanentFailure(str(error)) from error
+
+
+def model_job(
+    step: Step[Any], program: str, model: FileValue, *, holdout: FileValue | None = None, label: str | None = None,
+    more: Iterable[str] = (), what: str = "",
+) -> Job:  # fmt: skip
+    """Run one of model_runtime's programs on a model, in that model's own environment, or recall what it said before.
+
+    What a program says rests on nothing but its arguments, its files and its environment, so it is asked once.
+    """
+    argv = [
+        "{python}",
+        "-m",
+        f"model_runtime.{program}",
+        "--model",
+        f"{{artefact:{model.sha256}}}",
+        "--out",
+        "{result}",
+    ]
+    if holdout:
+        argv += ["--holdout", f"{{artefact:{holdout.sha256}}}"]
+    if label:
+        argv += ["--label", label]
+    argv += more
+    environment = environment_for(step.target, model.sha256)
+    key = hashlib.sha256(repr((argv, environment)).encode()).hexdigest()
+    if known := Measurement.objects.filter(key=key).first():
+        if key not in step.memory.setdefault("known", []):
+            step.memory["known"].append(key)
+            step.log(f"Known already: {what or program} of the same files was reckoned by {known.job}")
+        return Job(known.job, known.result, known.files)
+    env = {"PYTHONPATH": "{runtimes}"}
+    done = step.job(what or program, argv, environment=environment, env=env, timeout=600)
+    Measurement.keep(key, done.name, done.result, dict(done.files))
+    return done
+
+
+def evaluate(step: Step[Any], model: FileValue, holdout: FileValue, label: str, *, what: str = "") -> Job:
+    """How good a model is on a holdout, and (in the file `scores.json`) what it said of each row."""
+    more = ["--scores", "{outputs}/scores.json"]
+    return model_job(step, "evaluate", model, holdout=holdout, label=label, more=more, what=what)
+
+
+def server_of(release: Release) -> Workload:
+    """The model server of a release. Everything it needs is in the release's row, so it can be started again."""
+    settings = release.settings
+    argv = (
+        "{python}", "-m", "model_runtime.server", "--artefact", f"{{artefact:{settings['packed']}}}", "--sha256",
+        settings["packed"], "--name", release.deployment.name, "--version", str(release.number), "--port", "{port}",
+    )  # fmt: skip
+    made = settings["environment"]
+    environment = Environment(made["python"], tuple(made["requirements"]), tuple(made["optional"]))
+    labels = {"deployment": release.deployment.name, "release": str(release.number)}
+    return Workload(
+        release.workload, Kind.SERVICE, argv, env={"PYTHONPATH": "{runtimes}"}, environment=environment,
+        health="/v2/health/ready", labels=labels,
+    )  # fmt: skip
+
+
+def restart_release(target: Target, release: Release) -> Status:
+    """Start a release's server again under its own name."""
+    return target.apply(server_of(release))
+
+
+def wait_until_ready(target: Target, release: Release, within: float = READY_WITHIN) -> Status:
+    """Wait for a server outside a run. Raises TargetError when it does not come up."""
+    deadline = time.monotonic() + within
+    while (status := target.status(release.workload)).state != State.READY:
+        if status.state == State.FAILED or time.monotonic() > deadline:
+            raise TargetError(f"{release} did not come up: {status.reason or 'no answer'}")
+        time.sleep(0.1)
+    return status
+
+
+def sample_of(release: Release) -> dict[str, Any]:
+    """One real row the model can be asked with."""
+    return {"rows": [release.settings.get("sample_row") or {}]}
+
+
+def curl_for(deployment: Deployment) -> str:
+    """A command that asks the live release with a real row."""
+    import json
+
+    live = deployment.live
+    if live is None or not deployment.address:
+        return ""
+    body = json.dumps(sample_of(live), ensure_ascii=False).replace("'", "'\\''")
+    return f"curl -s {deployment.address}/predict -H 'Content-Type: application/json' -d '{body}'"
+
+
+def plan_environment(planning: Planning[Any]) -> Change:
+    """The line of a plan about the environment a model needs."""
+    value = planning.values.get("model") or {}
+    if not isinstance(value, dict) or "sha256" not in value:
+        return Change("prepare", "the environment the model was made with", "known when the model is")
+    environment = environment_for(planning.target, value["sha256"])
+    packages: Sequence[str] = environment.requirements[:1]
+    return Change("prepare", f"Python {environment.python} with {', '.join(packages)}", "built once, then kept")

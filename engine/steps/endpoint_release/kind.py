@@ -1,0 +1,95 @@
+"""endpoint.release: make a new release of a model endpoint, start it, and give it its first share of the requests."""
+
+from typing import Any
+
+from django.db import transaction
+from pydantic import Field
+
+from engine import serving
+from engine.models import Deployment, Release
+from engine.outcomes import Outcome, PermanentFailure, Succeeded
+from engine.steps.base import FileValue, Form, Job, NotYet, Planning, Step, StepKind
+from engine.targets.base import Change, State
+
+
+class ReleaseForm(Form):
+    model: FileValue = Field(description="the model file")
+    traffic: int = Field(0, ge=0, le=100, description="its first share of the requests, in per cent")
+    holdout: FileValue | None = Field(None, description="rows on which ONNX and the original have to answer alike")
+
+
+class EndpointRelease(StepKind):
+    name = "endpoint.release"
+    form = ReleaseForm
+    outputs = {"release": "integer", "address": "text", "onnx": "boolean", "sample_row": "json", "answer": "json"}
+
+    def run(self, step: Step[ReleaseForm]) -> Outcome:
+        form = step.form
+        release = reserve(step)
+        prepared = serving.model_job(
+            step, "prepare", form.model, holdout=form.holdout,
+            more=["--name", step.deployment.name, "--version", str(release.number), "--folder", "{outputs}"],
+        )  # fmt: skip
+        settle(step, release, prepared)
+        status = step.target.apply(serving.server_of(release))
+        if status.state == State.FAILED:
+            raise PermanentFailure(f"{release} did not come up. {status.reason}")
+        if status.state != State.READY:
+            raise NotYet(0.15, "starting")
+        weights = step.deployment.shifted(release, form.traffic)
+        step.deployment.send(step.target, weights, f"{release} answers, {_share(weights, release)}", run=step.run)
+        served = "as ONNX" if prepared.result["onnx"] else "with scikit-learn"
+        outputs = {
+            "release": release.number, "address": step.deployment.address, "onnx": prepared.result["onnx"],
+            "sample_row": prepared.result["sample_row"], "answer": prepared.result["sample_answer"],
+        }  # fmt: skip
+        return Succeeded(outputs, f"version {release.number} answers {served}, {_share(weights, release)}")
+
+    def plan(self, planning: Planning[Any]) -> list[Change]:
+        live = planning.deployment.live if planning.deployment else None
+        share = f"beside {live}" if live else "the first one takes all requests"
+        return [
+            serving.plan_environment(planning),
+            Change("create", f"an endpoint release of {planning.deployment_name}", share),
+        ]
+
+
+def reserve(step: Step[ReleaseForm]) -> Release:
+    """The release's row, with its number. Found again by the step's effect name after a kill."""
+    effect = step.row.effect_name("release")
+    found = Release.objects.select_related("deployment").filter(effect=effect).first()
+    if found is None:
+        with transaction.atomic():
+            # Writers of one deployment queue here, so that each gets a number of its own.
+            Deployment.objects.select_for_update().get(pk=step.deployment.pk)
+            last = step.deployment.releases.order_by("-number").first()
+            found = Release.objects.create(
+                deployment=step.deployment, number=last.number + 1 if last else 1, run=step.run, effect=effect,
+                workload=step.row.effect_name("server"), artefact=step.form.model.sha256,
+                artefact_name=step.form.model.name,
+            )  # fmt: skip
+    return found
+
+
+def settle(step: Step[ReleaseForm], release: Release, prepared: Job) -> None:
+    """Note what the server of this release needs, so that it can be started again at any time."""
+    if release.settings:
+        return
+    environment = serving.environment_for(step.target, step.form.model.sha256)
+    release.settings = {
+        "packed": prepared.files["model.zip"], "onnx": prepared.result["onnx"], "why_not_onnx": prepared.result["why"],
+        "sample_row": prepared.result["sample_row"], "sample_answer": prepared.result["sample_answer"],
+        "environment": {
+            "python": environment.python, "requirements": list(environment.requirements),
+            "optional": list(environment.optional),
+        },
+    }  # fmt: skip
+    release.save(update_fields=["settings"])
+
+
+def _share(weights: dict[str, int], release: Release) -> str:
+    weight = weights[str(release.number)]
+    return f"{weight} % of requests go to it" if weight else "as a preview"
+
+
+KIND = EndpointRelease()

@@ -1,0 +1,37 @@
+"""model.inspect: what is in a model file, looked at before anything is opened, then opened where it can do no harm."""
+
+from typing import Any
+
+from pydantic import Field
+
+from engine import serving
+from engine.outcomes import Outcome, Succeeded
+from engine.steps.base import FileValue, Form, Planning, Step, StepKind
+from engine.targets.base import Change
+
+
+class InspectForm(Form):
+    model: FileValue = Field(description="the model file")
+
+
+class ModelInspect(StepKind):
+    name = "model.inspect"
+    form = InspectForm
+    outputs = {
+        "model": "model", "task": "text", "estimator": "text", "features": "json", "sklearn_version": "text",
+        "sample_row": "json", "steps": "json", "classes": "json",
+    }  # fmt: skip
+
+    def run(self, step: Step[InspectForm]) -> Outcome:
+        model = step.form.model
+        found = serving.model_job(step, "inspect", model).result
+        outputs = {name: found.get(name) for name in self.outputs if name != "model"}
+        count = len(found.get("features") or [])
+        note = f"{found.get('estimator', 'a model')}, {count} columns, scikit-learn {found.get('sklearn_version')}"
+        return Succeeded({"model": model.model_dump(), **outputs}, note)
+
+    def plan(self, planning: Planning[Any]) -> list[Change]:
+        return [serving.plan_environment(planning)]
+
+
+KIND = ModelInspect()

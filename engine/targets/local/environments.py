@@ -1,0 +1,228 @@
+"""Environments: a Python with packages, built once with uv and found again by the digest of what was resolved."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from engine.targets.base import Environment, Progress, TargetError
+from engine.targets.local import processes
+
+# Building these from source takes a compiler and half an hour; without a wheel it is better to say so at once.
+WHEELS_ONLY = ("numpy", "scipy", "scikit-learn", "pandas", "onnx", "onnxruntime", "skl2onnx", "pyarrow", "lightgbm")
+# What uv may see of our environment: proxies, certificates and its own settings, none of our secrets.
+PASSED = re.compile(
+    r"HOME|PATH|LANG|LC_.*|TMPDIR|XDG_CACHE_HOME|UV_.*|SSL_CERT_.*|(?i:https?_proxy|no_proxy|all_proxy)"
+)
+FAILED_LINES = 12  # of uv's output, in an error
+
+
+def uv() -> str:
+    """The uv of this server's own environment, else the one on PATH."""
+    own = Path(sysconfig.get_path("scripts")) / "uv"
+    found = str(own) if own.exists() else shutil.which("uv")
+    if not found:
+        raise TargetError("uv is missing: run `make setup`, which installs it, then try again.")
+    return found
+
+
+class Environments:
+    """Under `root`: `<python>-<digest>/` per environment, `requests/` from what was asked to what was built."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(self, environment: Environment) -> Path | None:
+        """The interpreter of a standing environment; milliseconds, no network."""
+        noted = processes.read_json(self._request(environment))
+        if noted is None:
+            return None
+        python = self.root / str(noted["name"]) / "bin" / "python"
+        return python if python.exists() and (self.root / str(noted["name"]) / ".whole").exists() else None
+
+    def prepare(self, environment: Environment, progress: Progress) -> Path:
+        """Build it unless it stands; the path of its interpreter. Safe from several processes at once."""
+        if python := self.find(environment):
+            return python
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._locked(self._request(environment).stem):
+            if python := self.find(environment):
+                return python
+            progress(f"Looking for Python {environment.python}")
+            interpreter = interpreter_of(environment.python)
+            lock = self._resolve(environment, interpreter, progress)
+            digest = hashlib.sha256(f"{os.path.realpath(interpreter)}\n{lock}".encode()).hexdigest()[:20]
+            name = f"{environment.python}-{digest}"
+            with self._locked(name):
+                if not (self.root / name / ".whole").exists():
+                    self._build(name, interpreter, lock, progress)
+            self._request(environment).parent.mkdir(mode=0o700, exist_ok=True)
+            processes.write_json(self._request(environment), {"name": name})
+        return self.root / name / "bin" / "python"
+
+    def _request(self, environment: Environment) -> Path:
+        asked = [environment.python, sorted(environment.requirements), sorted(environment.optional)]
+        return self.root / "requests" / f"{hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:24]}.json"
+
+    def _resolve(self, environment: Environment, interpreter: str, progress: Progress) -> str:
+        """The exact packages, one `name==version` a line, with the optional ones when they resolve together."""
+        progress(f"Resolving {len(environment.requirements) + len(environment.optional)} packages")
+        if environment.optional:
+            with contextlib.suppress(TargetError):
+                return self._compile(environment.requirements + environment.optional, interpreter)
+            progress(f"Going on without {', '.join(environment.optional)}: no versions fit")
+        return self._compile(environment.requirements, interpreter)
+
+    def _compile(self, requirements: tuple[str, ...], interpreter: str) -> str:
+        if not requirements:
+            return ""
+        command = [uv(), "pip", "compile", "-", "--quiet", "--no-header", "--no-annotate", "--python", interpreter]
+        for name in WHEELS_ONLY:
+            command += ["--only-binary", name]
+        text = "\n".join(requirements) + "\n"
+        done = subprocess.run(
+            command, input=text, capture_output=True, text=True, env=_environment(), timeout=300, check=False
+        )
+        if done.returncode:
+            raise TargetError(f"These packages cannot be had together: {', '.join(requirements)}. {_said(done.stderr)}")
+        return "\n".join(sorted(line for line in done.stdout.splitlines() if line and not line.startswith("#"))) + "\n"
+
+    def _build(self, name: str, interpreter: str, lock: str, progress: Progress) -> None:
+        """In a folder beside, then renamed: a half-built environment is never found."""
+        if shutil.disk_usage(self.root).free < 64 << 20:
+            raise TargetError(
+                "The disk is full: an environment needs hundreds of megabytes. Make room, then try again."
+            )
+        for abandoned in self.root.glob(f".building-{name}-*"):  # by a builder that was killed: we hold the lock
+            shutil.rmtree(abandoned, ignore_errors=True)
+        building = Path(tempfile.mkdtemp(prefix=f".building-{name}-", dir=self.root))
+        try:
+            _run([uv(), "venv", "--quiet", "--relocatable", "--no-project", "--python", interpreter, str(building),
+                  "--allow-existing"], progress)  # fmt: skip
+            (building / "requirements.txt").write_text(lock)
+            if lock.strip():
+                progress(f"Installing {len(lock.splitlines())} packages")
+                _run([uv(), "pip", "install", "--python", str(building / "bin" / "python"),
+                      "--requirement", str(building / "requirements.txt")], progress)  # fmt: skip
+            (building / ".whole").touch()
+            if (self.root / name).exists():  # without its mark of wholeness: from a crash
+                shutil.rmtree(self.root / name)
+            os.replace(building, self.root / name)
+            progress("The environment stands")
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        handle = os.open(self.root / f".lock-{name}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def installed() -> dict[str, str]:
+    """Pythons of this machine by minor version, oldest first: {"3.11": "/usr/bin/python3.11"}."""
+    found: dict[str, str] = {}
+    for candidate in _candidates():
+        if (minor := _minor_of(candidate)) and minor not in found:
+            found[minor] = candidate
+    return dict(sorted(found.items(), key=lambda item: tuple(map(int, item[0].split(".")))))
+
+
+def interpreter_of(minor: str) -> str:
+    """A Python of this minor version; else a TargetError that names what there is and what is missing."""
+    if f"{sys.version_info.major}.{sys.version_info.minor}" == minor:
+        return _base_python()
+    for candidate in _candidates(minor):
+        if _minor_of(candidate) == minor:
+            return candidate
+    found = subprocess.run(
+        [uv(), "python", "find", "--no-python-downloads", "--no-project", "--system", minor],
+        capture_output=True, text=True, env=_environment(), cwd="/", check=False,
+    )  # fmt: skip
+    if found.returncode == 0 and _minor_of(found.stdout.strip()) == minor:
+        return found.stdout.strip()
+    there = ", ".join(installed()) or "none"
+    raise TargetError(f"Python {minor} is not installed. Found here: {there}. Install Python {minor}, then try again.")
+
+
+def _candidates(minor: str = "3.*") -> Iterator[str]:
+    """Programs that may be such a Python: our own, on PATH, and in the folders of pyenv, uv and asdf."""
+    yield _base_python()
+    pattern = f"python{minor}"
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        if folder and not folder.rstrip("/").endswith("/shims"):  # pyenv's shims fail for versions not switched on
+            yield from _programs(Path(folder), pattern)
+    homes = (os.environ.get("PYENV_ROOT", "~/.pyenv"), "~/.local/share/uv/python", "~/.asdf/installs/python")
+    for home in homes:
+        versions = Path(home).expanduser() / "versions" if "pyenv" in home else Path(home).expanduser()
+        for version in sorted(versions.glob("*"), reverse=True):
+            yield from _programs(version / "bin", pattern)
+
+
+def _programs(folder: Path, pattern: str) -> Iterator[str]:
+    with contextlib.suppress(OSError):
+        for path in sorted(folder.glob(pattern)):
+            if re.fullmatch(r"python3\.\d+", path.name):
+                yield str(path)
+
+
+def _base_python() -> str:
+    """The Python our own environment was made from."""
+    base = getattr(sys, "_base_executable", "") or sys.executable
+    return os.path.realpath(base)
+
+
+@functools.lru_cache(maxsize=64)  # asking them all takes a second
+def _minor_of(program: str) -> str | None:
+    """ "3.11" when the program is a Python that works, with what packages need; older than 3.8 does not count."""
+    if not program:
+        return None
+    check = "import sys, ssl, zlib; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run([program, "-I", "-c", check], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    minor = done.stdout.strip()
+    return minor if done.returncode == 0 and tuple(map(int, minor.split("."))) >= (3, 8) else None
+
+
+def _environment() -> Mapping[str, str]:
+    return {key: value for key, value in os.environ.items() if PASSED.fullmatch(key)} | {"NO_COLOR": "1"}
+
+
+def _run(command: list[str], progress: Progress) -> None:
+    """Run uv and pass on what it says as it says it."""
+    said: list[str] = []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment(), cwd="/"
+    ) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if text := line.strip():
+                said.append(text)
+                if not text.startswith(("+", "warning:")):
+                    progress(text)
+    if running.returncode:
+        text = "\n".join(said)
+        if "No space left" in text:
+            raise TargetError("The disk is full: the environment could not be built. Make room, then try again.")
+        raise TargetError(f"The environment could not be built. {_said(text)}")
+
+
+def _said(text: str) -> str:
+    return " ".join(line.strip() for line in text.strip().splitlines()[-FAILED_LINES:])

@@ -1,0 +1,174 @@
+"""The routes of one local target: a file, and the word to the gateway that it has changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import socket
+import time
+from typing import Any
+
+from engine.targets.base import Backend, Change, Counts, Route, RouteStatus, TargetError
+from engine.targets.local import counters, ports, processes
+from engine.targets.local.places import Places, checked_name
+
+GATEWAY = "_gateway"  # the workload that is the gateway; no other name may begin with an underscore
+
+
+class Routes:
+    """Reads are free; writes are made with the target's lock held."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+
+    def all(self) -> dict[str, Any]:
+        return processes.read_json(self.places.routes) or {"version": 0, "routes": {}}
+
+    def get(self, name: str) -> RouteStatus | None:
+        held = self.all()["routes"].get(name)
+        return None if held is None else _status(name, held)
+
+    def write(self, routes: dict[str, Any]) -> int:
+        """Replace the file; the version that the gateway must have taken."""
+        routes["version"] += 1
+        processes.write_json(self.places.routes, routes)
+        return int(routes["version"])
+
+    def put(self, route: Route, ports_of: dict[str, int]) -> bool:
+        """Note the route. False when it is as it was. Raises TargetError for a port that somebody else has."""
+        routes = self.all()
+        before = routes["routes"].get(route.name)
+        after = self._entry(route, before, ports_of, {held["port"] for held in routes["routes"].values()})
+        if before is not None and {**before, "changes": 0} == {**after, "changes": 0}:
+            return False
+        moved_only = before is not None and _asked(before) == _asked(after)
+        after["changes"] = (before["changes"] if before else 0) + (0 if moved_only else 1)
+        routes["routes"][route.name] = after
+        self.write(routes)
+        return True
+
+    def _entry(
+        self, route: Route, before: dict[str, Any] | None, ports_of: dict[str, int], taken: set[int]
+    ) -> dict[str, Any]:
+        if route.port is not None and (before is None or before["port"] != route.port):
+            if route.port in taken or not ports.is_free(route.port):
+                raise TargetError(
+                    f"Port {route.port} is taken by another program. End that program, ask for another port, "
+                    f"or leave the port out: {route.name} is then given one."
+                )
+            port = route.port
+        elif before is not None:
+            port = before["port"]
+        else:
+            port = ports.choose(f"{self.places.home}/route/{route.name}", taken | set(ports_of.values()))
+        backends = [dataclasses.asdict(backend) | {"port": ports_of[backend.workload]} for backend in route.backends]
+        return {"port": port, "asked_port": route.port, "fallback": route.fallback, "backends": backends, "changes": 0}
+
+    def drop(self, name: str) -> bool:
+        routes = self.all()
+        if name not in routes["routes"]:
+            return False
+        del routes["routes"][name]
+        self.write(routes)
+        return True
+
+    def restore(self, name: str, before: dict[str, Any] | None) -> None:
+        """Back to what was, after the gateway could not take the route."""
+        routes = self.all()
+        if before is None:
+            routes["routes"].pop(name, None)
+        else:
+            routes["routes"][name] = before
+        self.write(routes)
+
+    def told(self, seconds: float) -> dict[str, str] | None:
+        """Tell the gateway and wait until it holds what the file says: its problems by route, None when it is away."""
+        wanted = self.all()["version"]
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = self._ask()
+            if answer is not None and answer["version"] >= wanted:
+                problems: dict[str, str] = answer["problems"]
+                return problems
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.02)
+
+    def _ask(self) -> dict[str, Any] | None:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+                line.settimeout(5)
+                line.connect(str(self.places.gateway_socket))
+                line.sendall(b"look\n")
+                answer = json.loads(line.makefile("rb").readline())
+        except (OSError, ValueError):
+            return None
+        return answer if isinstance(answer, dict) else None
+
+    def counts(self, name: str) -> dict[str, Counts]:
+        folder = self.places.gateway / "counts" / name
+        found = sorted(folder.glob("*.counts")) if folder.is_dir() else []
+        return {path.stem: Counts(*counters.read(path)) for path in found}
+
+    def forget_counts(self, name: str) -> None:
+        shutil.rmtree(self.places.gateway / "counts" / name, ignore_errors=True)
+
+
+def checked(route: Route) -> Route:
+    """Raises TargetError for a route that cannot be."""
+    checked_name(route.name)
+    releases = [checked_name(backend.release) for backend in route.backends]
+    if not releases or len(set(releases)) != len(releases):
+        raise TargetError(f"The route {route.name} needs releases, each named once.")
+    weights = [backend.weight for backend in route.backends]
+    if any(weight < 0 for weight in weights) or sum(weights) != 100:
+        said = " + ".join(map(str, weights))
+        raise TargetError(f"The weights of {route.name} are {said}: they must add up to 100.")
+    if route.fallback is not None and route.fallback not in releases:
+        raise TargetError(f"{route.name} falls back to release {route.fallback}, which is not among its releases.")
+    return route
+
+
+def rolled_back(route: Route) -> Route:
+    """The same route with all its traffic on its fallback."""
+    if route.fallback is None:
+        raise TargetError(f"{route.name} has no release to go back to.")
+    backends = tuple(
+        dataclasses.replace(backend, weight=100 if backend.release == route.fallback else 0)
+        for backend in route.backends
+    )
+    return dataclasses.replace(route, backends=backends)
+
+
+def planned(before: RouteStatus | None, wanted: Route) -> list[Change]:
+    """A line per release whose share changes."""
+    if before is None:
+        shares = ", ".join(f"release {backend.release} {backend.weight} %" for backend in wanted.backends)
+        return [Change("create", f"the address of {wanted.name}", shares)]
+    old = {backend.release: backend for backend in before.route.backends}
+    new = {backend.release: backend for backend in wanted.backends}
+    changes = []
+    for release in sorted(old.keys() | new.keys()):
+        was = f"{old[release].weight} %" if release in old else "not there"
+        will = f"{new[release].weight} %" if release in new else "not there"
+        if old.get(release) != new.get(release):
+            changes.append(Change("change", f"the traffic of {wanted.name}", f"release {release}: {was} → {will}"))
+    if before.route.fallback != wanted.fallback:
+        changes.append(Change("change", f"the fallback of {wanted.name}", f"release {wanted.fallback or 'none'}"))
+    if wanted.port is not None and not before.address.endswith(f":{wanted.port}"):
+        changes.append(Change("change", f"the address of {wanted.name}", f"port {wanted.port}"))
+    return changes or [Change("nothing", f"{wanted.name} is routed so already")]
+
+
+def _asked(entry: dict[str, Any]) -> Any:
+    """A route without the ports of its workloads: whether these moved is not a change of the route."""
+    return [entry["port"], entry["fallback"], [{**backend, "port": 0} for backend in entry["backends"]]]
+
+
+def _status(name: str, held: dict[str, Any]) -> RouteStatus:
+    backends = tuple(
+        Backend(backend["release"], backend["workload"], backend["weight"]) for backend in held["backends"]
+    )
+    route = Route(name, backends, held["fallback"], held["asked_port"])
+    return RouteStatus(route, f"http://127.0.0.1:{held['port']}", held["changes"])

@@ -1,0 +1,396 @@
+"""The local target: the contract, put together from files, supervisord, the shim and the gateway."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+from engine.artefacts import Artefacts
+from engine.targets.base import (
+    Change,
+    Counts,
+    Environment,
+    Kind,
+    Log,
+    Progress,
+    Route,
+    RouteStatus,
+    State,
+    Status,
+    Target,
+    TargetError,
+    Workload,
+)
+from engine.targets.local import logs, ports, processes, routes
+from engine.targets.local.environments import Environments, installed, uv
+from engine.targets.local.places import NAME, Places, checked_name
+from engine.targets.local.routes import GATEWAY, Routes
+from engine.targets.local.supervisor import Supervisor
+from engine.targets.local.workloads import SYSTEM_PATH, Folder, spec_of, status_of
+
+GATEWAY_PROGRAM = Path(__file__).with_name("gateway.py")
+GATEWAY_WAIT = 15.0  # seconds until a gateway that was killed is back
+
+
+class LocalTarget(Target):
+    """Making this object touches nothing; supervisord starts with the first workload or route.
+
+    Any number of processes may use the same home at once.
+    """
+
+    kind: ClassVar[str] = "local"
+
+    def __init__(self, home: Path) -> None:
+        self.places = Places(Path(home).resolve())
+        self.artefacts = Artefacts(self.places.home / "artefacts")
+        self.environments = Environments(self.places.home / "environments")
+        self.supervisor = Supervisor(self.places)
+        self.routes = Routes(self.places)
+
+    # -- the machine -------------------------------------------------------------------------------
+
+    def check(self) -> list[str]:
+        said = []
+        try:
+            uv()
+            self.places.make()
+            if shutil.disk_usage(self.places.root).free < 256 << 20:
+                said.append(f"Less than 256 MB are left where {self.places.home} is.")
+        except TargetError as error:
+            said.append(str(error))
+        return said
+
+    def start(self) -> None:
+        """Bring back everything that should run, on the same ports: after a reboot, `shutdown` or a kill."""
+        with self.places.locked():
+            self.places.resting.unlink(missing_ok=True)
+            self._ensure()
+            if self.routes.all()["routes"]:
+                self._tell()
+
+    def tend(self) -> None:
+        """Without supervisord nobody starts a killed gateway or service again, and no step may look for hours."""
+        wanted = any(self.places.programs.glob("*.ini")) and not self.places.resting.exists()
+        if wanted and not self.supervisor.pid():
+            with contextlib.suppress(TargetError), self.places.locked():
+                if not self.places.resting.exists():
+                    self._ensure()
+
+    def shutdown(self) -> None:
+        """End every workload, the gateway and supervisord. `start` brings the services back; jobs stay ended."""
+        if not self.places.root.exists():
+            return
+        with self.places.locked():
+            self.places.resting.touch()
+            self.supervisor.end()
+            for folder in self._folders():
+                shim = folder.state.get("shim")
+                if shim and processes.lives(shim):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(shim["pid"], 15)
+            for folder in self._folders():
+                folder.end()
+            processes.wait_for_none(str(self.places.root), seconds=20)
+            shutil.rmtree(self.places.runtime, ignore_errors=True)
+            (self.places.root / "runtime").unlink(missing_ok=True)
+
+    def _ensure(self) -> None:
+        """With the lock: supervisord runs, and everything that should. Cheap when all is well."""
+        if not self.supervisor.pid():
+            self._find_new_ports()
+            self._write_gateway()
+            self.supervisor.ensure()
+        elif self.supervisor.ensure():
+            self._find_new_ports()
+        for folder in self._folders():
+            if self._missing(folder):
+                self._launch(folder.path.name, folder)
+
+    def _missing(self, folder: Folder) -> bool:
+        """Whether a shim should be at work here and none is."""
+        spec, state = folder.spec, folder.state
+        if spec is None or spec["wanted"] != "run" or folder.kept():
+            return False
+        if spec["kind"] == Kind.JOB:
+            over = state.get("ended_at") is not None
+            return not over and (not state.get("program") or processes.lives(state["program"]))
+        return not state.get("gave_up")
+
+    def _launch(self, name: str, folder: Folder) -> None:
+        spec = folder.spec
+        assert spec is not None
+        self.supervisor.install(name, autostart=spec["kind"] == Kind.SERVICE)
+        self.supervisor.start(name)
+
+    def _find_new_ports(self) -> None:
+        """While nothing of ours listens: a service whose port somebody else has taken is given another."""
+        moved = False
+        for folder in self._folders():
+            spec = folder.spec
+            if spec is None or spec["kind"] != Kind.SERVICE or spec["wanted"] != "run" or spec["name"] == GATEWAY:
+                continue
+            if not folder.lives() and not ports.is_free(spec["port"]):
+                self._respecify(folder, spec, self._choose_port(spec["name"]))
+                moved = True
+        if moved:
+            self._follow_ports()
+
+    def _respecify(self, folder: Folder, spec: dict[str, Any], port: int) -> None:
+        workload = _workload(spec["workload"])
+        python = Path(spec["python"]) if spec["python"] else None
+        folder.write_spec(spec_of(workload, folder.path, self.artefacts, python=python, port=port))
+
+    def _follow_ports(self) -> None:
+        """The gateway's routes name ports: write them again after a workload has moved."""
+        for name in self.routes.all()["routes"]:
+            held = self.routes.get(name)
+            if held is not None:
+                self.routes.put(held.route, self._ports_of(held.route))
+
+    def _folders(self) -> list[Folder]:
+        try:
+            names = sorted(os.listdir(self.places.workloads))
+        except FileNotFoundError:
+            return []
+        return [Folder(self.places.workload(name)) for name in names if NAME.fullmatch(name) or name == GATEWAY]
+
+    # -- environments ------------------------------------------------------------------------------
+
+    def pythons(self) -> tuple[str, ...]:
+        return tuple(installed())
+
+    def prepare(self, environment: Environment, progress: Progress) -> None:
+        self.environments.prepare(environment, progress)
+
+    # -- workloads ---------------------------------------------------------------------------------
+
+    def apply(self, workload: Workload) -> Status:
+        folder = Folder(self.places.workload(checked_name(workload.name)))
+        if self._settled(folder):
+            return self.status(workload.name)
+        with self.places.locked():
+            self.places.resting.unlink(missing_ok=True)
+            spec = folder.spec
+            if spec is None:
+                wanted = "prepare" if workload.environment else "run"
+                folder.write_spec(self._specify(workload, folder, python=None) | {"wanted": wanted})
+        spec = folder.spec or {}
+        if spec.get("wanted") == "prepare":
+            self._build(workload, folder)
+        with self.places.locked():
+            self._revive(workload, folder)
+            self._ensure()
+        return self.status(workload.name)
+
+    def _settled(self, folder: Folder) -> bool:
+        """Nothing to do: it runs, or it is a job that was started once. Read without the lock."""
+        spec, state = folder.spec, folder.state
+        if spec is None or spec["wanted"] == "prepare":
+            return False
+        if spec["kind"] == Kind.JOB and (state.get("ended_at") is not None or spec["wanted"] == "stop"):
+            return True
+        return spec["wanted"] == "run" and folder.kept() and not state.get("gave_up") and bool(self.supervisor.pid())
+
+    def _specify(self, workload: Workload, folder: Folder, *, python: Path | None) -> dict[str, Any]:
+        spec = folder.spec
+        port = spec["port"] if spec else None
+        if workload.kind is Kind.SERVICE and port is None:
+            port = self._choose_port(workload.name)
+        return spec_of(workload, folder.path, self.artefacts, python=python, port=port)
+
+    def _build(self, workload: Workload, folder: Folder) -> None:
+        """Build the environment without the lock: it may take a minute. A failure is noted; `apply` tries again."""
+        assert workload.environment is not None
+        try:
+            python = self.environments.prepare(workload.environment, lambda said: None)
+        except TargetError as error:
+            folder.write_spec((folder.spec or {}) | {"broken": str(error)})
+            raise
+        with self.places.locked():
+            if (folder.spec or {}).get("wanted") == "prepare":
+                folder.write_spec(self._specify(workload, folder, python=python))
+
+    def _revive(self, workload: Workload, folder: Folder) -> None:
+        """A service that was stopped or given up is wanted again; its port is looked at again."""
+        spec, state = folder.spec, folder.state
+        if spec is None or spec["kind"] != Kind.SERVICE or folder.kept():
+            return
+        if spec["wanted"] == "stop" or state.get("gave_up"):
+            port = spec["port"] if ports.is_free(spec["port"]) else self._choose_port(workload.name)
+            self._respecify(folder, spec, port)
+            processes.write_json(folder.path / "state.json", state | {"gave_up": False, "ended_at": None})
+            self._follow_ports()
+
+    def _choose_port(self, name: str) -> int:
+        taken = {spec["port"] for folder in self._folders() if (spec := folder.spec) and spec["port"]}
+        taken |= {held["port"] for held in self.routes.all()["routes"].values()}
+        return ports.choose(f"{self.places.home}/workload/{name}", taken)
+
+    def status(self, name: str) -> Status:
+        folder = Folder(self.places.workload(checked_name(name)))
+        self._heal(folder)
+        found = status_of(folder, self.artefacts)
+        if found.ended_at is not None and found.state is not State.STARTING:
+            self._forget_program(folder)
+        return found
+
+    def _heal(self, folder: Folder) -> None:
+        """What should run and does not, because something was killed, is brought back by whoever looks."""
+        spec = folder.spec
+        if spec is None or spec["wanted"] != "run" or self.places.resting.exists():
+            return
+        if self._missing(folder) or (spec["kind"] == Kind.SERVICE and not self.supervisor.pid()):
+            with contextlib.suppress(TargetError), self.places.locked():  # else the next look does it
+                self._ensure()
+
+    def _forget_program(self, folder: Folder) -> None:
+        """supervisord need not know jobs that have ended: it reads all programs at each start of one."""
+        spec = folder.spec
+        if spec and spec["kind"] == Kind.JOB and (self.places.programs / f"{spec['name']}.ini").exists():
+            with self.places.locked():
+                self.supervisor.uninstall(spec["name"])
+
+    def logs(self, name: str, offset: int = 0, limit: int = 65536) -> Log:
+        data, end = logs.read(self.places.workload(checked_name(name)), offset, limit)
+        return Log(data.decode("utf-8", "replace"), end)
+
+    def stop(self, name: str) -> None:
+        folder = Folder(self.places.workload(checked_name(name)))
+        if not folder.path.exists():
+            return
+        with self.places.locked():
+            spec = folder.spec
+            if spec is None:
+                return
+            if spec["wanted"] != "stop":
+                folder.write_spec(spec | {"wanted": "stop"})
+            self.supervisor.uninstall(name)
+        folder.end()
+
+    # -- routes ------------------------------------------------------------------------------------
+
+    def route(self, route: Route) -> RouteStatus:
+        routes.checked(route)
+        with self.places.locked():
+            self.places.resting.unlink(missing_ok=True)
+            before = self.routes.all()["routes"].get(route.name)
+            self.routes.put(route, self._ports_of(route))
+            self._ensure_gateway()
+            problem = self._tell().get(route.name)
+            if problem:
+                port = self.routes.all()["routes"][route.name]["port"]
+                self.routes.restore(route.name, before)
+                raise TargetError(
+                    f"Port {port} of {route.name} cannot be listened on ({problem}). "
+                    f"End the program that has it (`ss -ltnp 'sport = :{port}'` names it) or ask for another port."
+                )
+        found = self.routes.get(route.name)
+        assert found is not None
+        return found
+
+    def _tell(self) -> dict[str, str]:
+        problems = self.routes.told(GATEWAY_WAIT)
+        if problems is None:
+            last = Folder(self.places.workload(GATEWAY)).last_line()
+            raise TargetError(f"The gateway does not answer. {last}".strip(), temporary=True)
+        return problems
+
+    def _ports_of(self, route: Route) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for backend in route.backends:
+            spec = Folder(self.places.workload(checked_name(backend.workload))).spec
+            if spec is None or not spec["port"]:
+                raise TargetError(f"Release {backend.release} of {route.name} is not there: {backend.workload}.")
+            found[backend.workload] = spec["port"]
+        return found
+
+    def _ensure_gateway(self) -> None:
+        self._write_gateway()
+        self._ensure()
+
+    def _write_gateway(self) -> None:
+        """The gateway is a workload like any other, but for its never being given up."""
+        if not self.routes.all()["routes"]:
+            return
+        folder = Folder(self.places.workload(GATEWAY))
+        argv = [sys.executable, "-I", "-S", str(GATEWAY_PROGRAM), str(self.places.gateway),
+                str(self.places.gateway_socket)]  # fmt: skip
+        spec = {
+            "name": GATEWAY, "kind": Kind.SERVICE.value, "argv": argv, "always": True, "wanted": "run", "port": None,
+            "health": "", "timeout": None, "memory_mb": None, "python": None,
+            "env": {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", processes.TAG: str(folder.path)},
+        }  # fmt: skip
+        if folder.spec != spec:
+            folder.write_spec(spec)
+        self.supervisor.install(GATEWAY, autostart=True)
+
+    def routed(self, name: str) -> RouteStatus | None:
+        return self.routes.get(checked_name(name))
+
+    def counts(self, name: str) -> dict[str, Counts]:
+        return self.routes.counts(checked_name(name))
+
+    def rollback(self, name: str) -> RouteStatus:
+        held = self.routed(name)
+        if held is None:
+            raise TargetError(f"There is no deployment {name} here.")
+        return self.route(routes.rolled_back(held.route))
+
+    # -- both --------------------------------------------------------------------------------------
+
+    def remove(self, name: str) -> None:
+        checked_name(name)
+        if not self.places.root.exists():
+            return
+        self._remove_route(name)
+        self._refuse_while_routed(name)
+        self.stop(name)
+        with self.places.locked():
+            Folder(self.places.workload(name)).delete()
+
+    def _remove_route(self, name: str) -> None:
+        with self.places.locked():
+            if self.routes.drop(name) and not self.places.resting.exists():
+                self._ensure_gateway()
+                self.routes.told(GATEWAY_WAIT)
+            self.routes.forget_counts(name)
+
+    def _refuse_while_routed(self, name: str) -> None:
+        for deployment, held in self.routes.all()["routes"].items():
+            for backend in held["backends"]:
+                if backend["workload"] == name and backend["weight"]:
+                    raise TargetError(
+                        f"{name} still gets {backend['weight']} % of the requests of {deployment}. "
+                        "Give its traffic to another release first."
+                    )
+
+    def plan(self, wanted: Workload | Route) -> list[Change]:
+        if isinstance(wanted, Route):
+            return routes.planned(self.routed(wanted.name), routes.checked(wanted))
+        spec = Folder(self.places.workload(checked_name(wanted.name))).spec
+        what = f"the {wanted.kind} {wanted.name}"
+        changes = []
+        if wanted.environment and self.environments.find(wanted.environment) is None:
+            packages = ", ".join(wanted.environment.requirements)
+            changes.append(Change("create", f"an environment with Python {wanted.environment.python}", packages))
+        if spec is None:
+            return [*changes, Change("create", what, " ".join(wanted.argv))]
+        if wanted.kind is Kind.SERVICE and spec["wanted"] == "stop":
+            return [*changes, Change("change", what, "start it again")]
+        return [Change("adopt", what, "it is there already")]
+
+
+def _workload(stored: dict[str, Any]) -> Workload:
+    environment = stored["environment"]
+    return Workload(**{
+        **stored,
+        "kind": Kind(stored["kind"]),
+        "argv": tuple(stored["argv"]),
+        "environment": environment and Environment(
+            environment["python"], tuple(environment["requirements"]), tuple(environment["optional"])
+        ),
+    })  # fmt: skip

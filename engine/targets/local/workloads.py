@@ -1,0 +1,251 @@
+"""A workload's folder: what was wanted (`spec.json`, the target writes it) and what became of it (the shim writes)."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import http.client
+import os
+import re
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.artefacts import ArtefactError, Artefacts
+from engine.targets.base import Kind, State, Status, TargetError, Workload
+from engine.targets.local import logs, processes
+
+RUNTIMES = Path(__file__).resolve().parents[2] / "runtimes"
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+RESULT_LIMIT = 8 << 20  # bytes of a job's result that are read
+PLACEHOLDER = re.compile(r"\{(python|port|result|outputs|runtimes|artefact:[0-9a-f]{64})\}")
+
+
+class Folder:
+    """One workload's files."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def spec(self) -> dict[str, Any] | None:
+        return processes.read_json(self.path / "spec.json")
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return processes.read_json(self.path / "state.json") or {}
+
+    def write_spec(self, spec: dict[str, Any]) -> None:
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            processes.write_json(self.path / "spec.json", spec)
+        except OSError as error:
+            raise TargetError(f"{spec['name']} could not be written down: {error.strerror}.") from error
+
+    def kept(self) -> bool:
+        """Whether a living shim holds this workload."""
+        try:
+            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
+    def lives(self) -> bool:
+        return processes.lives(self.state.get("program"))
+
+    def starts(self) -> int:
+        try:
+            return (self.path / "starts").read_bytes().count(b"\n")
+        except FileNotFoundError:
+            return 0
+
+    def result(self) -> dict[str, Any] | None:
+        path = self.path / "result.json"
+        with contextlib.suppress(OSError):
+            if path.stat().st_size <= RESULT_LIMIT:
+                return processes.read_json(path)
+        return None
+
+    def last_line(self) -> str:
+        """What the program said last: usually why it ended."""
+        data, _ = logs.read(self.path, -2000, 2000)
+        lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
+        return lines[-1][:300] if lines else ""
+
+    def files(self, artefacts: Artefacts) -> dict[str, str]:
+        """Store what a job left in its outputs, once, and say under which sha256."""
+        kept = processes.read_json(self.path / "files.json")
+        if kept is not None:
+            return kept
+        outputs = self.path / "outputs"
+        found = sorted(path for path in outputs.rglob("*") if path.is_file() and not path.is_symlink())
+        stored = {str(path.relative_to(outputs)): artefacts.put(path) for path in found}
+        processes.write_json(self.path / "files.json", stored)
+        return stored
+
+    def end(self, seconds: float = 20) -> None:
+        """Have the shim end its program (SIGTERM, SIGKILL after ten seconds), or do it where there is no shim."""
+        shim = self.state.get("shim")
+        deadline = time.monotonic() + seconds
+        while self.kept() and time.monotonic() < deadline:
+            if shim and processes.lives(shim):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(shim["pid"], signal.SIGTERM)
+            time.sleep(0.03)
+            shim = self.state.get("shim")  # a shim that had just begun names itself a moment later
+        program = self.state.get("program")
+        if program and processes.lives(program):
+            processes.end(program["pid"], str(self.path), 10)
+            processes.write_json(
+                self.path / "state.json", self.state | {"ended_at": time.time(), "exit": None, "stopped": True}
+            )
+
+    def delete(self) -> None:
+        """Renamed first, so that a half-deleted workload is never taken for one."""
+        if self.path.exists():
+            gone = self.path.with_name(f".gone-{self.path.name}-{time.monotonic_ns()}")
+            os.replace(self.path, gone)
+            shutil.rmtree(gone, ignore_errors=True)
+
+
+def spec_of(
+    workload: Workload, folder: Path, artefacts: Artefacts, *, python: Path | None, port: int | None
+) -> dict[str, Any]:
+    """What the shim reads. `python` is the environment's interpreter; None while it is being built."""
+    interpreter = python or Path(sys.executable)
+    values = {
+        "python": str(interpreter), "port": str(port or ""), "result": str(folder / "result.json"),
+        "outputs": str(folder / "outputs"), "runtimes": str(RUNTIMES),
+    }  # fmt: skip
+    fill = _filler(values, artefacts)
+    scratch = str(folder / "scratch")
+    path = SYSTEM_PATH if workload.environment is None else f"{interpreter.parent}:{SYSTEM_PATH}"
+    env = {"PATH": path, "HOME": scratch, "TMPDIR": scratch, "LANG": "C.UTF-8", processes.TAG: str(folder)}
+    if workload.kind is Kind.SERVICE:
+        env["PORT"] = values["port"]
+    else:
+        env |= {"RESULT": values["result"], "OUTPUTS": values["outputs"]}
+    return {
+        "name": workload.name,
+        "kind": workload.kind.value,
+        "argv": [fill(part) for part in workload.argv],
+        "env": env | {key: fill(value) for key, value in workload.env.items()},
+        "port": port,
+        "health": workload.health,
+        "timeout": workload.timeout,
+        "memory_mb": workload.memory_mb,
+        "wanted": "run",
+        "python": str(python) if python else None,
+        "workload": dataclasses.asdict(workload),
+    }
+
+
+def _filler(values: dict[str, str], artefacts: Artefacts) -> Callable[[str], str]:
+    def value(match: re.Match[str]) -> str:
+        key = match[1]
+        if not key.startswith("artefact:"):
+            return values[key]
+        try:
+            return str(artefacts.path(key.partition(":")[2]))
+        except ArtefactError as error:
+            raise TargetError(str(error)) from error
+
+    return lambda text: PLACEHOLDER.sub(value, text)
+
+
+def healthy(port: int, path: str, timeout: float = 2.0) -> bool:
+    """Whether 127.0.0.1:PORT answers 200 on this path."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request("GET", path, headers={"Connection": "close"})
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def status_of(folder: Folder, artefacts: Artefacts) -> Status:
+    """What a person may know of this workload."""
+    spec = folder.spec
+    if spec is None:
+        return Status(State.ABSENT)
+    if spec.get("broken"):
+        return Status(State.FAILED, reason=spec["broken"])
+    if spec["wanted"] == "prepare":
+        return Status(State.PREPARING, reason="Its environment is being built.")
+    state = folder.state
+    known: dict[str, Any] = {"started_at": state.get("started_at"), "starts": folder.starts()}
+    if spec["kind"] == Kind.JOB:
+        return _job_status(folder, spec, state, known, artefacts)
+    return _service_status(folder, spec, state, known)
+
+
+def _job_status(
+    folder: Folder, spec: dict[str, Any], state: dict[str, Any], known: dict[str, Any], artefacts: Artefacts
+) -> Status:
+    if state.get("ended_at") is None:
+        if processes.lives(state.get("program")) or folder.kept():
+            return Status(State.RUNNING if known["starts"] else State.STARTING, **known)
+        if state.get("program") and not (again := folder.state).get("ended_at"):
+            return Status(State.FAILED, reason="It was cut off: the machine or its keeper was stopped hard.", **known)
+        if state.get("program"):
+            return _job_status(folder, spec, again, known, artefacts)
+        if spec["wanted"] == "stop":
+            return Status(State.STOPPED, reason="It was stopped before it began.", **known)
+        return Status(State.STARTING, **known)
+    code = state.get("exit")
+    known |= {"exit_code": code, "ended_at": state["ended_at"], "result": folder.result()}
+    if state.get("stopped"):
+        return Status(State.STOPPED, reason="It was stopped on request.", **known)
+    if state.get("timed_out"):
+        return Status(State.FAILED, reason=f"It ran longer than the {spec['timeout']:g} seconds it was given.", **known)
+    try:
+        known["files"] = folder.files(artefacts)
+    except (ArtefactError, OSError) as error:
+        return Status(State.FAILED, reason=f"Its files could not be kept. {error}", **known)
+    if code == 0:
+        return Status(State.SUCCEEDED, **known)
+    return Status(State.FAILED, reason=_why(code, folder, known["result"]), **known)
+
+
+def _service_status(folder: Folder, spec: dict[str, Any], state: dict[str, Any], known: dict[str, Any]) -> Status:
+    address = f"http://127.0.0.1:{spec['port']}"
+    if processes.lives(state.get("program")):
+        if healthy(spec["port"], spec["health"]):
+            return Status(State.READY, address=address, **known)
+        return Status(State.STARTING, reason="It runs and does not answer yet.", address=address, **known)
+    known |= {"exit_code": state.get("exit"), "ended_at": state.get("ended_at")}
+    if spec["wanted"] == "stop":
+        return Status(State.STOPPED, reason="It was stopped on request.", **known)
+    if state.get("gave_up"):
+        why = _why(state.get("exit"), folder, None)
+        return Status(State.FAILED, reason=f"It ended again and again right after its start. {why}", **known)
+    reason = _why(state.get("exit"), folder, None) + " It is started again." if state.get("ended_at") else ""
+    return Status(State.STARTING, reason=reason, address=address, **known)
+
+
+def _why(code: int | None, folder: Folder, result: dict[str, Any] | None) -> str:
+    """A job's own sentence is the best; then how it ended and what it said last."""
+    if result and isinstance(result.get("error"), str):
+        return str(result["error"])
+    if code is None:
+        return "How it ended is not known: it and its keeper were killed."
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
+        how = f"It was killed by {name}" + (", perhaps for its memory." if name == "SIGKILL" else ".")
+    else:
+        how = f"It ended with {code}."
+    last = folder.last_line()
+    return f"{how} It said last: {last}" if last else how

@@ -1,0 +1,122 @@
+"""/live/: what runs, and one of them: done, traffic, releases, and the verbs on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from engine import advance, done, serving
+from engine.actions.remove import Remove, Restore
+from engine.actions.roll_back import RollBack
+from engine.models import Deployment
+from engine.models.deployment import KEPT
+from engine.targets.base import Counts, TargetError
+from people.access import can, fetch, me, visible
+from people.toasts import say, warn
+
+
+@login_required
+def live(request: HttpRequest) -> HttpResponse:
+    rows = visible(me(request), Deployment).select_related("team", "target", "persona")
+    removed = rows.filter(removed_at__gt=timezone.now() - KEPT)
+    context = {"rows": [line(row) for row in rows.filter(removed_at=None)], "removed": removed}
+    return render(request, "engine/live.html", context)
+
+
+def line(found: Deployment) -> dict[str, Any]:
+    """What a table says of it: its live release, how far it is from done, and the run that changes it."""
+    met, of = done.progress(found)
+    return {"deployment": found, "live": found.live, "met": met, "of": of, "run": found.runs.active().first()}
+
+
+def _fetch(request: HttpRequest, team: str, target: str, name: str, to: str = "view") -> Deployment:
+    rows = Deployment.objects.select_related("team", "target", "persona")
+    return fetch(me(request), rows, to, team__slug=team, target__name=target, name=name)
+
+
+@login_required
+def deployment(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
+    found = _fetch(request, team, target, name)
+    counts = _counts(found)
+    releases = [{"release": r, "counts": counts.get(str(r.number))} for r in found.releases.select_related("run")]
+    context = {
+        **line(found),
+        "releases": releases,
+        "criteria": found.results.filter(current=True),
+        "changes": found.results.filter(current=False).select_related("release").order_by("-pk")[:10],
+        "call": serving.curl_for(found),
+        "runs": found.runs.select_related("revision__template", "started_by")[:10],
+        "events": found.events.exclude(text="").order_by("-pk")[:40],
+        "may_change": can(me(request), "change", found),
+    }
+    return render(request, "engine/deployment.html", context)
+
+
+def _counts(found: Deployment) -> dict[str, Counts]:
+    try:
+        return found.target.connect().counts(found.route_name)
+    except TargetError:
+        return {}  # the page is about more than numbers; without the gateway they are a gap
+
+
+@login_required
+@require_POST
+def rollback(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
+    found = _fetch(request, team, target, name, "change")
+    try:
+        before = RollBack(found, me(request)).execute()
+    except (advance.NotNow, TargetError) as error:
+        warn(request, _sentence(error))
+    else:
+        say(request, f"{before} answers again.")
+    return redirect("deployment", team, target, name)
+
+
+@login_required
+@require_POST
+def remove(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
+    found = _fetch(request, team, target, name, "change")
+    try:
+        Remove(found, me(request)).execute()
+    except (advance.NotNow, TargetError) as error:
+        warn(request, _sentence(error))
+        return redirect("deployment", team, target, name)
+    say(request, f"{name} is removed.", undo=reverse("deployment-restore", args=[team, target, name]))
+    return redirect("live")
+
+
+@login_required
+@require_POST
+def restore(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
+    found = _fetch(request, team, target, name, "change")
+    try:
+        Restore(found, me(request)).execute()
+    except (advance.NotNow, TargetError) as error:
+        warn(request, _sentence(error))
+    else:
+        say(request, f"{name} answers again.")
+    return redirect("deployment", team, target, name)
+
+
+@login_required
+@require_POST
+def confirm(request: HttpRequest, team: str, target: str, name: str, criterion: str) -> HttpResponse:
+    found = _fetch(request, team, target, name, "change")
+    try:
+        done.confirm(found, criterion, me(request), request.POST.get("comment", "")[:2000])
+    except ValueError as error:
+        warn(request, _sentence(error))
+    else:
+        say(request, "Confirmed for this version.")
+    return redirect("deployment", team, target, name)
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."

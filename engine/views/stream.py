@@ -1,0 +1,97 @@
+"""/runs/R/events/: a run's events as they happen, by Server-Sent Events.
+
+One poller a process looks whether anything new was written, however many pages are open; each page then asks only for
+its own run. A page that reconnects says what it has seen (Last-Event-ID) and misses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from asgiref.sync import sync_to_async
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+
+from engine.models import Event, Run
+from engine.statuses import ENDED_RUNS
+from people.access import fetch
+
+LOOK = 0.25  # seconds between two glances
+SILENCE = 15.0  # seconds after which a comment keeps the connection open
+
+
+class Poller:
+    """Wakes its waiters when the event table has grown. Runs only while somebody waits."""
+
+    def __init__(self) -> None:
+        self.waiters = 0
+        self.newest = 0
+        self.grown = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+
+    async def wait(self, grown: asyncio.Event, at_most: float) -> None:
+        """Return when something was written after `grown` was taken from here, or after `at_most` seconds."""
+        self.waiters += 1
+        if self.task is None or self.task.done():
+            self.task = asyncio.create_task(self._look())
+        try:
+            async with asyncio.timeout(at_most):
+                await grown.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self.waiters -= 1
+
+    async def _look(self) -> None:
+        while self.waiters:
+            newest = await sync_to_async(_newest)()
+            if newest != self.newest:
+                self.newest = newest
+                self.grown.set()
+                self.grown = asyncio.Event()
+            await asyncio.sleep(LOOK)
+
+
+def _newest() -> int:
+    return Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+_pollers: dict[int, Poller] = {}
+
+
+def poller() -> Poller:
+    """This event loop's poller."""
+    return _pollers.setdefault(id(asyncio.get_running_loop()), Poller())
+
+
+async def stream(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpResponse:
+    user = await request.auser()
+    try:
+        run = await sync_to_async(fetch)(user, Run, pk=pk)
+    except Http404:
+        return HttpResponse(status=404)
+    seen = request.headers.get("Last-Event-ID") or request.GET.get("after", "0")
+    after = int(seen) if seen.isdigit() and len(seen) < 18 else 0
+    response = StreamingHttpResponse(_events(run.pk, after), content_type="text/event-stream")
+    response["Cache-Control"] = "no-cache"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+async def _events(run: int, after: int) -> AsyncIterator[str]:
+    yield "retry: 1000\n\n"
+    while True:
+        grown = poller().grown  # taken before looking, so that what is written while we look wakes us too
+        rows = [row async for row in Event.objects.filter(run=run).after(after).select_related("step")[:200]]
+        for row in rows:
+            after = row.pk
+            data = {"kind": row.kind, "text": row.text, "leaf": row.step.leaf if row.step else ""}
+            yield f"id: {row.pk}\nevent: step\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+        if not rows:
+            state = await Run.objects.values_list("state", flat=True).aget(pk=run)
+            if state in ENDED_RUNS:
+                yield "event: over\ndata: {}\n\n"
+                return
+            await poller().wait(grown, SILENCE)
+            yield ": still here\n\n"

@@ -1,0 +1,155 @@
+"""/templates/: the workflow templates, one of them, and starting it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.safestring import mark_safe
+from django.utils.text import slugify
+from django.views.decorators.http import require_POST
+from markdown_it import MarkdownIt
+
+from engine import advance, dry_run
+from engine.actions.start_run import Refused, StartRun
+from engine.artefacts import ArtefactError
+from engine.drawing import course
+from engine.forms import StartForm
+from engine.models import Artefact, Revision, Template
+from engine.steps import registry
+from engine.template import FILE_TYPES
+from people.access import can, fetch, may, me, visible
+from people.models import Team
+from people.toasts import say, warn
+
+
+@login_required
+def templates(request: HttpRequest) -> HttpResponse:
+    rows = visible(me(request), Template).select_related("persona").prefetch_related("revisions")
+    mine = me(request).persona_id
+    ordered = sorted(rows, key=lambda t: (t.persona_id != mine, t.persona.name if t.persona else "", t.name))
+    return render(request, "engine/templates.html", {"templates": ordered})
+
+
+def _revision(request: HttpRequest, name: str) -> Revision:
+    found = fetch(me(request), Template, name=name)
+    number = request.GET.get("revision", "")
+    if number.isdigit() and len(number) < 10:
+        return fetch(me(request), found.revisions.all(), number=int(number))
+    return found.published or found.latest
+
+
+@login_required
+def template(request: HttpRequest, name: str) -> HttpResponse:
+    found = _revision(request, name)
+    persona = found.template.persona
+    leaves = [(leaf, registry()[leaf.uses].says(persona)) for leaf in found.parsed.flow.leaves()]
+    context = {
+        "revision": found,
+        "template": found.template,
+        "drawing": mark_safe(course(found.parsed.flow.root, title=found.title)),  # noqa: S308 - engine.drawing escapes
+        "leaves": leaves,
+        "inputs": found.parsed.inputs,
+        "done": [(leaf, registry()[leaf.uses].says(persona)) for leaf in found.parsed.done],
+        "yaml": found.parsed.yaml(),
+        "revisions": found.template.revisions.select_related("published_by", "made_by"),
+        "runs": found.runs.filter(team__memberships__user=me(request)).distinct()[:5],
+        "may_publish": can(me(request), "publish", found),
+    }
+    return render(request, "engine/template.html", context)
+
+
+@login_required
+@require_POST
+def publish(request: HttpRequest, name: str) -> HttpResponse:
+    found = fetch(me(request), Template, name=name)
+    number = request.POST.get("revision", "")
+    revision = fetch(me(request), found.revisions.all(), number=int(number) if number.isdigit() else 0)
+    may(me(request), "publish", revision)
+    revision.publish(me(request))
+    say(request, f"{revision} is what new runs take from now on.")
+    return redirect("template", name)
+
+
+@login_required
+def start(request: HttpRequest, name: str) -> HttpResponse:
+    """Fill the inputs in, look at what would change, start."""
+    revision = _revision(request, name)
+    initial = {"name": request.GET.get("called", ""), "team": request.GET.get("team") or None}
+    form = _start_form(request, revision, initial={k: v for k, v in initial.items() if v})
+    plan = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            starting = form.start()
+            may(me(request), "start_in", starting.team)
+            if "plan" not in request.POST:
+                return redirect("run", starting.execute().pk)
+            plan = dry_run.plan(starting)
+            form = StartForm(initial=request.POST.dict(), revision=revision, user=me(request), kept=_shas(starting))
+        except Refused as refused:
+            for field, why in refused.problems.items():
+                form.add_error(field if field in form.fields else None, why)
+        except ValidationError as error:  # a file that could not be stored
+            form.add_error(None, error)
+        except advance.NotNow as error:
+            form.add_error(None, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+    context = {"form": form, "revision": revision, "plan": plan, "teams": form.fields["team"].queryset}  # type: ignore[attr-defined]
+    return render(request, "engine/start.html", context)
+
+
+def _start_form(request: HttpRequest, revision: Revision, **kwargs: Any) -> StartForm:
+    """Files that are here already come as their sha256, in the address or in the form itself."""
+    files = [name for name, spec in revision.parsed.inputs.items() if spec.type in FILE_TYPES]
+    kept = {name: sha for name in files if (sha := request.POST.get(name) or request.GET.get(name))}
+    return StartForm(
+        request.POST or None, request.FILES or None, revision=revision, user=me(request), kept=kept, **kwargs
+    )
+
+
+def _shas(starting: StartRun) -> dict[str, str]:
+    return {
+        name: value["sha256"]
+        for name, value in starting.inputs.items()
+        if isinstance(value, Mapping) and "sha256" in value
+    }
+
+
+@login_required
+@require_POST
+def drop(request: HttpRequest) -> HttpResponse:
+    """A file dropped on Home: keep it, and go on to starting the persona's published template with it."""
+    user = me(request)
+    revision = Revision.objects.published_for(user.persona)
+    team = next((t for t in Team.objects.visible_to(user) if can(user, "start_in", t)), None)
+    file = request.FILES.get("file")
+    inputs = revision.parsed.inputs if revision else {}
+    into = next((name for name, spec in inputs.items() if spec.type in FILE_TYPES), None)
+    if revision is None or team is None or file is None or into is None:
+        warn(request, "There is no template here that takes a file, or no file came. Pick a template instead.")
+        return redirect("templates")
+    try:
+        kept = Artefact.objects.keep(file, file.name or "file", team, user)
+    except ArtefactError as error:
+        warn(request, str(error))
+        return redirect("home")
+    called = slugify((file.name or "").rsplit(".", 1)[0])[:40]
+    query = urlencode({into: kept.sha256, "called": called, "team": team.pk, "revision": revision.number})
+    return redirect(f"{reverse('template-start', args=[revision.template.name])}?{query}")
+
+
+@login_required
+def kind(request: HttpRequest, name: str) -> HttpResponse:
+    """The documentation of a step kind."""
+    found = registry().get(name)
+    if found is None:
+        raise Http404
+    page = MarkdownIt("commonmark").enable("table").render(found.page)
+    page = page.replace("<pre>", '<pre tabindex="0">')  # long lines scroll, by keyboard too
+    words = found.says(me(request).persona)
+    return render(request, "engine/kind.html", {"kind": found, "page": mark_safe(page), "words": words})  # noqa: S308 - our own text

@@ -1,0 +1,65 @@
+"""Derive the workflow template from an ideal map: every step with its evidence, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from engine import template
+from engine.flow import Branch, Choose, Leaf, Node, Parallel, Repeat, Sequence, from_document
+from engine.models import Revision, Template
+from engine.yaml_text import Problem
+from journeys.models import JourneyMap, MapVersion, Origin
+
+if TYPE_CHECKING:
+    from people.models import User
+
+
+@dataclass(frozen=True)
+class DeriveTemplate:
+    map: JourneyMap
+    user: User | None
+
+    def check(self) -> template.Template:
+        """The template it derives to, checked. Raises TemplateError: an unbound leaf, a setting that does not fit."""
+        steps = {step.key: step.evidence_ids() for step in self.map.steps.all()}
+        if unbound := [leaf.name for leaf in self.map.tree().leaves() if not leaf.uses]:
+            message = f"no step kind is bound to {', '.join(unbound)}; bind each, `manual` if a person does it"
+            raise template.TemplateError([Problem(message)])
+        inputs = {name: template.Input(**body) for name, body in self.map.inputs.items()}
+        done = [from_document([leaf]) for leaf in self.map.done]
+        journey = self.map.journey
+        name = self.map.template or journey.slug
+        root = with_evidence(self.map.root, steps)
+        return template.compose(name, journey.persona.slug, journey.title, inputs, root, done)  # type: ignore[arg-type]
+
+    def execute(self) -> Revision:
+        """Keep the template as a revision and note where each of its leaves came from."""
+        checked = self.check()
+        with transaction.atomic():
+            version = MapVersion.objects.take(self.map, self.user, "derived a template")
+            revision = Template.objects.keep(checked, self.user, f"from {version}")
+            for step in self.map.steps.all():
+                Origin.objects.get_or_create(
+                    revision=revision, leaf=step.key, defaults={"step": step, "version": version}
+                )
+        return revision
+
+
+def with_evidence(node: Node, evidence: Mapping[str, list[str]]) -> Node:
+    """The same flow, its leaves naming what they rest on. Pure."""
+    match node:
+        case Leaf():
+            return replace(node, evidence=tuple(evidence.get(node.id, ())))
+        case Sequence(children=nodes):
+            return Sequence(tuple(with_evidence(child, evidence) for child in nodes))
+        case Parallel(branches=branches):
+            return Parallel(tuple(with_evidence(branch, evidence) for branch in branches))
+        case Choose():
+            branches_ = tuple(Branch(with_evidence(b.flow, evidence), b.when, b.label) for b in node.branches)
+            return replace(node, branches=branches_)
+        case Repeat():
+            return replace(node, flow=with_evidence(node.flow, evidence), again=with_evidence(node.again, evidence))

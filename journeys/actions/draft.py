@@ -1,0 +1,65 @@
+"""Draft the current map of a journey from what was seen: its flow, a step for each activity, all tied to evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from engine.flow import leaves, to_document
+from journeys.discovery import Seen, discover
+from journeys.models import LANES, Cell, Journey, JourneyMap, MapStep, Stage
+from research.models import Observation, Study
+
+
+class NothingSeen(ValueError):
+    """There is nothing to draft from; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class DraftCurrent:
+    journey: Journey
+
+    def check(self) -> Study:
+        study = self.journey.study
+        if study is None:
+            raise NothingSeen("This journey belongs to no study; choose the study whose sessions it is drawn from.")
+        return study
+
+    def execute(self) -> JourneyMap:
+        """Find the flow and draw it. What a champion wrote in cells of steps that stay, stays. Raises NothingSeen."""
+        seen = Observation.objects.of_study(self.check()).filter(participant__persona=self.journey.persona)
+        traces = seen.traces()
+        if not traces:
+            raise NothingSeen("No session of this study has seen anybody do something in a case yet. Watch one first.")
+        numbers = seen.by_activity()
+        titles = {key: found.name for key, found in numbers.items()}
+        root = discover((map(_seen, trace) for trace in traces.values()), titles)
+        flow = to_document(root)
+        with transaction.atomic():
+            map_, _ = JourneyMap.objects.get_or_create(journey=self.journey, state=JourneyMap.State.CURRENT)
+            map_.flow = flow if isinstance(flow, list) else [flow]
+            map_.changed_at = timezone.now()
+            map_.save(update_fields=["flow", "changed_at"])
+            stage, _ = Stage.objects.get_or_create(map=map_, title="As it is done now")
+            keys = [leaf.id for leaf in leaves(root)]
+            map_.steps.exclude(key__in=keys).delete()
+            for position, key in enumerate(keys):
+                step, _ = MapStep.objects.update_or_create(
+                    map=map_, key=key, defaults={"title": titles[key], "position": position, "stage": stage}
+                )
+                step.links.all().delete()
+                step.rest_on(seen.usable().filter(activity__key=key))
+                fill_cells(step)
+        return map_
+
+
+def fill_cells(step: MapStep, **texts: str) -> None:
+    """Every lane of a step has its cell."""
+    for lane in LANES:
+        Cell.objects.get_or_create(step=step, lane=lane, defaults={"text": texts.get(lane, "")})
+
+
+def _seen(row: object) -> Seen:
+    return Seen(row.start, row.end, str(row.observation), row.activity)  # type: ignore[attr-defined]

@@ -1,0 +1,17 @@
+"""Addresses of this room."""
+
+from django.urls import path
+
+from people.views import settings, teams, terminal
+
+urlpatterns = [
+    path("settings/", settings.settings, name="settings"),
+    path("settings/theme/", settings.choose_theme, name="theme"),
+    path("settings/tokens/<slug:key>/revoke/", settings.token_revoke, name="token_revoke"),
+    path("settings/teams/new/", teams.team_new, name="team_new"),
+    path("settings/teams/<slug:slug>/", teams.team, name="team"),
+    path("settings/teams/<slug:slug>/invite/", teams.invite, name="invite"),
+    path("settings/teams/<slug:slug>/members/<int:pk>/remove/", teams.membership_remove, name="membership_remove"),
+    path("invitation/<slug:token>/", teams.invitation, name="invitation"),
+    path("login/terminal/", terminal.terminal, name="terminal"),
+]

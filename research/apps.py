@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class ResearchConfig(AppConfig):
+    name = "research"
+
+    def ready(self) -> None:
+        from research import rules  # noqa: F401 - says who may do what

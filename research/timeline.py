@@ -1,0 +1,73 @@
+"""A session drawn: a line for each activity, a bar for each time it went on, and where nothing was logged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from research.models import Observation
+
+GAP = 5 * 60 * 1000  # so long without a word is worth a question
+WIDTH = 100  # per cent: the drawing stretches to its column
+
+
+@dataclass
+class Bar:
+    left: float
+    width: float
+    kind: str
+    observation: Observation
+
+
+@dataclass
+class Lane:
+    name: str
+    bars: list[Bar] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Gap:
+    at: int
+    until: int
+
+    @property
+    def lasts(self) -> int:
+        return self.until - self.at
+
+
+class Timeline:
+    def __init__(self, observations: Sequence[Observation], length: int) -> None:
+        ends = [one.at if one.until is None else one.until for one in observations]
+        self.observations = observations
+        self.length = max([length, *ends, 1])
+
+    def place(self, milliseconds: int) -> float:
+        return round(milliseconds / self.length * WIDTH, 2)
+
+    def bar(self, one: Observation) -> Bar:
+        return Bar(self.place(one.at), max(self.place(one.lasts or 0), 0.3), one.kind, one)
+
+    @property
+    def lanes(self) -> list[Lane]:
+        found: dict[str, Lane] = {}
+        for one in self.observations:
+            name = str(one.activity or "Outside any activity")
+            found.setdefault(name, Lane(name)).bars.append(self.bar(one))
+        return list(found.values())
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """Where nothing began and nothing went on."""
+        found, covered = [], 0
+        for one in sorted(self.observations, key=lambda one: one.at):
+            if one.at - covered >= GAP:
+                found.append(Gap(covered, one.at))
+            covered = max(covered, one.at, one.until or 0)
+        if self.length - covered >= GAP:
+            found.append(Gap(covered, self.length))
+        return found
+
+    @property
+    def ticks(self) -> list[tuple[float, int]]:
+        """About six moments, at round minutes."""
+        minute = 60_000
+        step = next((size for size in (1, 2, 5, 10, 15, 30, 60, 120, 240) if self.length / (size * minute) <= 7), 480)
+        return [(self.place(at), at) for at in range(0, self.length + 1, step * minute)]

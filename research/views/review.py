@@ -1,0 +1,115 @@
+"""What is done to one observation after the session: put right, made one with the next, let out as a paraphrase."""
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from people.access import fetch, me
+from people.toasts import say, warn
+from research.forms import ObservationForm
+from research.models import Observation, Session
+from research.reading import Reading
+from research.rows import Row
+
+
+def found(request: HttpRequest, pk: UUID, to: str = "view") -> Observation:
+    return fetch(me(request), Observation.objects.for_reading(), to, pk=pk)
+
+
+@login_required
+def observation(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One row of the review, for htmx; without it, the session with that row in view."""
+    one = found(request, pk)
+    if not request.headers.get("HX-Request"):
+        return redirect(one)
+    row = Row(one, Reading(me(request)).quote(one))
+    return render(request, "research/row.html", {"row": row, "may_change": True, "session": one.session})
+
+
+@login_required
+def observation_change(request: HttpRequest, pk: UUID) -> HttpResponse:
+    one = found(request, pk, "change")
+    form = ObservationForm(request.POST or None, instance=one)
+    htmx = bool(request.headers.get("HX-Request"))
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        return observation(request, pk) if htmx else redirect(one)
+    template = "research/row_form.html" if htmx else "form.html"
+    context = {"form": form, "observation": one, "title": "Change an observation", "back": one.get_absolute_url()}
+    return render(request, template, {**context, "back_name": one.session})
+
+
+@login_required
+def observation_new(request: HttpRequest, pk: int) -> HttpResponse:
+    """Written down afterwards."""
+    session = fetch(me(request), Session, "change", pk=pk)
+    blank = Observation(
+        session=session, observer=me(request), participant=session.participants.first(), case=session.case
+    )
+    form = ObservationForm(request.POST or None, instance=blank, initial={"at": 0})
+    if request.method == "POST" and form.is_valid():
+        return redirect(form.save())
+    context = {"form": form, "title": "Add an observation", "back": reverse("session", args=[pk]), "back_name": session}
+    return render(request, "form.html", context)
+
+
+@login_required
+@require_POST
+def observation_merge(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Make it one with the next observation of the same person."""
+    one = found(request, pk, "change")
+    later = Observation.objects.filter(session=one.session_id, participant=one.participant_id, at__gte=one.at)
+    other = later.exclude(pk=pk).first()
+    try:
+        if other is None:
+            raise ValidationError("Nothing comes after it to be made one with.")
+        one.absorb(other)
+        say(request, "Two observations are one now.")
+    except ValidationError as error:
+        warn(request, error.messages[0])
+    return redirect(one)
+
+
+@login_required
+@require_POST
+def observation_mark(request: HttpRequest, pk: UUID) -> HttpResponse:
+    one = found(request, pk, "change")
+    one.change(marked=not one.marked)
+    return observation(request, pk) if request.headers.get("HX-Request") else redirect(one)
+
+
+@login_required
+def observation_release(request: HttpRequest, pk: UUID) -> HttpResponse:
+    one = found(request, pk, "change")
+    if request.method == "POST":
+        one.release(request.POST.get("paraphrase", ""))
+        say(request, "Others read the paraphrase now." if one.released_at else "Nobody else reads it now.")
+        return redirect(one)
+    row = Row(one, Reading(me(request)).quote(one))
+    return render(request, "research/release.html", {"row": row, "observation": one})
+
+
+@login_required
+def observation_history(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """How it came to say this. Old words are read through the same consent as new ones."""
+    one = found(request, pk, "change")
+    readable = Reading(me(request)).quote(one).readable
+    versions = one.history.select_related("history_user") if readable else []
+    return render(request, "research/history.html", {"observation": one, "versions": versions})
+
+
+@login_required
+@require_POST
+def observation_revert(request: HttpRequest, pk: UUID, version: int) -> HttpResponse:
+    one = found(request, pk, "change")
+    old = one.history.filter(history_id=version).first()
+    if old:
+        names = ("at", "until", "kind", "source", "text", "quote", "marked", "activity_id", "case_id", "participant_id")
+        one.change(**{name: getattr(old, name) for name in names})
+        say(request, "It says again what it said then.")
+    return redirect(one)

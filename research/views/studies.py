@@ -1,0 +1,133 @@
+"""/studies/: the questions people are watched for, and who is in on each."""
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from people.access import can, fetch, may, me
+from people.models import User
+from people.toasts import say, warn
+from research.forms import StudyForm, StudyMemberForm
+from research.models import Activity, Observation, Participant, Study, StudyRole
+
+
+def listed(user: User) -> QuerySet[Study]:
+    kept = Q(participants__removed_at=None)
+    counts = {
+        "people": Count("participants", filter=kept, distinct=True),
+        "sittings": Count("sessions", filter=Q(sessions__removed_at=None), distinct=True),
+        "unreviewed": Count(
+            "sessions",
+            filter=Q(sessions__removed_at=None, sessions__ended_at__isnull=False, sessions__reviewed_at=None),
+            distinct=True,
+        ),
+    }
+    return Study.objects.visible_to(user).select_related("persona").annotate(**counts)
+
+
+@login_required
+def studies(request: HttpRequest) -> HttpResponse:
+    context = {"studies": listed(me(request)), "may_add": can(me(request), "add", Study)}
+    return render(request, "research/studies.html", context)
+
+
+@login_required
+def study_new(request: HttpRequest) -> HttpResponse:
+    may(me(request), "add", Study)
+    form = StudyForm(request.POST or None, user=me(request))
+    if request.method == "POST" and form.is_valid():
+        study = form.save()
+        study.add(me(request), StudyRole.LEAD)
+        return redirect(study)
+    context = {"form": form, "title": "New study", "button": "Make the study", "back": "/studies/"}
+    return render(request, "form.html", {**context, "back_name": "Studies"})
+
+
+@login_required
+def study(request: HttpRequest, slug: str) -> HttpResponse:
+    found = fetch(me(request), Study.objects.select_related("persona", "team"), slug=slug)
+    observations = Observation.objects.of_study(found)
+    people: QuerySet[Participant] = found.participants.select_related("persona").prefetch_related("consents")
+    context = {
+        "study": found,
+        "participants": people.annotate(logged=Count("observations", filter=Q(observations__removed_at=None))),
+        "sessions": found.sessions.select_related("case", "watcher").prefetch_related("participants"),
+        "cases": found.cases.annotate(logged=Count("observations", filter=Q(observations__removed_at=None))),
+        "insights": found.insights.all(),
+        "numbers": observations.by_activity().values(),
+        "counted": observations.usable().count(),
+        "members": found.members.select_related("user"),
+        "member_form": StudyMemberForm(),
+        "may_watch": can(me(request), "watch", found),
+        "may_change": can(me(request), "change", found),
+    }
+    return render(request, "research/study.html", context)
+
+
+@login_required
+def study_change(request: HttpRequest, slug: str) -> HttpResponse:
+    found = fetch(me(request), Study, "change", slug=slug)
+    form = StudyForm(request.POST or None, instance=found, user=me(request))
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        return redirect(found)
+    context = {"form": form, "title": f"Change {found.title}", "back": found.get_absolute_url(), "back_name": found}
+    return render(request, "form.html", context)
+
+
+@login_required
+@require_POST
+def member_add(request: HttpRequest, slug: str) -> HttpResponse:
+    found = fetch(me(request), Study, "change", slug=slug)
+    form = StudyMemberForm(request.POST)
+    if not form.is_valid():
+        warn(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
+    elif last_lead(found, form.cleaned_data["username"].pk) and form.cleaned_data["role"] != StudyRole.LEAD:
+        warn(request, "This is the study's only lead. Make somebody else lead first.")
+    else:
+        found.add(form.cleaned_data["username"], form.cleaned_data["role"])
+        say(request, f"{form.cleaned_data['username']} is in the study.")
+    return redirect(found)
+
+
+def last_lead(found: Study, user: int) -> bool:
+    leads = found.members.filter(role=StudyRole.LEAD)
+    return leads.filter(user=user).exists() and leads.count() == 1
+
+
+@login_required
+@require_POST
+def member_remove(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    found = fetch(me(request), Study, "change", slug=slug)
+    member = get_object_or_404(found.members, pk=pk)
+    if last_lead(found, member.user_id):
+        warn(request, "This is the study's only lead. Make somebody else lead first.")
+        return redirect(found)
+    member.delete()
+    say(request, f"{member.user} is no longer in the study.")
+    return redirect(found) if found.has(me(request)) else redirect("studies")
+
+
+@login_required
+def activities(request: HttpRequest, slug: str) -> HttpResponse:
+    """The vocabulary of the study's persona: rename, reorder, make one of two."""
+    found = fetch(me(request), Study.objects.select_related("persona"), "watch", slug=slug)
+    words = Activity.objects.filter(persona=found.persona).annotate(used=Count("observations"))
+    if request.method == "POST":
+        change_word(request, get_object_or_404(words, pk=request.POST.get("activity")), found)
+        return redirect("activities", slug)
+    return render(request, "research/activities.html", {"study": found, "activities": words})
+
+
+def change_word(request: HttpRequest, word: Activity, found: Study) -> None:
+    if other := request.POST.get("into"):
+        word.merge_into(get_object_or_404(Activity, persona=found.persona, pk=other))
+        say(request, f"“{word.name}” is one with the other now.")
+    elif request.POST.get("remove") and not Observation.everything.filter(activity=word).exists():
+        word.delete()
+        say(request, f"“{word.name}” removed.")
+    elif name := " ".join(request.POST.get("name", "").split())[:80]:
+        word.name, word.position = name, int(request.POST.get("position") or word.position)
+        word.save(update_fields=["name", "position"])

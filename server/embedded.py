@@ -1,0 +1,207 @@
+"""The embedded default: web and engine as two child processes of this one, on one home, once.
+
+Both are started again when they die; what they were at is taken up from the database. Workloads are the local target's
+and outlive this process; `shutdown` ends them too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import httpx
+
+from engine.targets.local import LocalTarget
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PORT = 8800
+READY_WITHIN = 40.0  # seconds
+PR_SET_PDEATHSIG = 1
+
+
+class CannotStart(Exception):
+    """The embedded default cannot start here; the message says why and what to do."""
+
+
+class Embedded:
+    """Use as a context: entering starts web and engine and waits until they answer, leaving ends both."""
+
+    def __init__(self, home: Path, port: int | None = None) -> None:
+        self.home = home
+        self.asked = port or int(os.environ.get("DESIREPATH_PORT", "0")) or None
+        self.port = self.asked or PORT
+        self.target = LocalTarget(home)
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.lock: IO[str] | None = None
+        self.stopping = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self.take_lock()
+        try:
+            self.port = free_port(self.asked)
+            self._write_lock()
+            self.target.start()
+            for name in self._commands():
+                self._spawn(name)
+            self.wait_until_ready()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- one at a time ---
+
+    def take_lock(self) -> None:
+        """Only one process runs this home. Raises CannotStart that names the other."""
+        if self.lock:
+            return
+        self.lock = (self.home / "up.lock").open("a+")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            other = running(self.home)
+            self.lock.close()
+            self.lock = None
+            where = f" at {other['url']} (process {other['pid']})" if other else ""
+            raise CannotStart(
+                f"Desirepath runs from {self.home.name}/ already{where}. Use that one, or end it with `make stop`."
+            ) from None
+
+    def _write_lock(self) -> None:
+        assert self.lock
+        self.lock.seek(0)
+        self.lock.truncate()
+        json.dump({"pid": os.getpid(), "url": self.url}, self.lock)
+        self.lock.flush()
+
+    # --- the two processes ---
+
+    def _commands(self) -> dict[str, list[str]]:
+        web = ["-m", "uvicorn", "server.asgi:application", "--host", "127.0.0.1", "--port", str(self.port)]
+        web += ["--lifespan", "off", "--timeout-graceful-shutdown", "2", "--no-access-log"]
+        return {"web": web, "engine": ["manage.py", "engine"]}
+
+    def _spawn(self, name: str) -> None:
+        with (self.home / "logs" / f"{name}.log").open("ab") as log:
+            self.children[name] = subprocess.Popen(
+                [sys.executable, *self._commands()[name]], cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, env={**os.environ, "DESIREPATH_HOME": str(self.home)}, start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )  # fmt: skip
+
+    def keep_alive(self) -> None:
+        """Start again what has died. Call it now and then."""
+        for name, child in self.children.items():
+            if child.poll() is not None and not self.stopping:
+                self._spawn(name)
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        while True:
+            try:
+                httpx.get(f"{self.url}/accounts/login/", timeout=5).raise_for_status()
+                return
+            except httpx.HTTPError as error:
+                log = self.home / "logs" / "web.log"
+                if self.children["web"].poll() is not None or time.monotonic() > deadline:
+                    raise CannotStart(f"The web process does not answer ({error}). Its log: {_tail(log)}") from error
+                time.sleep(0.1)
+
+    def serve(self) -> None:
+        """Until SIGTERM or Ctrl-C."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        while not self.stopping:
+            self.keep_alive()
+            time.sleep(0.3)
+
+    def _stop(self, *_: Any) -> None:
+        self.stopping = True
+
+    def close(self) -> None:
+        """End web and engine; workloads stay."""
+        self.stopping = True
+        for child in self.children.values():
+            child.terminate()
+        for child in self.children.values():
+            try:
+                child.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        self.children.clear()
+        if self.lock:
+            self.lock.seek(0)
+            self.lock.truncate()
+            self.lock.close()
+            self.lock = None
+
+
+def running(home: Path) -> dict[str, Any] | None:
+    """{"pid", "url"} of the process that has this home, or None."""
+    try:
+        found = json.loads((home / "up.lock").read_text())
+        os.kill(found["pid"], 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return dict(found)
+
+
+def stop(home: Path) -> list[str]:
+    """End everything of this home: web, engine, and every workload. Returns what was ended, in words."""
+    said = []
+    if other := running(home):
+        os.kill(other["pid"], signal.SIGTERM)
+        deadline = time.monotonic() + 20
+        while running(home) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        said.append("web and engine")
+    target = LocalTarget(home)
+    target.shutdown()
+    return [*said, "everything it served"]
+
+
+def free_port(asked: int | None) -> int:
+    """The port asked for, or the first free one from 8800. Raises CannotStart when the one asked for is taken."""
+    for port in [asked] if asked else range(PORT, PORT + 50):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    if asked:
+        raise CannotStart(
+            f"Port {asked} is taken. End what has it, or take another: DESIREPATH_PORT={asked + 1} make run"
+        )
+    raise CannotStart(f"No port from {PORT} to {PORT + 49} is free; name one: DESIREPATH_PORT=9000 make run")
+
+
+def _die_with_parent() -> None:
+    """So that a killed parent leaves no web or engine behind. Linux only; elsewhere `make stop` does it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _tail(log: Path) -> str:
+    return " ".join(log.read_text(errors="replace").splitlines()[-3:]) if log.exists() else "empty"

@@ -1,0 +1,49 @@
+"""Home: a block for each thing this person does here. A room gives its block; this view stacks them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from people.access import me
+from people.models import User
+
+
+@dataclass(frozen=True)
+class Block:
+    """One part of Home: a template and what it shows."""
+
+    template: str
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+# In the order they are stacked. Each answers None for somebody it is not for.
+BLOCKS: list[Callable[[User], Block | None]] = []
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """One way to begin: what you have, what happens with it, where."""
+
+    title: str
+    about: str
+    url: str
+    action: str
+
+
+BEGINNINGS: list[Callable[[User], list[Beginning]]] = []
+
+
+@login_required
+def new(request: HttpRequest) -> HttpResponse:
+    """/new/: what have you got?"""
+    return render(request, "new.html", {"beginnings": [one for make in BEGINNINGS for one in make(me(request))]})
+
+
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    blocks = [block for make in BLOCKS if (block := make(me(request)))]
+    return render(request, "home.html", {"blocks": blocks})

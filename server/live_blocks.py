@@ -1,0 +1,226 @@
+"""What engineers and champions see on Home, what waits for them, and what stands on an object's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from statistics import median
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+
+from engine.durations import said
+from engine.models import CriterionResult, Deployment, Revision, Run, StepRun
+from engine.views import marks
+from engine.views.live import line
+from journeys.grid import seen_of
+from journeys.models import Journey, JourneyMap, MapVersion
+from journeys.trace import reached_production
+from people.access import can
+from people.models import Role, Team, User
+from research.models import Observation
+from server import thread, waiting
+from server.home import BEGINNINGS, BLOCKS, Beginning, Block
+from server.thread import Step
+from server.waiting import Waiting
+
+FEW = 5  # below this a median pretends to know
+
+
+# --- Home ------------------------------------------------------------------------------------------------------------
+
+
+def engineer(user: User) -> Block | None:
+    """Starts from what is in hand, then what is live, and what waits."""
+    if not user.has_role(Role.ENGINEER):
+        return None
+    rows = Deployment.objects.visible_to(user).there().select_related("team", "target")
+    revision = Revision.objects.published_for(user.persona)
+    context = {
+        "revision": revision,
+        "drop": _file_input(revision) if revision else "",
+        "took": _people_took(user),
+        "now": _takes_now(revision, user) if revision else "",
+        "rows": [line(row) for row in rows],
+        "waiting": waiting.for_user(user)[:5],
+    }
+    return Block("engine/home.html", context)
+
+
+def _file_input(revision: Revision) -> str:
+    """The input that a file dropped on Home is for: the first one that takes a file."""
+    return next((name for name, spec in revision.parsed.inputs.items() if spec.type in ("model", "file", "folder")), "")
+
+
+def _people_took(user: User) -> str:
+    """The median of what a case took the people who were watched, with how many they were."""
+    if user.persona is None:
+        return ""
+    seen = Observation.objects.of_persona(user.persona, example=_in_example(user))
+    cases = [sum(step.end - step.start for step in trace) for trace in seen.traces().values()]
+    cases = [case for case in cases if case]
+    return f"{said(median(cases) / 1000)} (n {len(cases)})" if len(cases) >= FEW else ""
+
+
+def _takes_now(revision: Revision, user: User) -> str:
+    runs = revision.runs.filter(state="succeeded", team__memberships__user=user).distinct()
+    took = [run.seconds for run in (runs if _in_example(user) else runs.real())]
+    if not took:
+        return ""
+    return f"{said(median(took))} (n {len(took)})" if len(took) >= FEW else f"{said(took[0])} the last time"
+
+
+def _in_example(user: User) -> bool:
+    return Team.objects.visible_to(user).filter(example=True).exists()
+
+
+def champion(user: User) -> Block | None:
+    """What the people they speak for have waiting, and the maps that have moved on."""
+    personas = [c.persona for c in user.championed.select_related("persona")]
+    if not personas:
+        return None
+    maps = JourneyMap.objects.filter(journey__persona__in=personas).select_related("journey__persona")
+    shown = [{"map": m, "signed": m.signed, "newer": m.newer_sessions()} for m in maps]
+    context: dict[str, Any] = {"personas": personas, "maps": shown, "waits_here": not user.has_role(Role.ENGINEER)}
+    return Block("journeys/home.html", {**context, "waiting": waiting.for_user(user)[:5]})
+
+
+def researcher_quotes(user: User) -> Block | None:
+    """Quotes that reached production: what a researcher's work came to."""
+    if not user.has_role(Role.RESEARCHER):
+        return None
+    found = reached_production(user)
+    return Block("journeys/reached.html", {"quotes": [(o, o.quote_for(user)) for o in found]}) if found else None
+
+
+def example(user: User) -> Block | None:
+    """Says that what is shown is made up, and where it is removed."""
+    team = Team.objects.visible_to(user).filter(example=True).first()
+    return Block("example_home.html", {"may_remove": can(user, "change", team)}) if team else None
+
+
+def from_published(user: User) -> list[Beginning]:
+    """One way to begin for each published template of this person's persona."""
+    if not user.has_role(Role.ENGINEER, Role.CHAMPION):
+        return []
+    rows = Revision.objects.filter(published_at__isnull=False).select_related("template__persona")
+    newest = {r.template_id: r for r in rows.order_by("published_at")}
+    mine = sorted(newest.values(), key=lambda r: (r.template.persona_id != user.persona_id, r.title))
+    return [_beginning(revision) for revision in mine]
+
+
+def _beginning(revision: Revision) -> Beginning:
+    persona = revision.template.persona
+    have = persona.says()["have"] if persona else "Something to run"
+    url = reverse("template-start", args=[revision.template.name])
+    return Beginning(have, f"{revision.title} · {revision}", url, "Start")
+
+
+BLOCKS[:0] = [engineer, champion]
+BLOCKS += [researcher_quotes, example]
+BEGINNINGS[:0] = [from_published]
+
+
+# --- what waits ------------------------------------------------------------------------------------------------------
+
+VERBS = {"approve": "Approve", "confirm": "By hand", "decide": "Decide"}
+
+
+def steps(user: User) -> Iterator[Waiting]:
+    rows = (
+        StepRun.objects.visible_to(user)
+        .asking()
+        .select_related("run__revision__template", "run__team", "run__started_by")
+    )
+    for row in rows:
+        asking = row.asking or {}
+        if row.may_answer(user):
+            yield Waiting(
+                VERBS[asking["verb"]], asking["question"], reverse("run", args=[row.run_id]),
+                row.asked_at or timezone.now(), asked_by=str(row.run.started_by or ""), details=row.run.title,
+            )  # fmt: skip
+
+
+def criteria(user: User) -> Iterator[Waiting]:
+    rows = CriterionResult.objects.filter(
+        current=True, asking__isnull=False, deployment__removed_at=None, state="open",
+        deployment__team__memberships__user=user,
+        deployment__team__memberships__role__in=(Role.ENGINEER, Role.ADMIN),
+    ).select_related("deployment__team", "deployment__target")  # fmt: skip
+    for row in rows.distinct():
+        place = row.deployment
+        url = reverse("deployment", args=[place.team.slug, place.target.name, place.name])
+        yield Waiting("Confirm", f"{row.title}: {place.name}", url, row.first_at, details=row.reason)
+
+
+def sign_offs(user: User) -> Iterator[Waiting]:
+    """Versions nobody has signed, and sign-offs that evidence has overtaken."""
+    maps = JourneyMap.objects.filter(journey__persona__champions__user=user).select_related("journey")
+    for map_ in maps.distinct():
+        newest = map_.versions.first()
+        if newest and newest.signed_at is None:
+            url = reverse("journey-review", args=[map_.journey.slug, newest.pk])
+            yield Waiting("Sign off", f"{map_}, version {newest.number}", url, newest.made_at)
+        elif newest and newest.signed_at and (newer := map_.newer_sessions()):
+            url = f"{map_.journey.get_absolute_url()}?map={map_.state}"
+            details = f"{newer} session{'s' if newer > 1 else ''} newer than the sign-off"
+            yield Waiting("Stale", str(map_), url, newest.signed_at, details=details)
+
+
+waiting.SOURCES += [steps, criteria, sign_offs]
+
+
+# --- the thread ------------------------------------------------------------------------------------------------------
+
+
+def thread_of(thing: Any) -> list[Step]:
+    """The rooms a journey, a template's revision or a run knows of."""
+    if isinstance(thing, Journey):
+        return [*_evidence(thing), *_journey(thing), *_after_journey(thing)]
+    if isinstance(thing, Revision):
+        journey = Journey.objects.filter(maps__steps__origins__revision=thing).distinct().first()
+        before = [*_evidence(journey), *_journey(journey, here=False)] if journey else []
+        return [*before, *_revision(thing, here=True)]
+    return []
+
+
+def _evidence(journey: Journey) -> list[Step]:
+    return [{**step, "here": False, "gap": False} for step in thread.evidence(journey.study)] if journey.study else []
+
+
+def _journey(journey: Journey, *, here: bool = True) -> list[Step]:
+    version = MapVersion.objects.filter(map__journey=journey, signed_at__isnull=False).order_by("-signed_at").first()
+    value = f"version {version.number}, signed off" if version else "not signed off"
+    stale = any(map_.newer_sessions() for map_ in journey.maps.all())
+    return [Step(room="Journey", value=value, url=journey.get_absolute_url(), here=here, gap=stale or version is None)]
+
+
+def _after_journey(journey: Journey) -> list[Step]:
+    found = Revision.objects.filter(origins__step__map__journey=journey).order_by("-made_at").first()
+    return _revision(found, here=False) if found else []
+
+
+def _revision(found: Revision, *, here: bool) -> list[Step]:
+    runs = Run.objects.filter(revision__template=found.template)
+    done = runs.filter(state="succeeded").count()
+    url = reverse("template", args=[found.template.name])
+    known = [Step(room="Template", value=str(found), url=url, here=here, gap=not runs.exists())]
+    if runs.exists():
+        known.append(
+            Step(room="Runs", value=f"{runs.count()}, of which {done} finished", url=reverse("runs"), gap=not done)
+        )
+        known += _outcome(runs)
+    return known
+
+
+def _outcome(runs: Iterable[Run]) -> list[Step]:
+    """Of what these runs put live, how much is done: in words below five."""
+    live = Deployment.objects.there().filter(runs__in=runs).distinct()
+    done = live.filter(state="done").count()
+    if not live:
+        return []
+    return [Step(room="Outcome", value=f"{done} of {live.count()} done", url=reverse("live"))]
+
+
+thread.SOURCES.append(thread_of)
+marks.SEEN.append(seen_of)  # a run says beside each step how people did it

@@ -1,0 +1,29 @@
+"""Every address. A room's addresses are in its own urls.py."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
+
+from server import errors, example_page, home, look, outcomes, search, waiting
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("new/", home.new, name="new"),
+    path("waiting/", waiting.page, name="waiting"),
+    path("search/", search.search, name="search"),
+    path("look/", look.look, name="look"),
+    path("outcomes/", outcomes.outcomes, name="outcomes"),
+    path("settings/example/", example_page.example, name="example"),
+    path("accounts/", include("allauth.account.urls")),
+    path("", include("people.urls")),
+    path("", include("research.urls")),
+    path("", include("engine.urls")),
+    path("", include("journeys.urls")),
+    path("api/", include("engine.api.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularRedocView.as_view(), name="api-docs"),
+]
+
+handler400 = errors.bad_request
+handler403 = errors.forbidden
+handler404 = errors.not_found
+handler500 = errors.failed

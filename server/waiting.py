@@ -1,0 +1,41 @@
+"""What waits for somebody. Each room adds a source; the bar counts them and /waiting/ lists them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from people.access import me
+from people.models import User
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One thing that does not go on until this person acts."""
+
+    kind: str  # "Approve", "Do", "Sign off": the word on its chip
+    title: str
+    url: str
+    since: datetime
+    asked_by: str = ""
+    details: str = ""
+    deadline: datetime | None = None
+    otherwise: str = ""  # what happens at the deadline
+
+
+Source = Callable[[User], Iterable[Waiting]]
+SOURCES: list[Source] = []
+
+
+def for_user(user: User) -> list[Waiting]:
+    """Everything that waits for this person, the most urgent first, then the oldest."""
+    found = [item for source in SOURCES for item in source(user)]
+    return sorted(found, key=lambda item: (item.deadline is None, item.deadline or item.since, item.since))
+
+
+@login_required
+def page(request: HttpRequest) -> HttpResponse:
+    return render(request, "waiting.html", {"waiting": for_user(me(request))})

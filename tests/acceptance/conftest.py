@@ -1,0 +1,121 @@
+"""A real server and a real browser. pytest-django's live_server is WSGI, and ours is ASGI only."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.thread import *  # noqa: F403
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = CHECKOUT / "tests" / "screenshots"
+AXE = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session", autouse=True)
+def assets() -> None:
+    subprocess.run([sys.executable, str(CHECKOUT / "bin" / "assets"), "--tests"], check=True)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    program = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    return {**browser_type_launch_args, "executable_path": program, "args": FLAGS}
+
+
+class Server:
+    """uvicorn over the test's own database, in a process that can be stopped and started while the browser looks."""
+
+    def __init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "uvicorn", "server.asgi:application", "--port", str(self.port)]
+        home = {"DESIREPATH_TESTS_HOME": os.environ["DESIREPATH_HOME"], "DJANGO_SETTINGS_MODULE": "tests.settings"}
+        self.process = subprocess.Popen(
+            [*command, "--log-level", "warning", "--timeout-graceful-shutdown", "1"],
+            cwd=CHECKOUT,
+            env={**os.environ, **home},
+        )
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"{self.url}/accounts/login/", timeout=5).close()
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise RuntimeError("The server of the test does not answer.")
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait(20)
+            self.process = None
+
+
+@pytest.fixture(scope="session")
+def one_server(django_db_setup: None) -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def server(one_server: Server, transactional_db: None) -> Server:
+    """Over the database of this test: both processes have the same DESIREPATH_HOME. Starting takes seconds, so the
+    next test has the same one, unless a test left it stopped."""
+    if one_server.process is None or one_server.process.poll() is not None:
+        one_server.start()
+    return one_server
+
+
+def sign_in(page: Any, server: Server, name: str = "alice") -> None:
+    page.goto(f"{server.url}/accounts/login/")
+    page.get_by_label("Username").or_(page.locator("[name=login]")).first.fill(name)
+    page.locator("[name=password]").fill("walk the grass")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{server.url}/")
+
+
+@pytest.fixture
+def alice_page(page: Any, server: Server, alice: Any, team: Any) -> Any:
+    page.set_default_timeout(10_000)
+    sign_in(page, server)
+    return page
+
+
+def no_violations(page: Any) -> None:
+    """axe finds nothing to mend on the page as it stands."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    said = [f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes']][:4]}" for one in found]
+    assert not said, "\n".join(said)
+
+
+def shoot(page: Any, server: Server, name: str) -> None:
+    """The page light and dark, on a desk and on a phone, for somebody to look at; and axe on each."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        for theme in ("light", "dark"):
+            page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+            page.wait_for_timeout(60)
+            page.screenshot(path=str(SCREENSHOTS / f"{name}-{theme}-{width}.png"), full_page=True)
+            no_violations(page)
+            overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert overflow <= 0, f"{name} is {overflow} px wider than a screen of {width} px"
+    page.set_viewport_size({"width": 1280, "height": 800})

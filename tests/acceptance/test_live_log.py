@@ -1,0 +1,204 @@
+"""The live log in a real browser: the keyboard, an hour offline, a killed browser."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from research.models import Observation, Session
+from tests.acceptance.conftest import FLAGS, no_violations, sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def open_log(page: Any, server: Any, session: Session) -> None:
+    page.goto(f"{server.url}/sessions/{session.pk}/live/")
+    expect(page.locator("#entry[data-ready=yes]")).to_be_visible(timeout=15_000)
+
+
+def log(page: Any, *texts: str) -> None:
+    for text in texts:
+        page.keyboard.type(text)
+        page.keyboard.press("Enter")
+
+
+def on_server(page: Any) -> None:
+    page.wait_for_timeout(400)  # the last Enter reaches the device's disk first
+    expect(page.locator("#unsent")).to_have_text("All on the server", timeout=30_000)
+
+
+def texts() -> list[str]:
+    return list(Observation.objects.exclude(text="").values_list("text", flat=True))
+
+
+def test_what_is_typed_is_logged_by_enter_at_the_time_of_its_first_key(alice_page, server, session):
+    open_log(alice_page, server, session)
+    alice_page.keyboard.type("Opens")
+    first = alice_page.locator("#stamp").inner_text()
+    alice_page.wait_for_timeout(2200)
+    log(alice_page, " two notebooks")
+    on_server(alice_page)
+    one = Observation.objects.get()
+    assert one.text == "Opens two notebooks"
+    assert abs(one.at - sum(int(n) * f for n, f in zip(first.split(":"), (3600_000, 60_000, 1000), strict=True))) < 1500
+    expect(alice_page.locator("#box")).to_be_focused()
+
+
+def test_one_key_begins_an_activity_and_ends_the_one_before(alice_page, server, session, match_features):
+    open_log(alice_page, server, session)
+    alice_page.keyboard.press("F1")
+    log(alice_page, "Compares by eye")
+    log(alice_page, "/Write the endpoint")
+    alice_page.keyboard.press("F9")
+    alice_page.keyboard.press("F10")
+    on_server(alice_page)
+    features, text, endpoint, waits, rework = Observation.objects.order_by("at", "id")
+    assert (features.activity, features.going, features.until) == (match_features, False, endpoint.at)
+    assert text.activity == match_features
+    assert str(endpoint.activity) == "Write the endpoint"
+    assert (endpoint.going, waits.kind, waits.going, rework.kind) == (True, "waits", True, "rework")
+
+
+def test_the_first_character_says_what_it_is(alice_page, server, session):
+    open_log(alice_page, server, session)
+    log(alice_page, '"I find out from the on-call."', "!no parity check", "?ask Ravi", "#returns", "Asks in chat")
+    on_server(alice_page)
+    says, pain, note, last = Observation.objects.order_by("at", "id")
+    assert (says.kind, says.quote, says.source, says.text) == ("says", True, "said", "I find out from the on-call.")
+    assert (pain.kind, note.kind, str(last.case)) == ("pain", "note", "returns")
+
+
+def test_it_takes_back_marks_shifts_and_changes_without_the_mouse(alice_page, server, session):
+    open_log(alice_page, server, session)
+    log(alice_page, "one", "two", "three")
+    alice_page.keyboard.press("Control+z")
+    alice_page.keyboard.press("Control+m")
+    alice_page.keyboard.press("ArrowUp")
+    alice_page.keyboard.press("ArrowUp")
+    alice_page.keyboard.press("Control+Shift+ArrowRight")
+    alice_page.keyboard.press("Enter")
+    alice_page.keyboard.type(" more")
+    alice_page.keyboard.press("Enter")
+    on_server(alice_page)
+    assert sorted(texts()) == ["one more", "two"]
+    one, two = Observation.objects.get(text="one more"), Observation.objects.get(text="two")
+    assert two.marked
+    assert one.at >= 10_000
+    assert Observation.everything.get(text="three").removed_at
+
+
+def test_an_hour_offline_and_a_killed_browser_lose_nothing_and_double_nothing(
+    server, session, alice, team, playwright, tmp_path
+):
+    profile = tmp_path / "profile"
+
+    def launch() -> Any:
+        program = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+        context = playwright.chromium.launch_persistent_context(str(profile), executable_path=program, args=FLAGS)
+        context.set_default_timeout(15_000)
+        return context
+
+    context = launch()
+    page = context.pages[0]
+    sign_in(page, server)
+    open_log(page, server, session)
+    log(page, "before the network went")
+    on_server(page)
+    server.stop()
+    log(page, *[f"offline {n}" for n in range(30)])
+    expect(page.locator("#entries li[data-id]")).to_have_count(31)
+    page.keyboard.press("Control+z")
+    expect(page.locator("#entries li[data-id]")).to_have_count(30)  # what is shown is on the disk
+    expect(page.locator("#unsent")).to_contain_text("on this device only")
+    assert kill_browser_of(str(profile))
+    while kill_browser_of(str(profile)):
+        time.sleep(0.05)
+    assert texts() == ["before the network went"]
+
+    server.start()
+    context = launch()
+    page = context.pages[0]
+    page.goto(f"{server.url}/")  # any page sends what is left, not only the log
+    if "login" in page.url:
+        sign_in(page, server)
+    expect(page.locator("#outbox")).to_be_hidden()
+    while page.evaluate("async () => (await import('/static/js/outbox.js')).unsent()"):
+        time.sleep(0.1)
+    assert sorted(texts()) == sorted(["before the network went", *[f"offline {n}" for n in range(29)]])
+    open_log(page, server, session)
+    expect(page.locator("#entries li[data-id]")).to_have_count(30)
+    on_server(page)
+    assert Observation.everything.count() == 31
+    context.close()
+
+
+def kill_browser_of(profile: str) -> int:
+    """Kill -9 what runs with this profile, and nothing else."""
+    killed = 0
+    for program in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (program / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue  # it ended by itself
+        if f"--user-data-dir={profile}" in words:
+            os.kill(int(program.name), signal.SIGKILL)
+            killed += 1
+    return killed
+
+
+def test_stop_offline_is_told_to_the_server_later(alice_page, server, session):
+    open_log(alice_page, server, session)
+    log(alice_page, "/Match features", "Compares by eye")
+    on_server(alice_page)
+    server.stop()
+    log(alice_page, "last words")
+    alice_page.get_by_role("button", name="Stop").click()
+    expect(alice_page.locator("#unsent")).to_contain_text("as soon as it can be reached")
+    server.start()
+    alice_page.wait_for_url(f"{server.url}/sessions/{session.pk}/", timeout=60_000)
+    session.refresh_from_db()
+    assert session.state == "unreviewed"
+    assert not Observation.objects.filter(going=True).exists()
+    assert set(texts()) == {"Compares by eye", "last words"}
+    kept = "async (session) => (await (await import('/static/js/outbox.js')).ofSession(session)).length"
+    assert alice_page.evaluate(kept, session.pk) == 0  # other people's words do not stay on the device
+
+
+def test_two_thousand_entries_stay_fast(alice_page, server, session, participant, case):
+    Observation.objects.bulk_create(
+        Observation(session=session, participant=participant, case=case, at=n * 100, text=f"entry {n}")
+        for n in range(2000)
+    )
+    open_log(alice_page, server, session)
+    expect(alice_page.locator("#entries li[data-id]")).to_have_count(2000)
+    measure = """async () => {
+      const list = document.querySelector('#entries'), box = document.querySelector('#box');
+      const times = [];
+      for (let n = 0; n < 20; n++) {
+        box.value = 'fast ' + n;
+        box.dispatchEvent(new Event('input'));
+        const seen = new Promise((done) => {
+          new MutationObserver((_, watch) => { watch.disconnect(); done(); }).observe(list, {childList: true});
+        });
+        const from = performance.now();
+        box.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true, cancelable: true}));
+        await seen;
+        times.push(performance.now() - from);
+        await new Promise((done) => setTimeout(done, 300));  // nobody types faster
+      }
+      return times.sort((a, b) => a - b)[10];
+    }"""
+    median = alice_page.evaluate(measure)
+    print(f"shown after {median:.1f} ms (median of 20, with 2,000 entries)")
+    assert median < 50
+    on_server(alice_page)
+
+
+def test_the_log_has_no_barrier(alice_page, server, session):
+    open_log(alice_page, server, session)
+    log(alice_page, "/Match features", "Compares by eye", '"I find out from the on-call."')
+    no_violations(alice_page)

@@ -1,0 +1,59 @@
+"""`make test`: the checks of the code, then every test that can run here, then what was missing.
+
+Tests that kill processes run one at a time, after the others: they watch the clock.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+CHECKOUT = Path(__file__).resolve().parent.parent
+PYTEST = [sys.executable, "-m", "pytest", "-q"]
+POSTGRES_TESTS = [f"tests/engine/test_{name}.py" for name in ("advance", "plan", "done", "start_run", "put_back")]
+
+CHECKS: dict[str, list[str]] = {
+    "ruff": [str(BIN / "ruff"), "check", "."],
+    "format": [str(BIN / "ruff"), "format", "--check", "."],
+    "mypy": [str(BIN / "mypy"), "."],
+    "rooms": [str(BIN / "lint-imports")],
+    "migrations": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
+}
+OPTIONAL: dict[str, tuple[Callable[[], bool], str]] = {
+    "Chromium": (lambda: bool(shutil.which("chromium")), "the pages are not tested in a browser"),
+    "dot": (lambda: bool(shutil.which("dot")), "nothing: it is for exports that are not built yet"),
+    "PostgreSQL": (lambda: bool(os.environ.get("DESIREPATH_TEST_POSTGRES")), "the engine is tested on SQLite alone"),
+    "Kubernetes": (lambda: bool(os.environ.get("KUBECONFIG")), "nothing: no target uses it yet"),
+}
+
+
+def main() -> int:
+    began = time.monotonic()
+    failed = [name for name, command in CHECKS.items() if not passes(name, command)]
+    apart = "kill or bench"
+    failed += [] if passes("tests", [*PYTEST, "-n", "2", "--dist", "loadfile", "-m", f"not ({apart})"]) else ["tests"]
+    failed += [] if passes("kill tests", [*PYTEST, "-m", "kill"]) else ["kill tests"]
+    if url := os.environ.get("DESIREPATH_TEST_POSTGRES"):
+        on_postgres = {"DATABASE_URL": url}
+        failed += [] if passes("on PostgreSQL", [*PYTEST, *POSTGRES_TESTS], on_postgres) else ["on PostgreSQL"]
+    print(f"\nmake test took {time.monotonic() - began:.0f} s")
+    for name, (there, otherwise) in OPTIONAL.items():
+        if not there():
+            print(f"Not here: {name}; {otherwise}.")
+    print(f"Failed: {', '.join(failed)}." if failed else "All of it passed.")
+    return 1 if failed else 0
+
+
+def passes(name: str, command: list[str], extra: dict[str, str] | None = None) -> bool:
+    print(f"\n== {name}", flush=True)
+    return subprocess.run(command, cwd=CHECKOUT, check=False, env={**os.environ, **(extra or {})}).returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

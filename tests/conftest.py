@@ -1,0 +1,127 @@
+"""Who is in every test: Alice owns, Bob is on the team, Charlie has no access."""
+
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from people.models import Persona, Role, Team, User
+from research.models import Activity, Case, Consent, Observation, Participant, Session, Study, StudyRole
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Each worker of xdist has a home of its own (tests/settings.py), so the names need no suffix."""
+
+
+def person(name: str) -> User:
+    return User.objects.create_user(username=name, first_name=name.capitalize(), password="walk the grass")
+
+
+@pytest.fixture
+def ml(db) -> Persona:
+    Persona.objects.bring()
+    return Persona.objects.get(slug="ml-engineer")
+
+
+@pytest.fixture
+def alice(ml) -> User:
+    return person("alice")
+
+
+@pytest.fixture
+def bob(ml) -> User:
+    return person("bob")
+
+
+@pytest.fixture
+def charlie(ml) -> User:
+    return person("charlie")
+
+
+@pytest.fixture
+def team(alice, bob) -> Team:
+    made = Team.objects.create(name="Retention", slug="retention")
+    made.add(alice, Role.ADMIN, Role.RESEARCHER, Role.ENGINEER)
+    made.add(bob, Role.ENGINEER)
+    return made
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def as_alice(alice) -> Client:
+    return signed_in(alice)
+
+
+@pytest.fixture
+def as_bob(bob) -> Client:
+    return signed_in(bob)
+
+
+@pytest.fixture
+def as_charlie(charlie) -> Client:
+    return signed_in(charlie)
+
+
+@pytest.fixture
+def study(alice, bob, team, ml) -> Study:
+    """Alice leads it, Bob may read it, Charlie is not in it."""
+    made = Study.objects.create(title="Shipping a model", persona=ml, team=team)
+    made.add(alice, StudyRole.LEAD)
+    made.add(bob, StudyRole.VIEWER)
+    return made
+
+
+@pytest.fixture
+def participant(study: Study) -> Participant:
+    one = study.new_participant()
+    Consent.objects.create(participant=one, quotes=True, audience="team")
+    return one
+
+
+@pytest.fixture
+def case(study) -> Case:
+    return Case.objects.create(study=study, title="churn to production")
+
+
+@pytest.fixture
+def session(study, participant, case, alice) -> Session:
+    """Under way since now."""
+    made = Session.objects.create(study=study, case=case, watcher=alice)
+    made.participants.add(participant)
+    made.begin()
+    return made
+
+
+@pytest.fixture
+def match_features(ml) -> Activity:
+    return Activity.objects.named(ml, "Match features")
+
+
+@pytest.fixture
+def quote(session, participant, case, match_features) -> Observation:
+    """41 minutes and 12 seconds in, P1 said it."""
+    return Observation.objects.create(
+        session=session,
+        participant=participant,
+        case=case,
+        activity=match_features,
+        kind="says",
+        source="said",
+        quote=True,
+        at=2_472_000,
+        text="If a column moved I find out from the on-call.",
+    )
+
+
+@pytest.fixture
+def crowd(study: Study) -> list[Participant]:
+    """Enough others that a quote gives nobody away."""
+    return [study.new_participant() for _ in range(5)]

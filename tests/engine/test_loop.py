@@ -1,0 +1,46 @@
+"""The embedded loop: threads that claim, wake when something is written, and stop when told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from engine import advance, template
+from engine.loop import Engine
+from engine.models import Run, Target, Template
+from people.models import Team, User
+from tests.engine import kinds
+from tests.engine.conftest import document
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    found = Engine(threads=3)
+    thread = threading.Thread(target=found.run)
+    thread.start()
+    yield found
+    found.stop()
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+
+
+def test_it_takes_up_what_is_started_while_it_runs(engine: Engine) -> None:
+    team = Team.objects.create(name="Loop", slug="loop")
+    alice = User.objects.create_user("alice", first_name="Alice")
+    target = Target.objects.create(team=team, name="dummy", kind="dummy")
+    branches = ", ".join(f"[{{id: s{i}, uses: test.probe}}]" for i in range(12))
+    revision = Template.objects.keep(
+        template.from_yaml(document(f"[{{parallel: [{branches}]}}, {{id: last, uses: test.probe}}]")), alice
+    )
+    run = advance.start(Run(revision=revision, team=team, target=target, started_by=alice))
+    deadline = time.monotonic() + 20
+    while not Run.objects.get(pk=run.pk).ended and time.monotonic() < deadline:
+        engine.stopping.wait(0.02)
+    assert Run.objects.get(pk=run.pk).state == "succeeded"
+    assert len(kinds.DONE) == 13
+    assert set(kinds.DONE.values()) == {1}

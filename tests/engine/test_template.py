@@ -1,0 +1,111 @@
+"""The template document: what is wrong is said with line and column, what is right reads back equal."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from engine import template
+from engine.template import TemplateError
+from server import starters
+from tests.engine.conftest import document
+
+WRONG = [
+    ("- {id: a, uses: test.probe, whith: 1}", "“whith” is not a key of a leaf"),
+    ("- repeat: {until: \"true\", flow: [{id: a, uses: test.probe}]}", "a repeat needs “at_most”"),
+    ("- repeat: {at_most: 0, until: \"true\", flow: [{id: a, uses: test.probe}]}", "from 1 to 1000"),
+    ("- repeat: {at_most: 3, flow: [{id: a, uses: test.probe}]}", "needs “until” (an expression) or “ask: person”"),
+    ("- {id: a, uses: nothing.known}", "“nothing.known” is not a step kind"),
+    ("- {id: A b, uses: test.probe}", "“A b” is not an id"),
+    ("[{id: a, uses: test.probe}, {id: a, uses: test.probe}]", "the id “a” stands twice"),
+    ("- parallel: [[{id: a, uses: test.probe}]]", "at least two branches"),
+    ("- choose: [{flow: [{id: a, uses: test.probe}]}]", "either when or otherwise"),
+    ("- foreach: {in: x}", "“foreach” is a block this version does not run yet"),
+    ("- {id: a, uses: test.probe, retries: many}", "retries is a whole number"),
+    ("- {id: a, uses: test.probe, timeout: -1}", "timeout is a number of seconds above 0"),
+    ("- {id: a, uses: test.probe, with: {volume: 11}}", "test.probe has no setting “volume”"),
+    ("- {id: a, uses: endpoint.shift}", "endpoint.shift needs “traffic”"),
+    ("- {id: a, uses: endpoint.shift, with: {traffic: 110}}", "“traffic”: input should be less than or equal to 100"),
+    ("- {id: a, uses: test.probe, with: {value: \"${{ inputs.nope }}\"}}", "there is no input “nope”"),
+    ("- {id: a, uses: test.probe, with: {value: \"${{ steps.nope }}\"}}", "there is no step “nope”"),
+    ("- {id: a, uses: test.probe, with: {value: \"${{ steps.a.outputs.value }}\"}}", "steps.a is the step itself"),
+    (
+        "[{id: a, uses: test.probe, with: {value: \"${{ steps.b.outputs.value }}\"}}, {id: b, uses: test.probe}]",
+        "steps.b comes later",
+    ),
+    (
+        "- parallel: [[{id: a, uses: test.probe}], [{id: b, uses: test.probe, when: \"steps.a.status == 1\"}]]",
+        "runs at the same time, in a parallel branch",
+    ),
+    ("[{id: a, uses: test.probe}, {id: b, uses: test.probe, when: \"steps.a.outputs.size > 1\"}]", "no output “size”"),
+    ("- {id: a, uses: test.probe, when: \"1 +\"}", "cannot be read as an expression"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("flow", "message"), WRONG)
+def test_it_says_what_is_wrong_and_where(flow: str, message: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        template.from_yaml(document(flow))
+    said = [problem for problem in caught.value.problems if message in problem.message]
+    assert said, str(caught.value)
+    assert said[0].line >= 4
+
+
+def test_an_unknown_key_is_found_where_it_stands() -> None:
+    with pytest.raises(TemplateError) as caught:
+        template.from_yaml("desirepath: 1\ntemplate: t\nflow:\n  - id: a\n    uses: test.probe\n    colour: red\n")
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column) == (6, 5)
+
+
+def test_a_key_that_stands_twice_is_an_error() -> None:
+    with pytest.raises(TemplateError, match="“template” stands twice"):
+        template.from_yaml("desirepath: 1\ntemplate: a\ntemplate: b\nflow: []\n")
+
+
+def test_words_that_other_readers_take_for_something_else_stay_text() -> None:
+    text = document("- {id: a, uses: test.probe, with: {value: [on, no, 12:30, 0x1F, 2026-01-01, yes]}}")
+    leaf = template.from_yaml(text).flow.leaf("a")
+    assert leaf.with_["value"] == ["on", "no", "12:30", "0x1F", "2026-01-01", "yes"]
+
+
+def test_text_that_is_no_yaml_is_an_error_with_its_line() -> None:
+    with pytest.raises(TemplateError, match="line 2, column"):
+        template.from_yaml("desirepath: 1\n  template: [a\n")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "desirepath: 2\ntemplate: t\nflow: [{id: a, uses: manual}]"])
+def test_what_is_no_template_at_all_is_an_error(text: str) -> None:
+    with pytest.raises(TemplateError):
+        template.from_yaml(text)
+
+
+def test_an_alias_that_points_at_itself_is_an_error() -> None:
+    with pytest.raises(TemplateError):
+        template.from_yaml("desirepath: 1\ntemplate: t\nflow: &f [*f]\n")
+
+
+@pytest.mark.parametrize("file", sorted(starters.FOLDER.glob("*.yaml")), ids=lambda f: f.stem)
+def test_every_starter_can_be_run_and_reads_back_with_the_same_digest(file: object) -> None:
+    found = template.from_yaml(file.read_text())  # type: ignore[attr-defined]
+    assert template.from_yaml(found.yaml()).digest == found.digest
+    assert found.done
+
+
+def test_the_digest_does_not_depend_on_how_the_yaml_is_laid_out() -> None:
+    one = template.from_yaml(document("- {id: a, uses: test.probe}"))
+    spread = dedent("""
+        flow:
+          - uses: test.probe
+            id: a
+        persona: ml-engineer
+        template: probe
+        desirepath: 1
+    """)
+    assert template.from_yaml(spread).digest == one.digest
+
+
+def test_criteria_that_act_cannot_judge_what_is_done() -> None:
+    with pytest.raises(TemplateError, match="acts, so it cannot judge what is done"):
+        template.from_yaml(document("- {id: a, uses: test.probe}", done="- {id: b, uses: endpoint.rollback}"))

@@ -1,0 +1,3 @@
+"""The thread as rows."""
+
+from tests.thread import *  # noqa: F403

@@ -1,0 +1,117 @@
+"""Discovery finds the flow in cases, the same one every time, and never loses one."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.flow import Branch, Choose, Leaf, Parallel, Repeat, Sequence, to_document
+from journeys.discovery import Seen, discover, is_flower, replays
+
+LOGS = Path(os.environ.get("DESIREPATH_SHARED", Path(__file__).parents[3] / "shared")) / "data" / "logs"
+
+
+def case(*activities: str) -> list[Seen]:
+    """A case whose activities follow one another without overlap."""
+    return [Seen(i * 10, i * 10 + 5, f"{i:04}", activity) for i, activity in enumerate(activities)]
+
+
+def test_it_finds_a_sequence() -> None:
+    assert discover([case("a", "b", "c")] * 2) == Sequence((Leaf("a"), Leaf("b"), Leaf("c")))
+
+
+def test_it_finds_a_choice_and_leaves_it_to_a_person() -> None:
+    found = discover([case("a", "b"), case("a", "c")])
+    choice = Choose((Branch(Leaf("b"), label="b"), Branch(Leaf("c"), label="c")), ask="person")
+    assert found == Sequence((Leaf("a"), choice))
+
+
+def test_it_finds_an_optional_step() -> None:
+    found = discover([case("a", "b", "c"), case("a", "c")])
+    optional = Choose((Branch(Leaf("b"), label="b"), Branch(Sequence(), label="go on without")), ask="person")
+    assert found == Sequence((Leaf("a"), optional, Leaf("c")))
+
+
+def test_it_finds_what_goes_round_with_the_most_rounds_seen_as_its_bound() -> None:
+    found = discover([case("m", "t", "m", "t", "m", "s"), case("m", "s")])
+    assert found == Sequence((Repeat(Leaf("m"), Leaf("t"), at_most=3, ask="person"), Leaf("s")))
+
+
+def test_overlapping_intervals_are_evidence_of_two_things_at_once() -> None:
+    both = [Seen(0, 5, "1", "a"), Seen(10, 40, "2", "x"), Seen(20, 30, "3", "y"), Seen(50, 60, "4", "z")]
+    assert discover([both]) == Sequence((Leaf("a"), Parallel((Leaf("x"), Leaf("y"))), Leaf("z")))
+
+
+def test_a_step_done_several_times_running_repeats() -> None:
+    assert discover([case("a", "a", "a", "b")]) == Sequence((Repeat(Leaf("a"), at_most=3, ask="person"), Leaf("b")))
+
+
+def test_what_has_no_order_is_a_flower_for_a_person_to_mend() -> None:
+    found = discover([case(*"abca"), case(*"bcab"), case(*"cabc")])
+    assert is_flower(found)
+
+
+def test_nothing_seen_is_an_empty_flow() -> None:
+    assert discover([]) == Sequence()
+
+
+def test_a_flow_refuses_another_order() -> None:
+    assert not replays(discover([case("a", "b")]), ["b", "a"])
+
+
+activities = st.sampled_from("abcde")
+orders = st.lists(st.lists(activities, max_size=7), min_size=1, max_size=6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(orders)
+def test_every_case_replays_on_what_was_found_in_it(cases: list[list[str]]) -> None:
+    found = discover([case(*order) for order in cases])
+    for order in cases:
+        assert replays(found, order)
+
+
+intervals = st.lists(
+    st.tuples(activities, st.integers(0, 60), st.integers(0, 30)).map(lambda t: (t[1], t[1] + t[2], t[0])), max_size=6
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(intervals, min_size=1, max_size=5))
+def test_every_case_with_overlaps_replays_in_the_order_of_its_starts(cases: list[list[tuple[int, int, str]]]) -> None:
+    log = [[Seen(start, end, str(i), what) for i, (start, end, what) in enumerate(rows)] for rows in cases]
+    found = discover(log)
+    for trace in log:
+        assert replays(found, [seen.activity for seen in sorted(trace)])
+
+
+@settings(max_examples=50, deadline=None)
+@given(orders, st.randoms())
+def test_the_order_in_which_cases_arrive_changes_nothing(cases: list[list[str]], random: object) -> None:
+    shuffled = list(cases)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert to_document(discover(case(*o) for o in cases)) == to_document(discover(case(*o) for o in shuffled))
+
+
+@pytest.mark.skipif(not LOGS.is_dir(), reason="the shared event logs are not here")
+@pytest.mark.parametrize(
+    "name", ["running-example.xes", "a12f0n00.xes.gz", "a12f0n20.xes.gz", "a22f0n00.xes.gz", "receipt.xes.gz"]
+)
+def test_every_trace_of_a_real_log_replays(name: str) -> None:
+    data = (LOGS / name).read_bytes()
+    root = ET.fromstring(gzip.decompress(data) if name.endswith("gz") else data)
+    traces = [_activities(trace) for trace in root if trace.tag.endswith("trace")]
+    found = discover(case(*trace) for trace in traces)
+    assert all(replays(found, variant) for variant in set(traces))
+
+
+def _activities(trace: ET.Element) -> tuple[str, ...]:
+    events = ({a.get("key"): a.get("value") for a in event} for event in trace if event.tag.endswith("event"))
+    done = (e for e in events if str(e.get("lifecycle:transition", "complete")).lower() == "complete")
+    return tuple(str(e["concept:name"]) for e in done)

@@ -1,0 +1,87 @@
+"""Home, what waits, New and Outcomes: for whom they show what, and what they say when there is nothing yet."""
+
+import pytest
+
+from engine import done
+from people.models import User
+from server import starters
+from tests.conftest import signed_in
+
+
+@pytest.fixture
+def mira(bob: User, ml) -> User:
+    """Bob as an ML engineer."""
+    bob.persona = ml
+    bob.save()
+    return bob
+
+
+def test_somebody_on_no_team_is_told_whom_to_ask(as_charlie):
+    assert "Ask whoever invited you" in as_charlie.get("/").content.decode()
+    assert "Ask a team's admin for an invitation" in as_charlie.get("/new/").content.decode()
+
+
+def test_an_engineer_of_a_fresh_install_has_a_place_to_drop_a_file(as_bob, mira, team):
+    starters.bring()
+    page = as_bob.get("/").content.decode()
+    assert "data-drop" in page
+    assert "Nothing is live yet" in page
+    assert "desirepath serve model.pkl" in page
+    assert "/templates/serve-model/start/" in as_bob.get("/new/").content.decode()
+
+
+@pytest.mark.parametrize("address", ["/live/", "/runs/", "/journeys/", "/templates/", "/waiting/", "/outcomes/"])
+def test_an_empty_page_says_what_to_do_next(as_bob, mira, team, address):
+    page = as_bob.get(address).content.decode()
+    assert 'class="empty"' in page
+
+
+def test_an_engineer_sees_what_is_live_and_how_far_it_is(as_bob, mira, live):
+    done.judge(live)
+    page = as_bob.get("/").content.decode()
+    assert "churn" in page
+    assert "0 of 1 criteria" in page
+
+
+def test_what_waits_is_counted_in_the_bar_and_listed(as_bob, mira, asking):
+    page = as_bob.get("/waiting/").content.decode()
+    assert "Waiting 1" in page
+    assert "Hand the new file in" in page
+    assert f"/runs/{asking.run_id}/" in as_bob.get("/").content.decode()
+
+
+def test_what_waits_for_the_champion_does_not_wait_for_others(as_bob, owner, clara, vera):
+    assert "Serve this to everyone?" in signed_in(clara).get("/waiting/").content.decode()
+    assert "Nothing waits for you" in signed_in(vera).get("/waiting/").content.decode()
+    assert "Serve this to everyone?" not in as_bob.get("/waiting/").content.decode()
+
+
+def test_a_criterion_by_hand_waits_for_the_team(as_bob, live, vera):
+    done.judge(live)
+    assert "Drift is watched: churn" in as_bob.get("/waiting/").content.decode()
+    assert "Nothing waits for you" in signed_in(vera).get("/waiting/").content.decode()
+
+
+def test_a_version_waits_for_the_champions_sign_off(version, clara):
+    page = signed_in(clara).get("/waiting/").content.decode()
+    assert f"/journeys/ship/review/{version.pk}/" in page
+
+
+def test_a_champion_sees_the_maps_they_speak_for_and_one_list_of_what_waits(version, clara):
+    page = signed_in(clara).get("/").content.decode()
+    assert "Maps you speak for" in page
+    assert page.count("Waiting for you") == 1
+
+
+def test_a_researcher_sees_the_quotes_that_reached_production(as_alice, live, quote, crowd):
+    page = as_alice.get("/").content.decode()
+    assert "Quotes that reached production" in page
+    assert quote.text in page
+
+
+def test_the_look_shows_the_course_the_asks_and_the_map(as_charlie):
+    page = as_charlie.get("/look/").content.decode()
+    assert page.count('class="course"') == 3
+    for state in ("done", "going", "waiting", "failed", "quiet"):
+        assert f"course-control {state}" in page or f"course-crossing {state}" in page
+    assert "none-seen" in page
