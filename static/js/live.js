@@ -31,11 +31,18 @@ const activity = () => going("does")?.activity ?? null;
 
 // ---- keeping ----
 
+let keeping = 0; // entries on their way to the device's disk
+function busy(by) {
+  keeping += by;
+  list.setAttribute("aria-busy", String(keeping > 0));
+}
+
 async function commit(after, remember = true) {
   const step = after.map((entry) => [entry.id, entries.get(entry.id) ?? null, entry]);
   const newer = after.map((entry) => ({ ...entry, session: facts.session, revision: (entries.get(entry.id)?.revision ?? 0) + 1 }));
   for (const entry of newer) entries.set(entry.id, entry); // so that the next key already builds on it
   if (remember) { done.push(step); undone.length = 0; }
+  busy(+1);
   try {
     await keep(newer);
   } catch (error) {
@@ -43,7 +50,7 @@ async function commit(after, remember = true) {
     if (remember) done.splice(done.indexOf(step), 1);
     toast(`This device could not keep it (${error.name}). Write it on paper, and free some space.`, { error: true });
     return false;
-  }
+  } finally { busy(-1); }
   showAll(newer);
   drawKeys();
   return true;

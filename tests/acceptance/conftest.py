@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.thread import *  # noqa: F403
 
@@ -96,6 +97,13 @@ def alice_page(page: Any, server: Server, alice: Any, team: Any) -> Any:
     page.set_default_timeout(10_000)
     sign_in(page, server)
     return page
+
+
+def on_server(page: Any) -> None:
+    """Wait until what was logged on this page has reached the server."""
+    expect(page.locator("#entries[aria-busy=true]")).to_have_count(0)  # the last Enter reaches the disk first
+    page.wait_for_function("import('/static/js/outbox.js').then(o => o.unsent()).then(n => n === 0)", timeout=30_000)
+    expect(page.locator("#unsent")).to_have_text("All on the server", timeout=30_000)
 
 
 def no_violations(page: Any) -> None:

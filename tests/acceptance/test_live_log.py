@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from research.models import Observation, Session
-from tests.acceptance.conftest import FLAGS, no_violations, sign_in
+from tests.acceptance.conftest import FLAGS, no_violations, on_server, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -24,11 +24,6 @@ def log(page: Any, *texts: str) -> None:
     for text in texts:
         page.keyboard.type(text)
         page.keyboard.press("Enter")
-
-
-def on_server(page: Any) -> None:
-    page.wait_for_timeout(400)  # the last Enter reaches the device's disk first
-    expect(page.locator("#unsent")).to_have_text("All on the server", timeout=30_000)
 
 
 def texts() -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from research.models import Consent, Insight, Session, Study
-from tests.acceptance.conftest import no_violations, shoot
+from tests.acceptance.conftest import no_violations, on_server, shoot
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -34,7 +34,7 @@ def test_a_researcher_goes_from_nothing_to_an_insight(alice_page, server, ml):
     for text in ("/Match features", "Compares columns by eye", '"I find out from the on-call."', "!no parity check"):
         page.keyboard.type(text)
         page.keyboard.press("Enter")
-    page.wait_for_timeout(1200)
+    on_server(page)
     shoot(page, server, "live")
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_role("heading", name="churn to production")).to_be_visible()
@@ -48,6 +48,7 @@ def test_a_researcher_goes_from_nothing_to_an_insight(alice_page, server, ml):
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Compares the columns of two notebooks by eye")).to_be_visible()
     page.get_by_role("button", name="Reviewed").click()
+    expect(page.get_by_role("button", name="Reviewed")).to_have_count(0)  # the page is a new one: now its boxes stay
     for box in page.get_by_role("checkbox").all()[1:]:
         box.check()
     page.get_by_role("button", name="Make an insight").click()
