@@ -122,7 +122,10 @@ class Embedded:
                 return
             except httpx.HTTPError as error:
                 log = self.home / "logs" / "web.log"
-                if self.children["web"].poll() is not None or time.monotonic() > deadline:
+                ended = self.children["web"].poll()
+                if ended is not None and ended < 0:  # killed, which is no fault of its own
+                    self.keep_alive()
+                elif ended is not None or time.monotonic() > deadline:
                     raise CannotStart(f"The web process does not answer ({error}). Its log: {_tail(log)}") from error
                 time.sleep(0.1)
 

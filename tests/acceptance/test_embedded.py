@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from functools import partial
 
@@ -44,6 +45,21 @@ def test_what_is_killed_is_started_again_and_stop_ends_it_while_it_runs(home):
     assert home.process.wait(10) == 0
     home.process = None
     assert home.processes() == []
+
+
+def test_a_web_that_is_killed_while_it_starts_is_started_again(home):
+    killed: list[int] = []
+
+    def kill_the_first() -> None:
+        web = until(partial(home.part, "web"), 30)
+        web.kill()
+        killed.append(web.pid)
+
+    killer = threading.Thread(target=kill_the_first)
+    killer.start()
+    home.up()
+    killer.join()
+    assert home.part("web").pid != killed[0]
 
 
 def test_after_a_reboot_the_endpoint_answers_on_the_same_address(home, examples):
