@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -58,7 +59,7 @@ def confirm(deployment: Deployment, criterion: str, user: User, note: str = "") 
     return next(result for result in judge(deployment) if result.criterion == criterion)
 
 
-def _look(release: Release, leaf: Leaf) -> tuple[CriterionState, str, dict[str, str] | None]:
+def _look(release: Release, leaf: Leaf) -> tuple[CriterionState, str, dict[str, Any] | None]:
     outcome = _outcome(release, leaf)
     match outcome:
         case Succeeded():
@@ -92,7 +93,7 @@ def _store(
     leaf: Leaf,
     state: CriterionState,
     reason: str,
-    asking: dict[str, str] | None,
+    asking: dict[str, Any] | None,
 ) -> CriterionResult:
     """One row as long as a criterion says the same; a new one when it changes its mind."""
     now = timezone.now()

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 
-from engine.flow import Choose, Leaf, Node, Parallel, Repeat, Sequence, walk
+from engine.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub, walk
 
 R = 18.0  # radius of a control
 LINE = 16.0  # height of a line of text
 GAP = 14.0  # straight line between two controls, at the least
 FORK = 32.0  # width in which a line forks or joins
+FRAME = 12.0  # air inside the frame of a foreach or a sub-template
 LANE = 14.0  # air between two branches
 
 
@@ -123,11 +124,20 @@ def _measure(node: Node, canvas: Canvas) -> Box:
             return _stack_box([_measure(b, canvas) for b in branches], 0)
         case Choose():
             return _stack_box([_measure(b.flow, canvas) for b in node.branches], LINE)
+        case Sub():
+            return _framed(_measure(node.flow, canvas))
+        case Foreach():
+            return _framed(_measure(node.flow, canvas))
         case Repeat():
             flow, again = _measure(node.flow, canvas), _measure(node.again, canvas)
             has_again = node.again != Sequence()
             above = flow.up + (again.up + again.down + LANE if has_again else 34) + LINE
             return Box(max(flow.width, again.width if has_again else 0) + 36, above, flow.down)
+
+
+def _framed(inner: Box) -> Box:
+    """A frame around it, with a line of text above."""
+    return Box(inner.width + 2 * FRAME, inner.up + FRAME + LINE, inner.down + FRAME / 2)
 
 
 def _leaf_box(leaf: Leaf, canvas: Canvas) -> Box:
@@ -177,11 +187,40 @@ def _draw(node: Node, x: float, y: float, canvas: Canvas) -> float:
         case Parallel(branches=branches):
             _draw_stack([(b, "") for b in branches], x, y, box, canvas, 0)
         case Choose():
-            named = [(b.flow, b.label or _condition(b.when)) for b in node.branches]
+            named = [(b.flow, b.label or _branch_words(b)) for b in node.branches]
             _draw_stack(named, x, y, box, canvas, LINE)
         case Repeat():
             _draw_repeat(node, x, y, box, canvas)
+        case Foreach():
+            words = f"for each {node.name}, {node.max_parallel} at a time"
+            _draw_frame(node.flow, words, x, y, box, canvas)
+        case Sub():
+            _draw_frame(node.flow, node.title or node.template.replace("-", " "), x, y, box, canvas)
     return box.width
+
+
+def _branch_words(branch: Branch) -> str:
+    match branch.on:
+        case {"event": name}:
+            return f"when told {name}"
+        case {"after": seconds}:
+            return f"after {seconds} s" if isinstance(seconds, int | float) else f"after {_condition(seconds)}"
+        case {"approve": form}:
+            return f"{(form or {}).get('by', 'champion')} says so"
+        case _:
+            return _condition(branch.when)
+
+
+def _draw_frame(inner: Node, words: str, x: float, y: float, box: Box, canvas: Canvas) -> None:
+    size = _measure(inner, canvas)
+    dashed = canvas.pending(inner)
+    canvas.lines.append(
+        f'<rect class="course-frame" x="{x + 2:.1f}" y="{y - box.up + LINE:.1f}" width="{box.width - 4:.1f}" '
+        f'height="{box.up + box.down - LINE:.1f}" rx="8"/>'
+    )
+    canvas.text(x + box.width / 2, y - box.up + LINE - 5, _cut(words, 44), "note")
+    canvas.line(f"M{x:.1f} {y:.1f}h{FRAME}M{x + FRAME + size.width:.1f} {y:.1f}h{FRAME}", dashed=dashed)
+    _draw(inner, x + FRAME, y, canvas)
 
 
 def _condition(when: str | None) -> str:

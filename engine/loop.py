@@ -80,7 +80,7 @@ class Engine:
                 steps = worker.claim(self.owner)
                 if steps:
                     self.ring()
-                    worker.execute(steps[0])
+                    worker.work(steps[0])
                     continue
             except OperationalError as error:
                 log.warning("the database does not answer: %s", error)

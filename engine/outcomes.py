@@ -17,6 +17,12 @@ class Succeeded:
 class Failed:
     reason: str  # what happened, why, and what to do
     temporary: bool = False  # whether trying again can help
+    of: str = ""  # its class, for retries: timeout or target; else temporary or permanent
+
+    @property
+    def failure(self) -> str:
+        """Its class, as `retries` names it."""
+        return self.of or ("temporary" if self.temporary else "permanent")
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,20 @@ class Asking:
     """Waits for a person, without a time of its own unless `deadline` (seconds since the epoch) is given."""
 
     question: str
-    by: str = "team"  # who may answer: team, champion, or a user name
+    by: str | list[str] = "team"  # who may answer: team, champion, a role, a user name, or several of these
     verb: str = "confirm"  # or approve, decide
     needs: Mapping[str, Any] = field(default_factory=dict)  # declared outputs, choices, quorum
     deadline: float | None = None
 
 
-Outcome = Succeeded | Failed | Skipped | Later | Asking
+@dataclass(frozen=True)
+class Held:
+    """Not to be begun now: it stays in this queue (engine.turns) until it is let in."""
+
+    queue: str
+
+
+Outcome = Succeeded | Failed | Skipped | Later | Asking | Held
 
 
 class TemporaryFailure(Exception):

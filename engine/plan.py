@@ -1,15 +1,15 @@
 """What may start now. Pure: from the flow and what has ended to the rows that follow.
 
-`opening` and `following` are what `engine.advance` stores step by step; `due` computes the same from nothing but the
-states of all steps, and is the tests' oracle.
+`opening` and `following` are what `engine.advance` stores step by step; `whole` computes the same from nothing but the
+states of all steps: the tests' oracle, and what resume and repair store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from engine.flow import Choose, Flow, Leaf, Parallel, Path, Repeat, Sequence
+from engine.flow import Choose, Flow, Foreach, Leaf, Parallel, Path, Repeat, Sequence, Sub
 
 Iteration = tuple[int, ...]
 Place = tuple[Path, Iteration]
@@ -60,8 +60,11 @@ def opening(flow: Flow, path: Path, iteration: Iteration, block: Place | None) -
             return Opening(
                 (NewBlock(path, iteration, len(started)), *blocks), tuple(s for found in started for s in found.steps)
             )
-        case Choose():
+        case Choose() | Foreach():
             return Opening((NewBlock(path, iteration),), (NewStep(path, iteration, block=here),))
+        case Sub():
+            inner = opening(flow, (*path, 0), iteration, here)
+            return Opening((NewBlock(path, iteration), *inner.blocks), inner.steps) if inner else Opening()
         case Repeat():
             inner = round_of(flow, path, iteration, 1)
             return Opening((NewBlock(path, iteration, round=1), *inner.blocks), inner.steps)
@@ -94,60 +97,147 @@ def again_of(flow: Flow, path: Path, iteration: Iteration, number: int) -> Openi
     return inner or round_of(flow, path, iteration, number + 1)
 
 
-# --- the oracle ------------------------------------------------------------------------------------------------------
+def items_of(flow: Flow, path: Path, iteration: Iteration, numbers: Iterable[int]) -> Opening:
+    """These items of the foreach at `path`, counted from 1."""
+    here = (path, iteration)
+    opened = [opening(flow, (*path, 0), (*iteration, number), here) for number in numbers]
+    return Opening(tuple(b for o in opened for b in o.blocks), tuple(s for o in opened for s in o.steps))
 
-Ended = Mapping[Place, object]  # a step's place -> its decision (an index, or whether to repeat), or None for a leaf
+
+def comes_after(flow: Flow, first: Place, second: Place) -> bool:
+    """Whether the second place is walked after the first, and because of it: never between parallel branches or items.
+
+    A place is a leaf's or a question's, as in a step's row.
+    """
+    (a, rounds_a), (b, rounds_b) = first, second
+    loop = 0  # how many loops have been gone through: the index into an iteration
+    for depth in range(min(len(a), len(b)) + 1):
+        at_a, at_b = a[depth : depth + 1], b[depth : depth + 1]
+        match flow.at(a[:depth]):
+            case Repeat():
+                mine, other = rounds_a[loop], rounds_b[loop]
+                part_a, part_b = _part(at_a), _part(at_b)
+                if (mine, part_a) != (other, part_b):
+                    return (other, part_b) > (mine, part_a)
+                loop += 1
+            case Foreach() if at_a and at_b:
+                if rounds_a[loop] != rounds_b[loop]:
+                    return False
+                loop += 1
+            case Sequence() if at_a != at_b:
+                return at_b > at_a
+        if not at_a or not at_b:
+            return bool(at_b) and not at_a  # the question of this block comes before what is in it
+        if at_a != at_b:
+            return False
+    return False
+
+
+def _part(index: Path) -> int:
+    """Within a round: its flow, then its question, then `again`."""
+    return {(0,): 0, (): 1, (1,): 2}[index]
+
+
+# --- from scratch ----------------------------------------------------------------------------------------------------
+
+Ended = Mapping[Place, object]  # a step's place -> its decision (branch, again, number of items), None for a leaf
+
+
+@dataclass(frozen=True)
+class OpenBlock:
+    """What a block's row says while the block is open."""
+
+    open_children: int = 1
+    round: int = 0
+    total: int | None = None
+
+
+@dataclass
+class Whole:
+    """Everything that the steps which have ended ask for, computed from nothing else.
+
+    The tests' oracle for what `engine.advance` stores step by step, and what resume and repair store.
+    """
+
+    due: set[Place] = field(default_factory=set)  # opened, and not ended
+    reached: set[Place] = field(default_factory=set)  # opened, ended or not
+    blocks: dict[Place, OpenBlock] = field(default_factory=dict)  # open ones
+
+
+def whole(flow: Flow, ended: Ended) -> Whole:
+    found = Whole()
+    _Recount(flow, ended, found).over((), ())
+    return found
 
 
 def due(flow: Flow, ended: Ended) -> set[Place]:
-    """Every place that has been opened and has not ended, from scratch. Empty: the run is over."""
-    waiting: set[Place] = set()
-    _complete(flow, (), (), ended, waiting.add)
-    return waiting
+    """Every place that has been opened and has not ended. Empty: the run is over."""
+    return whole(flow, ended).due
 
 
-def _complete(flow: Flow, path: Path, iteration: Iteration, ended: Ended, wait: Callable[[Place], None]) -> bool:
-    """Whether this node is over; reports the places it waits for."""
-    node = flow.at(path)
-    match node:
-        case Leaf():
-            over = (path, iteration) in ended
-            if not over:
-                wait((path, iteration))
-            return over
-        case Sequence():
-            return all(_complete(flow, (*path, i), iteration, ended, wait) for i in range(len(node.children)))
-        case Parallel():
-            # Every branch is asked, also after one that waits: each reports its own places.
-            finished = [_complete(flow, (*path, i), iteration, ended, wait) for i in range(len(node.branches))]
-            return all(finished)
-        case Choose():
-            if (path, iteration) not in ended:
-                wait((path, iteration))
-                return False
-            chosen = ended[path, iteration]
-            return chosen is None or _complete(flow, (*path, int(str(chosen))), iteration, ended, wait)
-        case Repeat():
-            return _repeated(flow, path, iteration, ended, wait)
+class _Recount:
+    def __init__(self, flow: Flow, ended: Ended, found: Whole) -> None:
+        self.flow, self.ended, self.found = flow, ended, found
 
+    def over(self, path: Path, iteration: Iteration) -> bool:
+        """Whether this node is over; notes what it waits for."""
+        node = self.flow.at(path)
+        match node:
+            case Leaf():
+                return self.step(path, iteration)
+            case Sequence(children=nodes):
+                finished = all(self.over((*path, i), iteration) for i in range(len(nodes)))
+                return self.block(finished, path, iteration)
+            case Sub():
+                return self.block(self.over((*path, 0), iteration), path, iteration)
+            case Parallel(branches=branches):
+                # Every branch is asked, also after one that waits: each notes its own places.
+                left = [self.over((*path, i), iteration) for i in range(len(branches))].count(False)
+                return self.block(not left, path, iteration, OpenBlock(left))
+            case Choose():
+                return self.block(self.chosen(path, iteration), path, iteration)
+            case Foreach():
+                return self.foreach(node, path, iteration)
+            case Repeat():
+                return self.repeat(path, iteration)
 
-def _repeated(flow: Flow, path: Path, iteration: Iteration, ended: Ended, wait: Callable[[Place], None]) -> bool:
-    for number in _counting():
-        inside = (*iteration, number)
-        if not _complete(flow, (*path, 0), inside, ended, wait):
-            return False
-        if (path, inside) not in ended:
-            wait((path, inside))
-            return False
-        if not ended[path, inside]:
+    def step(self, path: Path, iteration: Iteration) -> bool:
+        self.found.reached.add((path, iteration))
+        if (path, iteration) in self.ended:
             return True
-        if not _complete(flow, (*path, 1), inside, ended, wait):
+        self.found.due.add((path, iteration))
+        return False
+
+    def block(self, finished: bool, path: Path, iteration: Iteration, row: OpenBlock | None = None) -> bool:
+        if not finished:
+            self.found.blocks[path, iteration] = row or OpenBlock()
+        return finished
+
+    def chosen(self, path: Path, iteration: Iteration) -> bool:
+        if not self.step(path, iteration):
             return False
-    raise AssertionError("unreachable")
+        branch = self.ended[path, iteration]
+        return branch is None or self.over((*path, int(str(branch))), iteration)
 
+    def foreach(self, node: Foreach, path: Path, iteration: Iteration) -> bool:
+        if not self.step(path, iteration):
+            return self.block(False, path, iteration)
+        total, left, number = int(str(self.ended[path, iteration])), 0, 0
+        while number < total and left < node.max_parallel:
+            number += 1
+            left += not self.over((*path, 0), (*iteration, number))
+        row = OpenBlock(left + total - number, number, total)
+        return self.block(not row.open_children, path, iteration, row)
 
-def _counting() -> Iterator[int]:
-    number = 1
-    while True:
-        yield number
-        number += 1
+    def repeat(self, path: Path, iteration: Iteration) -> bool:
+        number = 0
+        while True:
+            number += 1
+            inside = (*iteration, number)
+            row = OpenBlock(1, number)
+            if not self.over((*path, 0), inside) or not self.step(path, inside):
+                return self.block(False, path, iteration, row)
+            if not self.ended[path, inside]:
+                return True
+            if not self.over((*path, 1), inside):
+                return self.block(False, path, iteration, row)

@@ -12,28 +12,59 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine import yaml_text
 from engine.expressions import ExpressionError, Reference, expressions_in, parse
-from engine.flow import Choose, Flow, Leaf, Node, Parallel, Path, Repeat, from_document, to_document
+from engine.flow import Choose, Flow, Foreach, Leaf, Node, Parallel, Path, Repeat, Sub, from_document, to_document
+from engine.retry import CLASSES
 from engine.yaml_text import Place, Problem
+
+if TYPE_CHECKING:
+    from engine.steps.base import StepKind
 
 INPUT_TYPES = ("text", "number", "integer", "boolean", "model", "table", "file", "folder", "json")
 FILE_TYPES = ("model", "table", "file", "folder")
 MOST_STEPS = 10_000
 _ID = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
 _KEYS = {
-    "document": {"desirepath", "template", "persona", "title", "description", "inputs", "flow", "done"},
+    "document": {"desirepath", "template", "persona", "title", "description", "inputs", "flow", "done", "outputs"},
     "input": {"type", "help", "optional", "default"},
-    "leaf": {"id", "title", "uses", "with", "when", "retries", "timeout", "on_failure", "outputs", "evidence"},
+    "leaf": {
+        "id",
+        "title",
+        "uses",
+        "with",
+        "when",
+        "retries",
+        "timeout",
+        "on_failure",
+        "outputs",
+        "evidence",
+        "mutex",
+        "limits",
+        "compensate",
+    },
+    "undo": {"uses", "with", "retries", "timeout", "limits"},
+    "retries": {*CLASSES, "wait", "at_most"},
     "parallel": {"parallel"},
     "choose": {"choose", "ask"},
     "branch": {"when", "otherwise", "flow", "label"},
+    "first": {"first"},
+    "event branch": {"event", "after", "approve", "flow", "label"},
+    "foreach": {"foreach"},
+    "foreach body": {"in", "as", "max_parallel", "flow"},
+    "template": {"id", "title", "template", "digest", "with"},
     "repeat": {"repeat"},
     "repeat body": {"at_most", "until", "again", "flow", "on_limit", "ask"},
 }
-_LATER = {"foreach", "template", "first", "compensate"}
+_BLOCKS = ("parallel", "choose", "first", "repeat", "foreach", "template")
+DEEPEST_SUB = 5  # templates within templates
+# What a step's jobs may take at the most: name -> (unit, least, most).
+LIMITS = {
+    "memory_mb": ("MB", 16, 1 << 20), "cpu_seconds": ("seconds of processor time", 1, 10**6),
+    "processes": ("processes at once", 1, 10**5), "log_mb": ("MB of log that are kept", 1, 10**4),
+}  # fmt: skip
 
 
 class TemplateError(ValueError):
@@ -61,6 +92,7 @@ class Template:
     flow: Flow
     done: tuple[Leaf, ...] = ()
     description: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)  # what it gives to a template that uses it
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -73,17 +105,23 @@ class Template:
         return yaml_text.write(self.document)
 
 
-def from_yaml(text: str) -> Template:
+class Lookup(Protocol):
+    """Finds a template for a block that uses it: by name what is published, by digest that very revision."""
+
+    def __call__(self, name: str, digest: str = "") -> Template | None: ...
+
+
+def from_yaml(text: str, lookup: Lookup | None = None) -> Template:
     """Raises TemplateError with every problem found, each with line and column."""
     try:
         document, places = yaml_text.read(text)
     except yaml_text.YamlError as error:
         raise TemplateError(error.problems) from error
-    return _checked(document, places)
+    return _checked(document, places, lookup)
 
 
-def from_json(document: Any) -> Template:
-    return _checked(document, {})
+def from_json(document: Any, lookup: Lookup | None = None) -> Template:
+    return _checked(document, {}, lookup)
 
 
 def compose(
@@ -111,20 +149,22 @@ def _input_document(value: Input) -> dict[str, Any]:
     return found
 
 
-def _checked(document: Any, places: Mapping[Place, tuple[int, int]]) -> Template:
-    check = _Shape(places)
+def _checked(document: Any, places: Mapping[Place, tuple[int, int]], lookup: Lookup | None) -> Template:
+    check = _Shape(places, lookup)
     check.document(document)
     if check.problems:
         raise TemplateError(check.problems)
+    document = check.pinned(document)
     inputs = {name: Input(**body) for name, body in (document.get("inputs") or {}).items()}
     template = Template(
         name=document["template"],
         persona=document.get("persona", ""),
         title=document.get("title", "") or document["template"],
         inputs=inputs,
-        flow=Flow(from_document(document["flow"])),
+        flow=Flow(from_document(document["flow"], check.sub)),
         done=tuple(from_document([leaf]) for leaf in document.get("done") or ()),  # type: ignore[misc]
         description=document.get("description", ""),
+        outputs=document.get("outputs") or {},
         document=document,
     )
     if problems := _Meaning(template, check).problems():
@@ -135,8 +175,10 @@ def _checked(document: Any, places: Mapping[Place, tuple[int, int]]) -> Template
 class _Shape:
     """Whether the document has the form: keys, types, ids. Remembers where each leaf stands."""
 
-    def __init__(self, places: Mapping[Place, tuple[int, int]]) -> None:
+    def __init__(self, places: Mapping[Place, tuple[int, int]], lookup: Lookup | None = None) -> None:
         self.places = places
+        self.lookup = lookup
+        self.found: dict[tuple[str, str], Template] = {}  # the templates it uses, by name and the digest as written
         self.problems: list[Problem] = []
         self.leaf_places: dict[str, Place] = {}
 
@@ -150,11 +192,8 @@ class _Shape:
             self.wrong(place, f"a {kind} is written as keys and values, not as {_said(value)}")
             return False
         for key in value.keys() - _KEYS[kind]:
-            if key in _LATER:
-                self.wrong((*place, key), f"“{key}” is a block this version does not run yet")
-            else:
-                known = ", ".join(sorted(_KEYS[kind]))
-                self.wrong((*place, key), f"“{key}” is not a key of a {kind}; known are {known}")
+            known = ", ".join(sorted(_KEYS[kind]))
+            self.wrong((*place, key), f"“{key}” is not a key of a {kind}; known are {known}")
         for key in required:
             if key not in value:
                 self.wrong(place, f"a {kind} needs “{key}”")
@@ -173,6 +212,8 @@ class _Shape:
             inputs = {}
         for name, body in inputs.items():
             self.input(body, ("inputs", name))
+        if not isinstance(value.get("outputs") or {}, dict):
+            self.wrong(("outputs",), 'outputs are written as name: "${{ … }}"')
         if not isinstance(value["flow"], list) or not value["flow"]:
             self.wrong(("flow",), "the flow is a list of at least one step")
         else:
@@ -192,7 +233,7 @@ class _Shape:
         elif isinstance(value, list):
             for i, item in enumerate(value):
                 self.node(item, (*place, i))
-        elif isinstance(value, dict) and (key := next((k for k in ("parallel", "choose", "repeat") if k in value), "")):
+        elif isinstance(value, dict) and (key := next((k for k in _BLOCKS if k in value), "")):
             if self.keys(value, key, place):
                 getattr(self, key)(value, place)
         else:
@@ -223,6 +264,83 @@ class _Shape:
                 self.wrong(at, "otherwise is the last branch")
             self.node(branch["flow"], (*at, "flow"))
 
+    def first(self, value: Any, place: Place) -> None:
+        branches = value["first"]
+        if not isinstance(branches, list) or len(branches) < 2:
+            self.wrong((*place, "first"), "first is a list of at least two branches, each with event, after or approve")
+            return
+        for i, branch in enumerate(branches):
+            at = (*place, "first", i)
+            if not self.keys(branch, "event branch", at, ("flow",)):
+                continue
+            if len(branch.keys() & {"event", "after", "approve"}) != 1:
+                self.wrong(at, "a branch of first waits for one thing: event: NAME, after: SECONDS or approve: {by: …}")
+            if "approve" in branch and not isinstance(branch["approve"], dict | None):
+                self.wrong((*at, "approve"), "approve is written as {by: …}")
+            self.node(branch["flow"], (*at, "flow"))
+
+    def foreach(self, value: Any, place: Place) -> None:
+        body, at = value["foreach"], (*place, "foreach")
+        if not isinstance(body, dict):
+            self.wrong(at, "foreach is written as keys and values")
+            return
+        if not self.keys(body, "foreach body", at, ("in", "flow")):
+            return
+        if not isinstance(body["in"], list | str):
+            self.wrong((*at, "in"), "in is a list, or an expression for one")
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", str(body.get("as", "item"))) or body.get("as") == "index":
+            self.wrong((*at, "as"), f"“{body.get('as')}” is not a name for an item: small letters, digits and _")
+        bound = body.get("max_parallel", 1)
+        if not isinstance(bound, int) or isinstance(bound, bool) or not 1 <= bound <= 1000:
+            self.wrong((*at, "max_parallel"), f"max_parallel is a whole number from 1 to 1000, not {_said(bound)}")
+        if not body["flow"]:
+            self.wrong((*at, "flow"), "a foreach needs at least one step")
+        self.node(body["flow"], (*at, "flow"))
+
+    def template(self, value: Any, place: Place) -> None:
+        if not self.keys(value, "template", place, ("id", "template")):
+            return
+        self.id(str(value["id"]), place)
+        name, digest = str(value["template"]), str(value.get("digest", ""))
+        if self.lookup is None:
+            self.wrong((*place, "template"), "templates that use others are checked by the server, which knows them")
+            return
+        found = self.lookup(name, digest)
+        if found is None:
+            what = f"revision {digest[:12]} of {name}" if digest else f"published template “{name}”"
+            self.wrong((*place, "template"), f"there is no {what}")
+            return
+        if depth_of(found) >= DEEPEST_SUB:
+            self.wrong((*place, "template"), f"templates stand in one another more than {DEEPEST_SUB} deep")
+        self.found[name, digest] = found
+        given = value.get("with") or {}
+        for key in given.keys() - found.inputs.keys():
+            known = ", ".join(found.inputs) or "none"
+            self.wrong((*place, "with"), f"{name} has no input “{key}”; it has {known}")
+        for key, spec in found.inputs.items():
+            if key not in given and not spec.optional and spec.default is None:
+                self.wrong(place, f"{name} needs “{key}”")
+
+    def sub(self, block: Mapping[str, Any]) -> Sub:
+        """The template of a block, as a part of a flow (engine.flow.Find)."""
+        found = self.found.get((block["template"], block["digest"])) or self.found[block["template"], ""]
+        return Sub(
+            "", found.flow.root, found.name, found.digest, outputs=found.outputs, inputs=found.inputs
+        )  # fmt: skip
+
+    def pinned(self, document: Any) -> Any:
+        """The document with the digest of each template it uses: what is published later changes nothing here."""
+        if not self.found:
+            return document
+        if isinstance(document, list):
+            return [self.pinned(item) for item in document]
+        if not isinstance(document, dict):
+            return document
+        filled = {key: self.pinned(item) for key, item in document.items()}
+        if "template" in document and "id" in document and not document.get("digest"):
+            filled["digest"] = self.found[document["template"], ""].digest
+        return filled
+
     def repeat(self, value: Any, place: Place) -> None:
         body, at = value["repeat"], (*place, "repeat")
         if not isinstance(body, dict):
@@ -245,23 +363,62 @@ class _Shape:
     def leaf(self, value: Any, place: Place) -> None:
         if not self.keys(value, "leaf", place, ("id", "uses")):
             return
-        leaf_id = str(value["id"])
+        self.id(str(value["id"]), place)
+        if value.get("on_failure", "fail") not in ("fail", "continue"):
+            self.wrong((*place, "on_failure"), "on_failure is fail or continue")
+        if not isinstance(value.get("outputs", {}), dict):
+            self.wrong(place, "outputs are written as keys and values")
+        if "mutex" in value and not _ID.match(str(value["mutex"])):
+            self.wrong((*place, "mutex"), f"“{value['mutex']}” is not a name: small letters, digits, - and _")
+        self.execution(value, place)
+        undo = value.get("compensate")
+        if undo is not None and self.keys(undo, "undo", (*place, "compensate"), ("uses",)):
+            self.execution(undo, (*place, "compensate"))
+        if len(self.leaf_places) == MOST_STEPS + 1:
+            self.wrong(place, f"more than {MOST_STEPS:,} steps")
+
+    def id(self, leaf_id: str, place: Place) -> None:
         if not _ID.match(leaf_id):
             self.wrong((*place, "id"), f"“{leaf_id}” is not an id: small letters, digits, - and _, at most 63")
         if leaf_id in self.leaf_places:
             self.wrong((*place, "id"), f"the id “{leaf_id}” stands twice")
         self.leaf_places[leaf_id] = place
-        if value.get("on_failure", "fail") not in ("fail", "continue"):
-            self.wrong((*place, "on_failure"), "on_failure is fail or continue")
-        retries, timeout = value.get("retries", 0), value.get("timeout", 1)
-        if not isinstance(retries, int) or not 0 <= retries <= 100:
-            self.wrong((*place, "retries"), "retries is a whole number from 0 to 100")
+
+    def execution(self, value: Any, place: Place) -> None:
+        """What a step and its undo have in common."""
+        self.retries(value.get("retries", 0), (*place, "retries"))
+        timeout = value.get("timeout", 1)
         if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
             self.wrong((*place, "timeout"), "timeout is a number of seconds above 0")
-        if not isinstance(value.get("with", {}), dict) or not isinstance(value.get("outputs", {}), dict):
-            self.wrong(place, "with and outputs are written as keys and values")
-        if len(self.leaf_places) == MOST_STEPS + 1:
-            self.wrong(place, f"more than {MOST_STEPS:,} steps")
+        if not isinstance(value.get("with", {}), dict):
+            self.wrong(place, "with is written as keys and values")
+        limits = value.get("limits", {})
+        if not isinstance(limits, dict):
+            self.wrong((*place, "limits"), "limits are written as keys and values")
+            return
+        for name, number in limits.items():
+            unit, least, most = LIMITS.get(name, ("", 0, 0))
+            if not unit:
+                self.wrong((*place, "limits", name), f"“{name}” is not a limit; known are {', '.join(LIMITS)}")
+            elif not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
+                self.wrong((*place, "limits", name), f"{name} is a whole number of {unit}, {least} to {most}")
+
+    def retries(self, value: Any, place: Place) -> None:
+        if isinstance(value, dict):
+            if self.keys(value, "retries", place):
+                for name in value.keys() & CLASSES.keys():
+                    self.retries(value[name], (*place, name))
+                for name in value.keys() & {"wait", "at_most"}:
+                    if isinstance(value[name], bool) or not isinstance(value[name], int | float) or value[name] <= 0:
+                        self.wrong((*place, name), f"{name} is a number of seconds above 0")
+        elif not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 100:
+            self.wrong(place, "retries is a whole number from 0 to 100")
+
+
+def depth_of(template: Template) -> int:
+    """How many templates stand in one another in it, itself included."""
+    flow = template.flow
+    return 1 + max((sum(p[: len(q)] == q for q in flow.subs.values()) for p in flow.subs.values()), default=0)
 
 
 class _Meaning:
@@ -276,67 +433,136 @@ class _Meaning:
         from engine.steps import registry  # the kinds read templates' types too
 
         kinds = registry()
-        for leaf in (*self.flow.leaves(), *self.template.done):
+        for leaf in (*self.own(), *self.template.done):
             place = self.shape.leaf_places[leaf.id]
-            if kind := kinds.get(leaf.uses):
-                for message in kind.check(leaf):
-                    self.shape.wrong((*place, "with"), f"{leaf.id}: {message}")
-            else:
-                known = ", ".join(sorted(kinds))
-                self.shape.wrong((*place, "uses"), f"“{leaf.uses}” is not a step kind; known are {known}")
+            self._kind(kinds, leaf, place)
             self._leaf_expressions(leaf, place)
+            if leaf.compensate:
+                self._kind(kinds, leaf.compensate, (*place, "compensate"))
+                self._leaf_expressions(leaf.compensate, (*place, "compensate"), undo=True)
         for leaf in self.template.done:
             if (kind := kinds.get(leaf.uses)) and not kind.is_criterion:
                 self.shape.wrong(self.shape.leaf_places[leaf.id], f"{leaf.uses} acts, so it cannot judge what is done")
         self._block_expressions()
+        self._outputs()
+        if len(self.flow.leaf_paths) > MOST_STEPS:
+            self.shape.wrong(("flow",), f"more than {MOST_STEPS:,} steps, with those of the templates it uses")
         return self.shape.problems
 
-    def _leaf_expressions(self, leaf: Leaf, place: Place) -> None:
+    def own(self) -> list[Leaf]:
+        """Its leaves without those of the templates it uses, which were checked when they were stored."""
+        return [leaf for leaf in self.flow.leaves() if self.flow.scope(self.flow.leaf_paths[leaf.id]) is None]
+
+    def _kind(self, kinds: Mapping[str, StepKind], leaf: Leaf, place: Place) -> None:
+        if kind := kinds.get(leaf.uses):
+            for message in kind.check(leaf):
+                self.shape.wrong((*place, "with"), f"{leaf.id}: {message}")
+        else:
+            known = ", ".join(sorted(kinds))
+            self.shape.wrong((*place, "uses"), f"“{leaf.uses}” is not a step kind; known are {known}")
+
+    def _leaf_expressions(self, leaf: Leaf, place: Place, *, undo: bool = False) -> None:
         path = self.flow.leaf_paths.get(leaf.id)
         try:
             found = [*expressions_in(dict(leaf.with_)), *([parse(leaf.when)] if leaf.when else [])]
         except ExpressionError as error:
             self.shape.wrong(place, f"{leaf.id}: {error}")
             return
-        for expression in found:
-            for reference in expression.references:
-                if message := self._wrong_reference(reference, path):
-                    self.shape.wrong(place, f"{leaf.id}: {message}")
+        for reference in (r for expression in found for r in expression.references):
+            own = undo and reference.root == "steps" and reference.name == leaf.id
+            if not own and (message := self._wrong_reference(reference, path)):
+                self.shape.wrong(place, f"{leaf.id}: {message}")
+
+    def _outputs(self) -> None:
+        """What it gives to others is seen from behind all of its steps."""
+        for name, text in self.template.outputs.items():
+            try:
+                references = [r for expression in expressions_in(text) for r in expression.references]
+            except ExpressionError as error:
+                self.shape.wrong(("outputs", name), str(error))
+                continue
+            for message in filter(None, (self._wrong_reference(r, None) for r in references)):
+                self.shape.wrong(("outputs", name), message)
 
     def _block_expressions(self) -> None:
         for path, node in self.flow.nodes.items():
-            texts = [b.when for b in node.branches if b.when] if isinstance(node, Choose) else []
-            if isinstance(node, Repeat) and node.until:
-                texts = [node.until]
-            # `until` stands after the repeat's own flow; `when` of a choice before its branches.
-            reader = (*path, 1) if isinstance(node, Repeat) else path
-            for text in texts:
-                try:
-                    references = parse(text).references
-                except ExpressionError as error:
-                    self.shape.wrong(("flow",), str(error))
-                    continue
-                for message in filter(None, (self._wrong_reference(r, reader) for r in references)):
-                    self.shape.wrong(("flow",), f"“{text}”: {message}")
+            if self.flow.scope(path) is None:
+                # `until` stands after the repeat's own flow; the others before what is in the block.
+                reader = (*path, 1) if isinstance(node, Repeat) else path
+                for value in _asked_by(node):
+                    self._block_expression(value, reader)
+
+    def _block_expression(self, value: Any, reader: Path) -> None:
+        try:
+            references = [r for expression in expressions_in(value) for r in expression.references]
+        except ExpressionError as error:
+            self.shape.wrong(("flow",), str(error))
+            return
+        for message in filter(None, (self._wrong_reference(r, reader) for r in references)):
+            self.shape.wrong(("flow",), f"“{value}”: {message}")
 
     def _wrong_reference(self, reference: Reference, reader: Path | None) -> str | None:
         if reference.root == "inputs" and reference.name not in self.template.inputs:
             return f"there is no input “{reference.name}”"
+        if reference.root == "each":
+            return self._wrong_item(reference.name, reader or ())
         if reference.root != "steps":
             return None
-        source = self.flow.leaf_paths.get(reference.name)
+        source = self.flow.source(reference.name, ())
         if source is None:
             return f"there is no step “{reference.name}”"
         if reader is not None and (why := unreachable(self.flow, reader, source)):
             return f"steps.{reference.name} {why}"
-        if reference.rest[:1] == ("outputs",) and len(reference.rest) > 1:
-            from engine.steps import registry
-
-            leaf = self.flow.leaf(reference.name)
-            kind = registry().get(leaf.uses)
-            if kind and (known := kind.declared_outputs(leaf)) is not None and reference.rest[1] not in known:
-                return f"{leaf.uses} has no output “{reference.rest[1]}”; it has {', '.join(known) or 'none'}"
+        if reference.rest and self._of_each(source, reader or ()):
+            inner = f"steps.{reference.name}.map(s, s.{'.'.join(reference.rest)})"
+            return f"{reference.name} runs once for each item, so from here it is a list: {inner}"
+        if reference.rest[:1] != ("outputs",) or len(reference.rest) < 2:
+            return None
+        known = self._outputs_of(self.flow.at(source))
+        if known is not None and reference.rest[1] not in known:
+            return f"{reference.name} has no output “{reference.rest[1]}”; it has {', '.join(known) or 'none'}"
         return None
+
+    def _of_each(self, source: Path, reader: Path) -> bool:
+        """Whether the source stands in a foreach that the reader is not in."""
+        loops = [p for p in self.flow.rounds(source) if isinstance(self.flow.at(p), Foreach)]
+        return any(reader[: len(p)] != p for p in loops)
+
+    def _outputs_of(self, node: Node) -> Mapping[str, str] | None:
+        from engine.steps import registry
+
+        if isinstance(node, Sub):
+            return node.outputs
+        assert isinstance(node, Leaf)
+        kind = registry().get(node.uses)
+        return kind.declared_outputs(node) if kind else None
+
+    def _wrong_item(self, name: str, reader: Path) -> str | None:
+        loops = [node for p in self.flow.rounds(reader) if isinstance(node := self.flow.at(p), Foreach)]
+        known = [node.name for node in loops] + (["index"] if loops else [])
+        if name in known:
+            return None
+        return f"each.{name} is not there: " + (f"known are {', '.join(known)}" if known else "this is in no foreach")
+
+
+def _asked_by(node: Node) -> list[Any]:
+    """The values of a block itself that may hold expressions, conditions in their braces."""
+    match node:
+        case Choose():
+            conditions = [_in_braces(b.when) for b in node.branches if b.when]
+            return [*conditions, *(b.on["after"] for b in node.branches if b.on and "after" in b.on)]
+        case Repeat():
+            return [_in_braces(node.until)] if node.until else []
+        case Foreach():
+            return [node.items]
+        case Sub():
+            return [dict(node.with_)]
+        case _:
+            return []
+
+
+def _in_braces(text: str) -> str:
+    return text if "${{" in text else f"${{{{ {text} }}}}"
 
 
 def unreachable(flow: Flow, reader: Path, source: Path) -> str | None:

@@ -11,26 +11,29 @@ import os
 import secrets
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any
 
 import psutil
+from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from pydantic import ValidationError
 
-from engine import advance
-from engine.context import context_for
+from engine import advance, decisions, sized, turns
+from engine.context import context_for, met
 from engine.expressions import Absent, ExpressionError, expressions_in, parse, resolve, typed
-from engine.flow import Choose, Leaf, Repeat, read_path
+from engine.flow import Leaf
 from engine.models import Run, StepRun
 from engine.models.artefact import store
 from engine.outcomes import (
     Asking,
     Failed,
+    Held,
     Later,
     MissingInput,
     Outcome,
@@ -44,8 +47,9 @@ from engine.steps import registry
 from engine.steps.base import Form, NotYet, Step, StepKind
 from engine.targets.base import TargetError
 
-LEASE = timedelta(seconds=10)
 TROUBLES = 5  # how often a target may be in trouble for a moment before its step fails
+CHAIN = 0.25  # seconds for which a worker goes on with the next step of the same run before it looks at others
+RECONCILE = 5.0  # seconds between two looks whether somebody in a queue was forgotten
 
 
 def new_owner() -> str:
@@ -53,6 +57,9 @@ def new_owner() -> str:
 
 
 # --- claiming --------------------------------------------------------------------------------------------------------
+
+
+_reconciled = 0.0
 
 
 def claim(owner: str, limit: int = 1) -> list[StepRun]:
@@ -68,31 +75,63 @@ def claim(owner: str, limit: int = 1) -> list[StepRun]:
         (Q(state=StepState.WAITING, wake_at__lte=now), "wake_at"),
         (Q(state=StepState.RUNNING, lease_until__lt=now), "lease_until"),
     ):
-        found = StepRun.objects.filter(due).order_by(order).values_list("pk", "claim")
-        for pk, number in found[: limit - len(taken)]:
+        found = _candidates(due, order, limit - len(taken))
+        for pk, number in found:
             if _take(pk, number, due, owner):
                 taken.append(loaded().get(pk=pk))
         if len(taken) >= limit:
             break
+    if not taken:
+        _let_in_the_forgotten()
     return taken
+
+
+def _candidates(due: Q, order: str, count: int) -> list[tuple[int, int]]:
+    """(pk, claim) of steps to try. On PostgreSQL those that another worker is taking are passed over, unlocked."""
+    found = StepRun.objects.filter(due).order_by(order).values_list("pk", "claim")
+    if connection.vendor != "postgresql":
+        return list(found[:count])
+    with transaction.atomic():
+        return list(found.select_for_update(skip_locked=True)[:count])
+
+
+def _let_in_the_forgotten() -> None:
+    global _reconciled
+    if time.monotonic() - _reconciled > RECONCILE:
+        _reconciled = time.monotonic()
+        turns.reconcile()
 
 
 def loaded() -> QuerySet[StepRun]:
     """A step with its run and deployment, but not the whole document, which grows with the template."""
-    rows = StepRun.objects.select_related("run__revision", "run__deployment")
+    rows = StepRun.objects.select_related("run__revision", "run__deployment", "block")
     return rows.defer("run__revision__document")
 
 
 def _take(pk: int, number: int, due: Q, owner: str) -> bool:
     now = timezone.now()
-    changes = {"state": StepState.RUNNING, "owner": owner, "claim": F("claim") + 1, "lease_until": now + LEASE}
+    changes = {"state": StepState.RUNNING, "owner": owner, "claim": F("claim") + 1, "lease_until": now + advance.LEASE}
     held = StepRun.objects.filter(due, pk=pk, claim=number)
+    if turns.limits() or held.exclude(mutex="").exists():
+        return _take_in_turn(held, {**changes, "wake_at": None, "started_at": Coalesce(F("started_at"), Value(now))})
     return held.update(**changes, wake_at=None, started_at=Coalesce(F("started_at"), Value(now))) == 1
+
+
+def _take_in_turn(held: QuerySet[StepRun], changes: dict[str, Any]) -> bool:
+    """Take a step that may have to wait for its turn; counting and taking are one transaction."""
+    with transaction.atomic():
+        step = held.select_related("run__revision").first()
+        if step is None:
+            return False
+        if full := turns.admit(step, turns.turns_of(step)):
+            turns.queue_up(full, step)
+            return False
+        return held.update(**changes) == 1
 
 
 def renew(owner: str) -> None:
     """Prolong every lease this owner holds."""
-    StepRun.objects.filter(owner=owner, state=StepState.RUNNING).update(lease_until=timezone.now() + LEASE)
+    StepRun.objects.filter(owner=owner, state=StepState.RUNNING).update(lease_until=timezone.now() + advance.LEASE)
 
 
 def release_the_dead() -> int:
@@ -126,19 +165,27 @@ def next_wake() -> float | None:
 
 def execute(row: StepRun) -> bool:
     """Execute a claimed step and record its outcome. False when the claim was lost meanwhile."""
-    return advance.record(row, outcome_of(row))
+    return advance.record(row, outcome_of(row)).written
+
+
+def work(row: StepRun) -> int:
+    """Execute a claimed step and then, for a moment, what follows it in its run, each taken in the commit before.
+
+    Returns how many steps that were. After the moment the run queues with the others again.
+    """
+    began, count = time.monotonic(), 0
+    following: StepRun | None = row
+    while following:
+        count += 1
+        still = time.monotonic() - began < CHAIN
+        following = advance.record(following, outcome_of(following), take_next=still).next
+    return count
 
 
 def outcome_of(row: StepRun) -> Outcome:
     """What this step comes to now; never raises."""
     try:
-        if row.purpose == StepRun.Purpose.UNDO:
-            return put_back(row)
-        if row.run.state in (RunState.COMPENSATING, RunState.CANCELLING):
-            return Later(0, "the run is ending")
-        if row.purpose == StepRun.Purpose.DECIDE:
-            return decide(row)
-        return _in_time(row, _leaf_outcome(row))
+        return _outcome(row)
     except MissingInput as missing:
         return Skipped(str(missing))
     except (PermanentFailure, ExpressionError) as error:
@@ -146,22 +193,34 @@ def outcome_of(row: StepRun) -> Outcome:
     except TemporaryFailure as error:
         return Failed(str(error), temporary=True)
     except TargetError as error:
-        return Failed(str(error), temporary=error.temporary)
+        return Failed(str(error), temporary=error.temporary, of="target" if error.temporary else "")
     except Exception as error:
         row.say("step.error", "".join(traceback.format_exception(error))[-4000:])
         return Failed(f"Something in Desirepath itself failed: {type(error).__name__}: {error}", temporary=True)
+
+
+def _outcome(row: StepRun) -> Outcome:
+    if row.purpose == StepRun.Purpose.UNDO:
+        return put_back(row)
+    if row.purpose == StepRun.Purpose.COMPENSATE:
+        return _in_time(row, _leaf_outcome(row))
+    if row.run.state in advance.ENDING:
+        return Later(0, "the run is ending")
+    if row.run.state == RunState.PAUSED and not row.memory.get("jobs"):
+        return Held(turns.PAUSED)
+    return decisions.decide(row) if row.purpose == StepRun.Purpose.DECIDE else _in_time(row, _leaf_outcome(row))
 
 
 def _leaf_outcome(row: StepRun) -> Outcome:
     leaf = row.definition
     expressions = [*expressions_in(dict(leaf.with_)), *([parse(leaf.when)] if leaf.when else [])]
     context = context_for(row, expressions)
-    if leaf.when and not _met(leaf.when, context):
+    if leaf.when and not met(leaf.when, context):
         return Skipped(f"only when {parse(leaf.when).text}")
     kind = registry()[leaf.uses]
     step = step_for(row, leaf, fill(kind, leaf, context))
     try:
-        return _typed(kind, leaf, _run(kind, step))
+        return _typed(kind, step, _run(kind, step))
     finally:
         row.memory = step.memory  # also what it noted before it failed: cancel stops the jobs named there
 
@@ -178,13 +237,6 @@ def _run(kind: StepKind, step: Step[Any]) -> Outcome:
             raise
         step.memory["troubles"] = troubles + 1
         return Later(0.5 * 2**troubles, str(error))
-
-
-def _met(text: str, context: dict[str, Any]) -> bool:
-    try:
-        return bool(parse(text).evaluate(context))
-    except Absent:
-        return False
 
 
 def fill(kind: StepKind, leaf: Leaf, context: dict[str, Any]) -> Form:
@@ -229,12 +281,12 @@ def step_for(row: StepRun, leaf: Leaf, form: Form) -> Step[Any]:
     )  # fmt: skip
 
 
-def _typed(kind: StepKind, leaf: Leaf, outcome: Outcome) -> Outcome:
+def _typed(kind: StepKind, step: Step[Any], outcome: Outcome) -> Outcome:
     if not isinstance(outcome, Succeeded):
         return outcome
-    types = kind.declared_outputs(leaf) or {}
-    outputs = {name: typed(value, types.get(name, "json")) for name, value in outcome.outputs.items()}
-    return Succeeded(outputs, outcome.note)
+    types = kind.declared_outputs(step.leaf) or {}
+    values = {name: typed(value, types.get(name, "json")) for name, value in outcome.outputs.items()}
+    return Succeeded(sized.kept(values, step.run), outcome.note)
 
 
 def _in_time(row: StepRun, outcome: Outcome) -> Outcome:
@@ -242,60 +294,17 @@ def _in_time(row: StepRun, outcome: Outcome) -> Outcome:
     leaf = row.definition
     if leaf.timeout is None or not isinstance(outcome, Later | Asking) or row.started_at is None:
         return outcome
-    left = leaf.timeout - (timezone.now() - row.started_at).total_seconds()
-    if left > 0:
-        return Later(min(outcome.seconds, left), outcome.note) if isinstance(outcome, Later) else outcome
+    end = row.started_at.timestamp() + leaf.timeout
+    left = end - timezone.now().timestamp()
+    if left > 0 and isinstance(outcome, Asking):
+        return replace(outcome, deadline=min(end, outcome.deadline or end))
+    if left > 0 and isinstance(outcome, Later):
+        return Later(min(outcome.seconds, left), outcome.note)
     kind = registry()[leaf.uses]
     kind.cancel(step_for(row, leaf, kind.form.model_construct()))
-    return Failed(f"It took longer than the {leaf.timeout:g} s it may take, and was stopped.", temporary=True)
-
-
-def decide(row: StepRun) -> Outcome:
-    """Answer a choice's or a repeat's question; outside any transaction."""
-    node = row.run.flow.at(read_path(row.path))
-    if isinstance(node, Repeat):
-        return _decide_repeat(row, node)
-    assert isinstance(node, Choose)
-    if node.ask:
-        return _ask_branch(row, node)
-    texts = [branch.when for branch in node.branches if branch.when]
-    context = context_for(row, [parse(text) for text in texts])
-    for index, branch in enumerate(node.branches):
-        if branch.when is None or _met(branch.when, context):
-            return Succeeded({"branch": index}, parse(branch.when).text if branch.when else "otherwise")
-    return Succeeded({"branch": None}, "no branch applies")
-
-
-def _ask_branch(row: StepRun, node: Choose) -> Outcome:
-    labels = [branch.label or f"branch {i + 1}" for i, branch in enumerate(node.branches)]
-    if row.answer is None:
-        return Asking("Which way?", verb="decide", needs={"choices": labels})
-    chosen = str(row.answer["values"].get("choice", ""))
-    if chosen not in labels:
-        return Asking("Which way?", verb="decide", needs={"choices": labels})
-    return Succeeded({"branch": labels.index(chosen)}, chosen)
-
-
-def _decide_repeat(row: StepRun, node: Repeat) -> Outcome:
-    round_ = read_path(row.iteration)[-1]
-    if node.ask:
-        if row.answer is None:
-            return Asking("Is it good enough, or again?", verb="decide", needs={"choices": ["enough", "again"]})
-        over = row.answer["values"].get("choice") != "again"
-    else:
-        assert node.until is not None
-        expression = parse(node.until)
-        try:
-            over = bool(expression.evaluate(context_for(row, [expression])))
-        except Absent as absent:
-            return Succeeded({"again": False}, f"counts as met: {absent}")
-    if over:
-        return Succeeded({"again": False}, f"round {round_} was enough")
-    if round_ < node.at_most:
-        return Succeeded({"again": True}, f"round {round_ + 1} of at most {node.at_most}")
-    if node.on_limit == "continue":
-        return Succeeded({"again": False}, f"went on after {round_} rounds")
-    return Failed(f"{round_} rounds were not enough; {node.at_most} is the most.")
+    return Failed(
+        f"It took longer than the {leaf.timeout:g} s it may take, and was stopped.", temporary=True, of="timeout"
+    )
 
 
 # --- putting back ----------------------------------------------------------------------------------------------------
@@ -332,7 +341,7 @@ def heartbeat(owner: str) -> Iterator[None]:
     def beat() -> None:
         from django.db import connection
 
-        while not stop.wait(LEASE.total_seconds() / 4):
+        while not stop.wait(advance.LEASE.total_seconds() / 4):
             with contextlib.suppress(Exception):  # a busy database now is tried again in a moment
                 renew(owner)
         connection.close()
@@ -346,12 +355,9 @@ def heartbeat(owner: str) -> Iterator[None]:
         thread.join()
 
 
-def drain(owner: str | None = None, *, limit: int = 10_000) -> int:
+def drain(owner: str | None = None, *, limit: int = 100_000) -> int:
     """Execute whatever is due, in this thread, until nothing is. Returns how many executions that took."""
-    owner = owner or new_owner()
-    for count in range(limit):
-        steps = claim(owner)
-        if not steps:
-            return count
-        execute(steps[0])
-    return limit
+    owner, count = owner or new_owner(), 0
+    while count < limit and (steps := claim(owner)):
+        count += work(steps[0])
+    return count

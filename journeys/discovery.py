@@ -17,7 +17,7 @@ from itertools import pairwise
 
 import networkx as nx
 
-from engine.flow import Branch, Choose, Leaf, Node, Parallel, Repeat, Sequence
+from engine.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub
 
 EMPTY = Sequence()
 
@@ -320,8 +320,10 @@ def _may_end(node: Node) -> bool:
             return all(_may_end(child) for child in nodes)
         case Choose():
             return any(_may_end(branch.flow) for branch in node.branches)
-        case Repeat():
+        case Repeat() | Sub():
             return _may_end(node.flow)
+        case Foreach():
+            return True  # there may be no items
 
 
 @lru_cache(maxsize=65536)
@@ -341,6 +343,10 @@ def _after(node: Node, activity: str) -> Node | None:
             return _either([rest for b in node.branches if (rest := _after(b.flow, activity)) is not None])
         case Repeat():
             return _after_repeat(node, activity)
+        case Foreach():
+            return _after_repeat(Repeat(node.flow), activity)  # item after item, as a person goes through a list
+        case Sub():
+            return _after(node.flow, activity)
 
 
 def _after_sequence(nodes: tuple[Node, ...], activity: str) -> Node | None:

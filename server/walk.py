@@ -28,7 +28,7 @@ from rich.markup import escape
 from desirepath import place, words
 from desirepath.client import Desirepath, Json
 from engine import durations
-from engine.flow import Choose, Leaf, Node, Parallel, Repeat, Sequence
+from engine.flow import Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub
 from engine.models import Revision, Run, Template
 from engine.targets.local.environments import uv
 from journeys.actions.derive import DeriveTemplate
@@ -328,6 +328,10 @@ def outline(node: Node) -> str:
             return f"[{' ‖ '.join(outline(b) for b in branches)}]".replace("[", r"\[")
         case Choose():
             return f"({' | '.join(outline(b.flow) for b in node.branches)})"
+        case Foreach():
+            return f"(for each {node.name}: {outline(node.flow)})"
+        case Sub():
+            return outline(node.flow)
         case Repeat():
             again = f" ⟲ {outline(node.again)}" if node.again != Sequence() else ""
             return f"({outline(node.flow)}{again}, at most {node.at_most})"

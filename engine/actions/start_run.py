@@ -31,7 +31,7 @@ class Refused(ValueError):
 class StartRun:
     revision: Revision
     team: Team
-    user: User
+    user: User | None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""  # of the deployment; a template without one leaves it out
     target: Target | None = None
@@ -101,5 +101,6 @@ class StartRun:
             Deployment.objects.filter(pk=found.pk).update(port=self.port)
             found.port = self.port
         if made:
-            found.say(f"deployment.{DeploymentState.NEW}", f"{self.user.name} made {self.name}", actor=self.user)
+            who = self.user.name if self.user else "A schedule"
+            found.say(f"deployment.{DeploymentState.NEW}", f"{who} made {self.name}", actor=self.user)
         return found

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from engine import advance, dry_run
+from engine.actions.resume import Resume, reset_set
 from engine.actions.start_run import Refused, StartRun
 from engine.api.common import body, team_of
 from engine.api.shapes import (
@@ -111,10 +112,10 @@ def cancel(request: Request, pk: int) -> Response:
 def resume(request: Request, pk: int) -> Response:
     """What resuming would run again; or resume."""
     if request.method == "GET":
-        return Response(StepShape(advance.reset_set(fetch(me(request), Run, pk=pk)), many=True).data)
+        return Response(StepShape(reset_set(fetch(me(request), Run, pk=pk)), many=True).data)
     found = fetch(me(request), Run, "change", pk=pk)
     try:
-        advance.resume(found, me(request))
+        Resume(found, me(request)).execute()
     except advance.NotNow as error:
         raise Conflict(str(error)) from error
     return Response(RunShape(found).data)

@@ -13,6 +13,7 @@ from engine import template as documents
 from engine.api.common import body
 from engine.api.shapes import CheckShape, PublishShape, RevisionShape, TemplateShape, WholeRevisionShape, YamlShape
 from engine.models import Revision, Template
+from engine.models.template import lookup
 from engine.schema import template_schema
 from people.access import fetch, may, visible
 from people.rest import me
@@ -27,7 +28,7 @@ def templates(request: Request) -> Response:
         return Response(TemplateShape(visible(me(request), Template).select_related("persona"), many=True).data)
     may(me(request), "add", Template)
     try:
-        checked = documents.from_yaml(body(request, YamlShape)["yaml"])
+        checked = documents.from_yaml(body(request, YamlShape)["yaml"], lookup)
     except documents.TemplateError as error:
         raise ValidationError({"yaml": [str(problem) for problem in error.problems]}) from error
     return Response(RevisionShape(Template.objects.keep(checked, me(request))).data, status=201)
@@ -38,7 +39,7 @@ def templates(request: Request) -> Response:
 def check(request: Request) -> Response:
     """Whether a document can be run; every problem with line and column. Keeps nothing."""
     try:
-        found = documents.from_yaml(body(request, YamlShape)["yaml"])
+        found = documents.from_yaml(body(request, YamlShape)["yaml"], lookup)
     except documents.TemplateError as error:
         problems = [{"message": p.message, "line": p.line, "column": p.column} for p in error.problems]
         return Response({"ok": False, "problems": problems})

@@ -3,13 +3,16 @@
 from engine.models.artefact import Artefact
 from engine.models.deployment import Confirmation, CriterionResult, Deployment, Release
 from engine.models.event import Event
+from engine.models.limit import Limit
 from engine.models.measurement import Measurement
 from engine.models.run import Block, Run
+from engine.models.schedule import Schedule
+from engine.models.signal import Signal
 from engine.models.step import StepRun, Vote
 from engine.models.target import Target
 from engine.models.template import Revision, Template
 
 __all__ = [
-    "Artefact", "Block", "Confirmation", "CriterionResult", "Deployment", "Event", "Measurement", "Release",
-    "Revision", "Run", "StepRun", "Target", "Template", "Vote",
+    "Artefact", "Block", "Confirmation", "CriterionResult", "Deployment", "Event", "Limit", "Measurement",
+    "Release", "Revision", "Run", "Schedule", "Signal", "StepRun", "Target", "Template", "Vote",
 ]  # fmt: skip

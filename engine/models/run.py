@@ -43,6 +43,8 @@ class Run(models.Model):
     state = models.CharField(max_length=12, choices=RunState.choices, default=RunState.RUNNING, db_index=True)
     reason = models.TextField(blank=True)  # why it failed, or who cancelled it
     idempotency_key = models.CharField(max_length=100, blank=True)
+    schedule = models.ForeignKey("engine.Schedule", null=True, on_delete=models.SET_NULL, related_name="runs")
+    resumed = models.PositiveIntegerField(default=0)  # how often: rows of what is run again are there already
     traffic_before = models.JSONField(null=True)  # {release number: weight} when the run began
     traffic_reached = models.JSONField(null=True)  # what it had come to when it failed; resume takes it up again
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="runs")
@@ -116,7 +118,9 @@ class Block(models.Model):
     path = models.CharField(max_length=250, blank=True)
     iteration = models.CharField(max_length=120, blank=True)  # "2.1": second round outside, first inside
     open_children = models.PositiveIntegerField(default=1)
-    round = models.PositiveIntegerField(default=0)  # of a repeat
+    round = models.PositiveIntegerField(default=0)  # of a repeat; of a foreach, how many items have been opened
+    total = models.PositiveIntegerField(null=True)  # of a foreach: how many items there are
+    item = models.JSONField(null=True)  # of a foreach's inner sequence: its item
     closed_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from engine.models.event import Event
 from engine.models.run import Block, Run
-from engine.statuses import StepState
+from engine.statuses import LIVE_STEPS, StepState
+from people.models.team import Role
 
 if TYPE_CHECKING:
     from engine.flow import Leaf
@@ -35,12 +36,13 @@ class StepRun(models.Model):
         LEAF = "leaf"  # executes a leaf's step kind
         DECIDE = "decide"  # answers a choice's or a repeat's question
         UNDO = "undo"  # puts back what the run changed
+        COMPENSATE = "compensate"  # executes a leaf's own undo
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
     block = models.ForeignKey(Block, null=True, on_delete=models.CASCADE, related_name="+")  # None: the root itself
-    purpose = models.CharField(max_length=8, choices=Purpose.choices, default=Purpose.LEAF)
+    purpose = models.CharField(max_length=10, choices=Purpose.choices, default=Purpose.LEAF)
     path = models.CharField(max_length=250, blank=True)
-    leaf = models.CharField(max_length=63, blank=True)
+    leaf = models.CharField(max_length=250, blank=True)  # with the ids of the sub-templates around it
     iteration = models.CharField(max_length=120, blank=True)
 
     state = models.CharField(max_length=10, choices=StepState.choices, default=StepState.READY)
@@ -49,6 +51,10 @@ class StepRun(models.Model):
     owner = models.CharField(max_length=80, blank=True)
     lease_until = models.DateTimeField(null=True)
     wake_at = models.DateTimeField(null=True)
+    undone = models.BooleanField(default=False)  # it succeeded, and its own undo has been executed since
+    poked = models.BooleanField(default=False)  # somebody answered while a worker had it: look again
+    mutex = models.CharField(max_length=100, blank=True)  # "TEAM:NAME"
+    queue = models.CharField(max_length=100, blank=True)  # what it waits for its turn at: engine.turns
 
     memory = models.JSONField(default=dict)  # what the kind wants to know again after a restart
     outputs = models.JSONField(default=dict)
@@ -75,6 +81,10 @@ class StepRun(models.Model):
             models.Index(fields=["wake_at"], condition=models.Q(state="waiting"), name="step_waiting"),
             models.Index(fields=["lease_until"], condition=models.Q(state="running"), name="step_leased"),
             models.Index(fields=["run", "leaf", "id"], name="step_run_leaf"),
+            models.Index(fields=["queue", "id"], condition=~models.Q(queue=""), name="step_queue"),
+            models.Index(
+                fields=["mutex"], condition=~models.Q(mutex="") & models.Q(state__in=LIVE_STEPS), name="step_mutex"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -82,11 +92,16 @@ class StepRun(models.Model):
 
     @property
     def definition(self) -> "Leaf":
-        return self.run.flow.leaf(self.leaf)
+        """The leaf it executes: itself, or its own undo."""
+        leaf = self.run.flow.leaf(self.leaf)
+        if self.purpose == self.Purpose.COMPENSATE:
+            assert leaf.compensate
+            return leaf.compensate
+        return leaf
 
     @property
     def title(self) -> str:
-        if self.purpose == self.Purpose.LEAF:
+        if self.leaf:
             return self.definition.name
         return "Put back" if self.purpose == self.Purpose.UNDO else "Decide"
 
@@ -99,6 +114,7 @@ class StepRun(models.Model):
     def effect_name(self, what: str, *, each_attempt: bool = False) -> str:
         """A name for something on the target that is the same whoever does it: `eval-3f2a91c04d7e`."""
         parts = [str(self.run.key), self.leaf or self.path, self.iteration]
+        parts += [str(self.purpose)] if self.purpose == self.Purpose.COMPENSATE else []
         parts += [str(self.attempt)] if each_attempt else []
         return f"{what}-{hashlib.sha256('/'.join(parts).encode()).hexdigest()[:12]}"
 
@@ -110,14 +126,24 @@ class StepRun(models.Model):
 
     def may_answer(self, user: "User") -> bool:
         """Whether it is this person whom the step waits for."""
-        if self.state != StepState.WAITING or not self.asking or not self.run.team.has(user):
-            return False
+        return self.state in LIVE_STEPS and self.why_not(user) == ""
+
+    def why_not(self, user: "User") -> str:
+        """Why this person may not answer what it asks, or nothing."""
+        if not self.asking or not self.run.team.has(user):
+            return "This waits for nobody."
+        if user.username in self.asking.get("needs", {}).get("not", []):
+            return "A second person has to say so: you started this."
         by = self.asking.get("by", "team")
-        if by == "team":
+        groups = by if isinstance(by, list) else [by]
+        return "" if any(self._is(user, group) for group in groups) else f"This waits for {' or '.join(groups)}."
+
+    def _is(self, user: "User", group: str) -> bool:
+        if group == "team":
             return self.run.team.has(user, "engineer", "champion", "admin")
-        if by == "champion":
+        if group == "champion":
             return user.champions(self.run.revision.persona_id)
-        return bool(user.username == by)
+        return user.username == group or (group in Role.values and self.run.team.has(user, group))
 
     def confirm(self, user: "User", values: dict[str, Any] | None = None, comment: str = "") -> bool:
         """Answer what the step asks; it wakes and goes on. False when somebody else was quicker."""
@@ -125,24 +151,36 @@ class StepRun(models.Model):
             "by": user.username, "values": values or {}, "comment": comment, "at": timezone.now().isoformat(),
         }  # fmt: skip
         with transaction.atomic():
-            if not self._wake(answer=answer):
+            waiting = StepRun.objects.filter(pk=self.pk, state=StepState.WAITING, asking__isnull=False)
+            if waiting.update(state=StepState.READY, asking=None, wake_at=None, queue="", answer=answer) != 1:
                 return False
             self.say("step.answered", f"{user.name} confirmed{': ' + comment if comment else ''}", actor=user, **answer)
         return True
 
     def vote(self, user: "User", *, approve: bool, comment: str = "") -> "Vote | None":
-        """Say yes or no. The step wakes and counts; None when it no longer asks, or this person has voted."""
+        """Say yes or no. The step wakes and counts; None when it no longer asks, or this person has voted.
+
+        Counted also while a worker looks at the votes of others: two people who say yes at once are two.
+        """
         with transaction.atomic():
-            if Vote.objects.filter(step=self, user=user, attempt=self.attempt).exists() or not self._wake():
+            asks = StepRun.objects.filter(pk=self.pk, state__in=LIVE_STEPS, attempt=self.attempt, asking__isnull=False)
+            if not asks.exists():
                 return None
-            vote = Vote.objects.create(step=self, user=user, approve=approve, comment=comment, attempt=self.attempt)
+            vote, made = Vote.objects.get_or_create(
+                step=self, user=user, attempt=self.attempt, defaults={"approve": approve, "comment": comment}
+            )
+            if not made:
+                return None
             word = "approved" if approve else "refused"
             self.say(f"step.{word}", f"{user.name} {word}{': ' + comment if comment else ''}", actor=user)
+            self.wake()
         return vote
 
-    def _wake(self, **changes: Any) -> bool:
-        waiting = StepRun.objects.filter(pk=self.pk, state=StepState.WAITING, asking__isnull=False)
-        return waiting.update(state=StepState.READY, asking=None, wake_at=None, **changes) == 1
+    def wake(self) -> None:
+        """Let it look again: now, or, while a worker has it, as soon as that one lets go."""
+        same = StepRun.objects.filter(pk=self.pk)
+        if not same.filter(state=StepState.WAITING).update(state=StepState.READY, wake_at=None, queue=""):
+            same.filter(state=StepState.RUNNING).update(poked=True)
 
 
 class Vote(models.Model):

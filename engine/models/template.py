@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=256)
 def _parsed(digest: str, pk: int) -> documents.Template:
-    return documents.from_json(Revision.objects.values_list("document", flat=True).get(pk=pk))
+    return documents.from_json(Revision.objects.values_list("document", flat=True).get(pk=pk), lookup)
+
+
+def lookup(name: str, digest: str = "") -> documents.Template | None:
+    """The template that another one uses: what is published under this name now, or that very revision."""
+    named = Revision.objects.filter(template__name=name)
+    if digest:
+        found = named.filter(digest=digest).first()
+    else:
+        found = named.filter(published_at__isnull=False).order_by("-published_at").first()
+    return found.parsed if found else None
 
 
 class TemplateQuerySet(models.QuerySet["Template"]):

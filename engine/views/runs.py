@@ -12,6 +12,7 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_POST
 
 from engine import advance
+from engine.actions.resume import Resume, reset_set
 from engine.drawing import course
 from engine.flow import Leaf
 from engine.forms import AnswerForm, VoteForm
@@ -56,7 +57,7 @@ def run_context(request: HttpRequest, found: Run, answered: AnswerForm | None = 
         "log": reversed(found.events.exclude(text="").select_related("step").order_by("-pk")[:LINES]),
         "last_event": last,
         "may_change": can(me(request), "change", found),
-        "reset": advance.reset_set(found) if found.state == "failed" else [],
+        "reset": reset_set(found) if found.state == "failed" else [],
         "criteria": _criteria(found),
     }
 
@@ -138,7 +139,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
-    return _move(request, pk, advance.resume, "It goes on.")
+    return _move(request, pk, lambda run, user: Resume(run, user).execute(), "It goes on.")
 
 
 def _move(request: HttpRequest, pk: int, verb: Any, said: str) -> HttpResponse:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from engine import template
-from engine.flow import Branch, Choose, Leaf, Node, Parallel, Repeat, Sequence, from_document
+from engine.flow import Leaf, Node, Sub, from_document, mapped
 from engine.models import Revision, Template
 from engine.yaml_text import Problem
 from journeys.models import JourneyMap, MapVersion, Origin
@@ -51,15 +51,8 @@ class DeriveTemplate:
 
 def with_evidence(node: Node, evidence: Mapping[str, list[str]]) -> Node:
     """The same flow, its leaves naming what they rest on. Pure."""
-    match node:
-        case Leaf():
-            return replace(node, evidence=tuple(evidence.get(node.id, ())))
-        case Sequence(children=nodes):
-            return Sequence(tuple(with_evidence(child, evidence) for child in nodes))
-        case Parallel(branches=branches):
-            return Parallel(tuple(with_evidence(branch, evidence) for branch in branches))
-        case Choose():
-            branches_ = tuple(Branch(with_evidence(b.flow, evidence), b.when, b.label) for b in node.branches)
-            return replace(node, branches=branches_)
-        case Repeat():
-            return replace(node, flow=with_evidence(node.flow, evidence), again=with_evidence(node.again, evidence))
+
+    def known(one: Leaf | Sub) -> Node:
+        return replace(one, evidence=tuple(evidence.get(one.id, ()))) if isinstance(one, Leaf) else one
+
+    return mapped(node, known)

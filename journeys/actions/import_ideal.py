@@ -18,6 +18,7 @@ from typing import Any
 from django.db import transaction
 
 from engine import template, yaml_text
+from engine.models.template import lookup
 from journeys.actions.draft import fill_cells
 from journeys.models import Journey, JourneyMap, MapStep, Stage
 from research.models import Insight, Observation
@@ -36,7 +37,7 @@ class ImportIdeal:
             raise template.TemplateError(error.problems) from error
         if not isinstance(document, dict) or not {"stages", "template"} <= document.keys():
             raise template.TemplateError([yaml_text.Problem("an ideal map has stages and a template")])
-        checked = template.from_json(document["template"])
+        checked = template.from_json(document["template"], lookup)
         try:
             named = [step["id"] for stage in document["stages"] if stage["title"] for step in stage["steps"]]
         except (KeyError, TypeError) as error:

@@ -1,0 +1,5 @@
+"""The doorbell."""
+
+
+def ring() -> None:
+    """Wake a worker."""

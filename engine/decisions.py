@@ -1,0 +1,129 @@
+"""The questions that blocks ask: which branch, once more, over which items. Answered outside any transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from engine.context import context_for, met
+from engine.expressions import Absent, ExpressionError, expressions_in, parse, resolve
+from engine.flow import Branch, Choose, Foreach, Repeat, read_path
+from engine.models import Signal, StepRun
+from engine.outcomes import Asking, Failed, Outcome, Succeeded
+
+MOST_ITEMS = 10_000
+
+
+def decide(row: StepRun) -> Outcome:
+    """What this block's question comes to now."""
+    node = row.run.flow.at(read_path(row.path))
+    match node:
+        case Repeat():
+            return _repeat(row, node)
+        case Foreach():
+            return _foreach(row, node)
+        case Choose(ask="first"):
+            return _first(row, node)
+        case Choose():
+            return _ask_branch(row, node) if node.ask else _choose(row, node)
+        case _:
+            raise AssertionError(f"{node} asks nothing")
+
+
+def _choose(row: StepRun, node: Choose) -> Outcome:
+    context = context_for(row, [parse(branch.when) for branch in node.branches if branch.when])
+    for index, branch in enumerate(node.branches):
+        if branch.when is None or met(branch.when, context):
+            return Succeeded({"branch": index}, parse(branch.when).text if branch.when else "otherwise")
+    return Succeeded({"branch": None}, "no branch applies")
+
+
+def _ask_branch(row: StepRun, node: Choose) -> Outcome:
+    labels = [branch.label or f"branch {i + 1}" for i, branch in enumerate(node.branches)]
+    chosen = str(row.answer["values"].get("choice", "")) if row.answer else ""
+    if chosen not in labels:
+        return Asking("Which way?", verb="decide", needs={"choices": labels})
+    return Succeeded({"branch": labels.index(chosen)}, chosen)
+
+
+def _repeat(row: StepRun, node: Repeat) -> Outcome:
+    round_ = read_path(row.iteration)[-1]
+    if node.ask:
+        if row.answer is None:
+            return Asking("Is it good enough, or again?", verb="decide", needs={"choices": ["enough", "again"]})
+        over = row.answer["values"].get("choice") != "again"
+    else:
+        assert node.until is not None
+        expression = parse(node.until)
+        try:
+            over = bool(expression.evaluate(context_for(row, [expression])))
+        except Absent as absent:
+            return Succeeded({"again": False}, f"counts as met: {absent}")
+    if over:
+        return Succeeded({"again": False}, f"round {round_} was enough")
+    if round_ < node.at_most:
+        return Succeeded({"again": True}, f"round {round_ + 1} of at most {node.at_most}")
+    if node.on_limit == "continue":
+        return Succeeded({"again": False}, f"went on after {round_} rounds")
+    return Failed(f"{round_} rounds were not enough; {node.at_most} is the most.")
+
+
+def _foreach(row: StepRun, node: Foreach) -> Outcome:
+    try:
+        found = resolve(node.items, context_for(row, list(expressions_in(node.items))))
+    except Absent as absent:
+        return Succeeded({"items": [], "count": 0}, f"no items: {absent}")
+    if not isinstance(found, list):
+        return Failed(f"A foreach runs over a list; {node.items} is {type(found).__name__}.")
+    if len(found) > MOST_ITEMS:
+        return Failed(f"A foreach runs over at most {MOST_ITEMS:,} items; here are {len(found):,}.")
+    return Succeeded({"items": found, "count": len(found)}, f"{len(found)} items, {node.max_parallel} at a time")
+
+
+def _first(row: StepRun, node: Choose) -> Outcome:
+    """Whichever comes first: an event that was sent, somebody's word, or a time."""
+    labels = [branch.label or _called(branch) for branch in node.branches]
+    for index, branch in enumerate(node.branches):
+        name = (branch.on or {}).get("event")
+        if name and (signal := Signal.take(row, name)):
+            return Succeeded({"branch": index, "data": signal.data}, f"{name} came first")
+    if row.answer and (chosen := row.answer["values"].get("choice")) in labels:
+        return Succeeded({"branch": labels.index(chosen)}, f"{row.answer['by']}: {chosen}")
+    times = {i: _seconds(row, branch) for i, branch in enumerate(node.branches) if "after" in (branch.on or {})}
+    begun = (row.asked_at or timezone.now()).timestamp()
+    if times and begun + min(times.values()) <= timezone.now().timestamp():
+        index = min(times, key=lambda i: times[i])
+        return Succeeded({"branch": index}, f"{labels[index]} came first")
+    return _wait_for_first(node, labels, begun + min(times.values()) if times else None)
+
+
+def _wait_for_first(node: Choose, labels: list[str], deadline: float | None) -> Asking:
+    asked = [
+        (label, b.on["approve"]) for label, b in zip(labels, node.branches, strict=True) if b.on and "approve" in b.on
+    ]
+    events = [b.on["event"] for b in node.branches if b.on and "event" in b.on]
+    by = sorted({group for _, form in asked for group in _groups(form)})
+    needs = {"choices": [label for label, _ in asked], "events": events}
+    return Asking(f"Waits for the first of: {', '.join(labels)}", by or "nobody", "decide", needs, deadline)
+
+
+def _groups(form: Any) -> list[str]:
+    by = (form or {}).get("by", "champion")
+    return [str(group) for group in by] if isinstance(by, list) else [str(by)]
+
+
+def _called(branch: Branch) -> str:
+    on = branch.on or {}
+    if "event" in on:
+        return str(on["event"])
+    return f"{on['after']} s" if "after" in on else str((on.get("approve") or {}).get("question", "somebody says so"))
+
+
+def _seconds(row: StepRun, branch: Branch) -> float:
+    value = (branch.on or {})["after"]
+    found = resolve(value, context_for(row, list(expressions_in(value))))
+    try:
+        return float(found)
+    except (TypeError, ValueError) as error:
+        raise ExpressionError(f"“after” is a number of seconds, not {found!r}") from error

@@ -1,0 +1,50 @@
+"""How large outputs may be: small ones stand in the step's row, large ones become files, huge ones fail the step."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from engine.models import Artefact
+from engine.models.artefact import store
+from engine.outcomes import PermanentFailure
+
+if TYPE_CHECKING:
+    from engine.models import Run
+
+IN_THE_ROW = 64 << 10  # bytes of JSON of one output
+AT_MOST = 16 << 20
+MARK = "large output"  # a file that stands for a value; what reads the value gets it back
+
+
+def kept(outputs: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """The outputs as the row has them. Raises PermanentFailure: too large, or not JSON."""
+    return {name: _kept(name, value, run) for name, value in outputs.items()}
+
+
+def _kept(name: str, value: Any, run: Run) -> Any:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise PermanentFailure(f"The output “{name}” cannot be stored as JSON: {error}") from error
+    if len(text) <= IN_THE_ROW:
+        return value
+    if len(text) > AT_MOST:
+        raise PermanentFailure(
+            f"The output “{name}” has {len(text) >> 20} MB; {AT_MOST >> 20} MB is the most. Put it into a file."
+        )
+    artefact = Artefact.objects.keep(io.BytesIO(text), f"{name}.json", run.team, None)
+    return {MARK: artefact.value()}
+
+
+def whole(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The outputs with the large ones read back."""
+    return {name: _whole(value) for name, value in outputs.items()}
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {MARK}:
+        return json.loads(store().path(value[MARK]["sha256"]).read_bytes())
+    return value

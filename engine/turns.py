@@ -1,0 +1,133 @@
+"""Whose turn it is: mutexes, and limits on how many steps are at work at once.
+
+Who is at work is read from the steps themselves (who holds a lease, who has work launched), never from a counter: a
+worker that died holds nothing longer than its lease. A step that has to wait is taken out of the ready ones and queued
+under a key, so that a million waiting steps cost a claim nothing; whoever stops work lets the next of its keys in.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from engine.models import Limit, StepRun
+from engine.statuses import LIVE_STEPS, StepState
+
+PAUSED = "paused"  # the queue of steps whose run is paused; continuing lets them out
+KNOWN_FOR = 1.0  # seconds for which a process takes the limits as read
+MANY = 500  # how many ready steps are queued at once behind something that is full
+
+_WORKING = Q(state=StepState.RUNNING) | Q(
+    state=StepState.WAITING, started_at__isnull=False, wake_at__isnull=False, queue=""
+)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Something that only so many steps may have at once."""
+
+    key: str
+    at_most: int
+    among: QuerySet[StepRun]  # all that it counts
+    holding: Q  # which of them have it
+
+    def free(self, beside: StepRun | None = None) -> int:
+        """How many more may have it; a step that asks does not stand in its own way."""
+        others = self.among.exclude(pk=beside.pk) if beside else self.among
+        return self.at_most - others.filter(self.holding).count()
+
+
+class _Known:
+    """The limits, as read a moment ago."""
+
+    def __init__(self) -> None:
+        self.limits: list[Limit] = []
+        self.until = 0.0
+
+    def __call__(self) -> list[Limit]:
+        if time.monotonic() >= self.until:
+            self.limits = list(Limit.objects.select_related(None))
+            self.until = time.monotonic() + KNOWN_FOR
+        return self.limits
+
+    def forget(self) -> None:
+        self.until = 0.0
+
+
+limits = _Known()
+
+
+def turns_of(step: StepRun) -> list[Turn]:
+    """What this step needs its turn at; nothing for most."""
+    found = [_limit(limit) for limit in limits() if limit.covers(step)]
+    return [*found, _mutex(step.mutex)] if step.mutex else found
+
+
+def mutex_key(team: int, name: str) -> str:
+    return f"{team}:{name}" if name else ""
+
+
+def _limit(limit: Limit) -> Turn:
+    return Turn(limit.key, limit.at_most, limit.steps(), _WORKING)
+
+
+def _mutex(name: str) -> Turn:
+    # Held from the first start to the end, also while its step waits for a person: that is what it is for.
+    holding = Q(state__in=LIVE_STEPS) & (Q(started_at__isnull=False) | Q(state=StepState.RUNNING))
+    return Turn(f"mutex:{name}", 1, StepRun.objects.filter(mutex=name), holding)
+
+
+def admit(step: StepRun, turns: Iterable[Turn]) -> Turn | None:
+    """What this step has to wait for, or None. Call in the transaction that claims it, which this serialises."""
+    if step.started_at is not None and step.state != StepState.READY:
+        return None  # it has its turn already: its lease ran out, or what it launched is looked at
+    waiting = sorted(turns, key=lambda turn: turn.key)
+    for turn in waiting:
+        _serialise(turn.key)
+    return next((turn for turn in waiting if turn.free(step) <= 0), None)
+
+
+def _serialise(key: str) -> None:
+    """On SQLite writers queue anyway; on PostgreSQL those who count the same thing queue here."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [zlib.crc32(key.encode())])
+
+
+def queue_up(turn: Turn, step: StepRun) -> None:
+    """Take this step, and others that would find the same thing full, out of the ready ones."""
+    ready = turn.among.filter(state=StepState.READY, started_at__isnull=True).order_by("pk")
+    some = set(ready.values_list("pk", flat=True)[:MANY]) | {step.pk}
+    StepRun.objects.filter(pk__in=some, state__in=(StepState.READY, StepState.WAITING)).update(
+        state=StepState.WAITING, queue=turn.key, wake_at=None
+    )
+
+
+def let_in(step: StepRun) -> None:
+    """This step has stopped work: the first in each queue of its keys is ready."""
+    for turn in turns_of(step):
+        _let_in(turn.key, 1)
+
+
+def _let_in(key: str, count: int) -> int:
+    first = list(StepRun.objects.filter(queue=key).order_by("queue", "pk").values_list("pk", flat=True)[:count])
+    return StepRun.objects.filter(pk__in=first, queue=key).update(state=StepState.READY, queue="")
+
+
+def reconcile() -> int:
+    """Let in whoever could go and was not told: a worker died between, or a limit was raised or lifted."""
+    limits.forget()
+    known = {limit.key: _limit(limit) for limit in limits()}
+    let = 0
+    for key in (
+        StepRun.objects.exclude(queue="").exclude(queue=PAUSED).order_by().values_list("queue", flat=True).distinct()
+    ):
+        turn = known.get(key) or (_mutex(key.partition(":")[2]) if key.startswith("mutex:") else None)
+        free = turn.free() if turn else MANY
+        let += _let_in(key, free) if free > 0 else 0
+    return let
