@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from engine import advance, worker
+from engine.actions.resume import Resume, reset_set
 from engine.models import Block, StepRun
 from engine.statuses import RunState, StepState
 from tests.engine import kinds
@@ -120,8 +121,8 @@ def test_resume_runs_the_failed_step_again_and_keeps_what_succeeded(run_flow: Ru
     kinds.FAILING["b"] = 1
     run = run_flow("[{id: a, uses: test.probe}, {id: b, uses: test.probe}, {id: c, uses: test.probe}]")
     assert run.state == RunState.FAILED
-    assert [s.leaf for s in advance.reset_set(run)] == ["b"]
-    advance.resume(run, run.started_by)
+    assert [s.leaf for s in reset_set(run)] == ["b"]
+    Resume(run, run.started_by).execute()
     worker.drain()
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
@@ -131,7 +132,7 @@ def test_resume_runs_the_failed_step_again_and_keeps_what_succeeded(run_flow: Ru
 def test_only_a_failed_run_is_resumed(run_flow: Runner) -> None:
     run = run_flow("- {id: a, uses: test.probe}")
     with pytest.raises(advance.NotNow, match="has not failed"):
-        advance.resume(run, run.started_by)
+        Resume(run, run.started_by).execute()
 
 
 def test_cancel_works_while_a_step_waits_for_a_person(run_flow: Runner) -> None:

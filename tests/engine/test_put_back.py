@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine import advance, template, worker
+from engine.actions.resume import Resume
 from engine.models import Deployment, Release, Run, Target, Template
 from engine.models.target import connect
 from engine.statuses import RunState
@@ -75,7 +76,7 @@ def test_a_failed_run_puts_the_traffic_back_and_resume_takes_it_up_again(deploym
     assert deployment.traffic() == {"1": 100}  # nobody falls back to what a failed run left
     assert [r.number for r in deployment.releases.running()] == [1, 2]  # it stays up, so that resume is quick
     assert run.traffic_reached == {"1": 50, "2": 50}
-    advance.resume(run, alice)
+    Resume(run, alice).execute()
     run = drained(run)
     assert run.state == RunState.SUCCEEDED
     assert routed(deployment) == {"1": 0, "2": 100}

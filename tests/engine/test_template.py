@@ -21,7 +21,7 @@ WRONG = [
     ("[{id: a, uses: test.probe}, {id: a, uses: test.probe}]", "the id “a” stands twice"),
     ("- parallel: [[{id: a, uses: test.probe}]]", "at least two branches"),
     ("- choose: [{flow: [{id: a, uses: test.probe}]}]", "either when or otherwise"),
-    ("- foreach: {in: x}", "“foreach” is a block this version does not run yet"),
+    ("- foreach: {in: x}", "a foreach body needs “flow”"),
     ("- {id: a, uses: test.probe, retries: many}", "retries is a whole number"),
     ("- {id: a, uses: test.probe, timeout: -1}", "timeout is a number of seconds above 0"),
     ("- {id: a, uses: test.probe, with: {volume: 11}}", "test.probe has no setting “volume”"),
