@@ -470,13 +470,13 @@ class _Walk:
 
     def compensated(self, step: StepRun) -> None:
         if step.state == StepState.FAILED:
-            self.add_reason(f"{step.title} could not be undone: {step.reason}")
+            self.add_reason(f"{step.title} failed: {step.reason}")
         same = self.run.steps.filter(path=step.path, iteration=step.iteration, purpose=StepRun.Purpose.LEAF)
         same.update(undone=True)
         self.undo_when_quiet()
 
     def add_reason(self, more: str) -> None:
-        self.run.reason = f"{Run.objects.values_list('reason', flat=True).get(pk=self.run.pk)} {more}"
+        self.run.reason = f"{Run.objects.values_list('reason', flat=True).get(pk=self.run.pk)}. {more}"
         Run.objects.filter(pk=self.run.pk).update(reason=self.run.reason)
 
     def insert_repair(self, weights: Mapping[str, int] | None, why: str) -> None:

@@ -72,8 +72,10 @@ def _repeat(row: StepRun, node: Repeat) -> Outcome:
 def _foreach(row: StepRun, node: Foreach) -> Outcome:
     try:
         found = resolve(node.items, context_for(row, list(expressions_in(node.items))))
-    except Absent as absent:
-        return Succeeded({"items": [], "count": 0}, f"no items: {absent}")
+    except Absent:
+        found = None
+    if found is None:
+        return Succeeded({"items": [], "count": 0}, "no items: what it runs over is not there")
     if not isinstance(found, list):
         return Failed(f"A foreach runs over a list; {node.items} is {type(found).__name__}.")
     if len(found) > MOST_ITEMS:

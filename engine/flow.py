@@ -362,9 +362,8 @@ def mapped(node: Node, change: Callable[[Leaf | Sub], Node]) -> Node:
 def _leaf(document: Any) -> Leaf:
     options = {k: document[k] for k in _LEAF_OPTIONS if k in document}
     if undo := document.get("compensate"):
-        options["compensate"] = _leaf(
-            {"id": document["id"], "title": f"Undo {document.get('title', '')}".strip(), **undo}
-        )
+        name = document.get("title") or document["id"]
+        options["compensate"] = _leaf({"id": document["id"], "title": f"Undo {name}", **undo})
     return Leaf(
         id=document["id"],
         title=document.get("title", ""),

@@ -1,18 +1,22 @@
 """approve: asks people for a yes; one no refuses."""
 
-from typing import Any
+from typing import Any, Literal
 
+from django.utils import timezone
 from pydantic import Field
 
-from engine.outcomes import Asking, Failed, Outcome, Succeeded
+from engine.outcomes import Asking, Failed, Outcome, Skipped, Succeeded
 from engine.steps.base import Form, Planning, Step, StepKind
 from engine.targets.base import Change
 
 
 class ApproveForm(Form):
-    by: str = Field("champion", description="who may vote: champion, team or a user name")
+    by: str | list[str] = Field("champion", description="who may vote: champion, team, a role, a user name, or several")
     quorum: int = Field(1, ge=1, le=20, description="how many yeses it takes")
     question: str = Field("", description="what they are asked; without it, the step's title")
+    deadline: float | None = Field(None, gt=0, description="seconds within which it is answered")
+    on_deadline: Literal["fail", "approve", "skip"] = Field("fail", description="what happens when it is not")
+    second_person: bool = Field(False, description="whoever started the run may not vote")
 
 
 class Approve(StepKind):
@@ -30,13 +34,40 @@ class Approve(StepKind):
             names = ", ".join(vote.user.name for vote in votes)
             comment = "; ".join(vote.comment for vote in votes if vote.comment)
             return Succeeded({"approved_by": names, "comment": comment}, f"approved by {names}")
-        more = f" ({len(votes)} of {step.form.quorum} so far)" if step.form.quorum > 1 else ""
-        question = (step.form.question or f"{step.leaf.name}?") + more
-        return Asking(question, by=step.form.by, verb="approve", needs={"quorum": step.form.quorum})
+        return self._late(step, len(votes)) or self._ask(step, len(votes))
+
+    def _ask(self, step: Step[ApproveForm], votes: int) -> Asking:
+        form = step.form
+        more = f" ({votes} of {form.quorum} so far)" if form.quorum > 1 else ""
+        needs: dict[str, Any] = {"quorum": form.quorum}
+        if form.second_person and step.run.started_by:
+            needs["not"] = [step.run.started_by.username]
+        if form.deadline:
+            needs["on_deadline"] = form.on_deadline
+        return Asking((form.question or f"{step.leaf.name}?") + more, form.by, "approve", needs, self._until(step))
+
+    def _until(self, step: Step[ApproveForm]) -> float | None:
+        asked = step.row.asked_at or timezone.now()
+        return asked.timestamp() + step.form.deadline if step.form.deadline else None
+
+    def _late(self, step: Step[ApproveForm], votes: int) -> Outcome | None:
+        """What happens when nobody has answered in time."""
+        until = self._until(step)
+        if until is None or timezone.now().timestamp() < until:
+            return None
+        said = f"{votes} of {step.form.quorum} had said yes when the time was up"
+        match step.form.on_deadline:
+            case "approve":
+                return Succeeded({"approved_by": "", "comment": said}, f"counts as approved: {said}")
+            case "skip":
+                return Skipped(said)
+            case _:
+                return Failed(f"{said}.")
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
         by = planning.values.get("by", "champion")
-        return [Change("ask", planning.values.get("question") or planning.leaf.name, f"{by} approves")]
+        who = " or ".join(by) if isinstance(by, list) else by
+        return [Change("ask", planning.values.get("question") or planning.leaf.name, f"{who} approves")]
 
 
 KIND = Approve()
