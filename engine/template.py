@@ -63,7 +63,7 @@ DEEPEST_SUB = 5  # templates within templates
 # What a step's jobs may take at the most: name -> (unit, least, most).
 LIMITS = {
     "memory_mb": ("MB", 16, 1 << 20), "cpu_seconds": ("seconds of processor time", 1, 10**6),
-    "processes": ("processes at once", 1, 10**5), "log_mb": ("MB of log that are kept", 1, 10**4),
+    "file_mb": ("MB", 1, 1 << 20),
 }  # fmt: skip
 
 

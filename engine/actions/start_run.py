@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from engine import advance
 from engine.expressions import ExpressionError, typed
-from engine.models import Artefact, Deployment, Revision, Run, Target
+from engine.models import Artefact, Deployment, Revision, Run, Schedule, Target
 from engine.statuses import DeploymentState
 from engine.template import FILE_TYPES
 from people.models import Team, User
@@ -37,6 +37,7 @@ class StartRun:
     target: Target | None = None
     port: int | None = None
     idempotency_key: str = ""
+    schedule: Schedule | None = None
 
     def check(self) -> dict[str, Any]:
         """The inputs, each as its type. Raises Refused naming everything that is wrong."""
@@ -76,7 +77,7 @@ class StartRun:
             with transaction.atomic():
                 run = Run(
                     revision=self.revision, team=self.team, target=target, inputs=values, started_by=self.user,
-                    deployment=self._deployment(target), idempotency_key=self.idempotency_key,
+                    deployment=self._deployment(target), idempotency_key=self.idempotency_key, schedule=self.schedule,
                 )  # fmt: skip
                 return advance.start(run)
         except IntegrityError:

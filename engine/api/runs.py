@@ -1,7 +1,8 @@
-"""/api/runs/: start, list, look, answer, resume, cancel."""
+"""/api/runs/: start, list, look, answer, tell, pause, resume, cancel, compare."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -17,15 +18,19 @@ from engine.api.common import body, team_of
 from engine.api.shapes import (
     AnswerShape,
     ChangeShape,
+    DiffShape,
     EventShape,
     LogShape,
+    ResumeShape,
     RunShape,
+    SignalShape,
     StartShape,
     StepShape,
     VoteShape,
     WholeRunShape,
 )
-from engine.models import Event, Revision, Run, StepRun, Template
+from engine.models import Event, Revision, Run, Signal, StepRun, Template
+from engine.run_diff import compare
 from people.access import fetch, may, visible
 from people.models import Persona, User
 from people.rest import Conflict, me
@@ -95,30 +100,68 @@ def events(request: Request, pk: int) -> Response:
     return Response(EventShape(rows[:500], many=True).data)
 
 
+def _move(request: Request, pk: int, verb: Callable[[Run, User], object]) -> Response:
+    found = fetch(me(request), Run, "change", pk=pk)
+    try:
+        verb(found, me(request))
+    except Refused as refused:
+        raise ValidationError({name: [why] for name, why in refused.problems.items()}) from refused
+    except advance.NotNow as error:
+        raise Conflict(str(error)) from error
+    found.refresh_from_db()
+    return Response(RunShape(found).data)
+
+
 @extend_schema(request=None, responses=RunShape)
 @api_view(["POST"])
 def cancel(request: Request, pk: int) -> Response:
-    found = fetch(me(request), Run, "change", pk=pk)
-    try:
-        advance.cancel(found, me(request))
-    except advance.NotNow as error:
-        raise Conflict(str(error)) from error
-    return Response(RunShape(found).data)
+    """End it: what it started is stopped, its steps' undos are executed, the traffic is put back."""
+    return _move(request, pk, advance.cancel)
+
+
+@extend_schema(request=None, responses=RunShape)
+@api_view(["POST"])
+def pause(request: Request, pk: int) -> Response:
+    """Begin nothing new until it is continued."""
+    return _move(request, pk, advance.pause)
+
+
+@extend_schema(request=None, responses=RunShape, operation_id="runs_continue")
+@api_view(["POST"])
+def go_on(request: Request, pk: int) -> Response:
+    """Continue a paused run."""
+    return _move(request, pk, advance.go_on)
 
 
 @extend_schema(methods=["GET"], responses=StepShape(many=True), operation_id="runs_resume_preview")
-@extend_schema(methods=["POST"], request=None, responses=RunShape)
+@extend_schema(methods=["POST"], request=ResumeShape, responses=RunShape)
 @api_view(["GET", "POST"])
 def resume(request: Request, pk: int) -> Response:
-    """What resuming would run again; or resume."""
+    """What resuming would run again; or resume, with corrected inputs where some are sent."""
     if request.method == "GET":
         return Response(StepShape(reset_set(fetch(me(request), Run, pk=pk)), many=True).data)
+    inputs = body(request, ResumeShape)["inputs"]
+    return _move(request, pk, lambda run, user: Resume(run, user, inputs).execute())
+
+
+@extend_schema(request=SignalShape, responses={201: SignalShape})
+@api_view(["POST"])
+def tell(request: Request, pk: int) -> Response:
+    """Tell a run that something happened; whatever waits for this name goes on."""
     found = fetch(me(request), Run, "change", pk=pk)
-    try:
-        Resume(found, me(request)).execute()
-    except advance.NotNow as error:
-        raise Conflict(str(error)) from error
-    return Response(RunShape(found).data)
+    if found.ended:
+        raise Conflict(f"Run {pk} is over; nobody waits for anything there.")
+    sent = body(request, SignalShape)
+    Signal.send(found, sent["name"], sent["values"], me(request))
+    return Response(sent, status=201)
+
+
+@extend_schema(responses=DiffShape)
+@api_view(["GET"])
+def diff(request: Request, pk: int, other: int) -> Response:
+    """Why this run differs from that one: `before` is the other."""
+    after, before = (fetch(me(request), Run, pk=one) for one in (pk, other))
+    return Response(DiffShape(compare(before, after)).data)
 
 
 @extend_schema(request=VoteShape, responses=StepShape)
@@ -151,8 +194,8 @@ def _asking(request: Request, pk: int, leaf: str, *verbs: str) -> StepRun:
     if step is None or (step.asking or {}).get("verb") not in verbs:
         asks = ", ".join(s.leaf or str(s.pk) for s in steps) or "no step"
         raise NotFound(f"Step {leaf} of run {pk} does not wait for this; waiting: {asks}.")
-    if not step.may_answer(me(request)):
-        raise Conflict(f"This waits for {(step.asking or {}).get('by')}, not for you.")
+    if why := step.why_not(me(request)):
+        raise Conflict(why)
     return step
 
 

@@ -5,11 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from engine import done, serving
-from engine.models import Artefact, CriterionResult, Deployment, Event, Release, Revision, Run, StepRun, Template
+from engine.models import (
+    Artefact,
+    CriterionResult,
+    Deployment,
+    Event,
+    Limit,
+    Release,
+    Revision,
+    Run,
+    Schedule,
+    StepRun,
+    Template,
+)
+from engine.models.schedule import NeverComes, next_time
 
 Slug = serializers.SlugRelatedField[Any]
 Key = serializers.PrimaryKeyRelatedField[Any]
@@ -26,8 +40,13 @@ class AskingShape(serializers.Serializer[Any]):
 
     verb = serializers.CharField(help_text="confirm, approve or decide")
     question = serializers.CharField()
-    by = serializers.CharField(help_text="team, champion or a user name")
+    by = serializers.SerializerMethodField(help_text="team, champion, a role or a user name; several with “or”")
+    deadline = serializers.FloatField(required=False, help_text="seconds since the epoch")
     needs = serializers.DictField(required=False)
+
+    def get_by(self, asking: dict[str, Any]) -> str:
+        by = asking.get("by", "team")
+        return " or ".join(by) if isinstance(by, list) else str(by)
 
 
 class StepShape(serializers.ModelSerializer[StepRun]):
@@ -220,6 +239,62 @@ class ChangeShape(serializers.Serializer[Any]):
     detail = serializers.CharField(allow_blank=True)
 
 
+class DifferenceShape(serializers.Serializer[Any]):
+    where = serializers.CharField()
+    what = serializers.CharField()
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+
+
+class DiffShape(serializers.Serializer[Any]):
+    """What differs between two runs; `first` is the earliest step that went another way."""
+
+    before = serializers.IntegerField(source="before.pk")
+    after = serializers.IntegerField(source="after.pk")
+    template = DifferenceShape(many=True)
+    inputs = DifferenceShape(many=True)
+    steps = DifferenceShape(many=True)
+    first = serializers.CharField(allow_blank=True)
+
+
+class ScheduleShape(serializers.ModelSerializer[Schedule]):
+    template: Slug = serializers.SlugRelatedField(slug_field="name", queryset=Template.objects.all())
+    team: Slug = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    runs = serializers.SerializerMethodField(help_text="the newest ten, by number")
+
+    class Meta:
+        model = Schedule
+        fields = [
+            "id", "template", "team", "name", "inputs", "cron", "zone", "misfire", "paused", "next_at", "last_at",
+            "problem", "runs",
+        ]  # fmt: skip
+        read_only_fields = ["next_at", "last_at", "problem"]
+
+    def get_runs(self, schedule: Schedule) -> list[int]:
+        return list(schedule.runs.values_list("pk", flat=True)[:10])
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Whether the clock ever comes there."""
+        held = self.instance if isinstance(self.instance, Schedule) else None
+        cron = attrs.get("cron", held.cron if held else "")
+        zone = attrs.get("zone", held.zone if held else "UTC")
+        try:
+            attrs["next_at"] = next_time(cron, zone, timezone.now())
+        except NeverComes as error:
+            raise serializers.ValidationError(
+                {"zone" if "time zone" in str(error) else "cron": [str(error)]}
+            ) from error
+        return attrs
+
+
+class LimitShape(serializers.ModelSerializer[Limit]):
+    of = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Limit
+        fields = ["id", "of", "at_most"]
+
+
 # --- what is sent ----------------------------------------------------------------------------------------------------
 
 
@@ -240,6 +315,24 @@ class StartShape(serializers.Serializer[Any]):
     )
     idempotency_key = serializers.CharField(required=False, max_length=100)
     dry_run = serializers.BooleanField(required=False, default=False)
+
+
+class LimitSetShape(serializers.Serializer[Any]):
+    """One of team, template and target names what is limited."""
+
+    team = serializers.SlugField(required=False)
+    template = serializers.SlugField(required=False)
+    target = serializers.SlugField(required=False, help_text="of the team it is yours by")
+    at_most = serializers.IntegerField(min_value=1, max_value=100_000)
+
+
+class ResumeShape(serializers.Serializer[Any]):
+    inputs = serializers.DictField(required=False, default=dict, help_text="corrections, by name")
+
+
+class SignalShape(serializers.Serializer[Any]):
+    name = serializers.RegexField(r"^[A-Za-z][A-Za-z0-9._-]{0,62}$")
+    values = serializers.DictField(required=False, default=dict, help_text="what there is to know about it")
 
 
 class VoteShape(serializers.Serializer[Any]):

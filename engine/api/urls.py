@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from engine.api import deployments, files, runs, templates
+from engine.api import deployments, files, limits, runs, schedules, templates
 
 
 class Id:
@@ -25,10 +25,18 @@ urlpatterns = [
     path("runs/<id:pk>/", runs.run, name="api-run"),
     path("runs/<id:pk>/events/", runs.events, name="api-run-events"),
     path("runs/<id:pk>/cancel/", runs.cancel, name="api-run-cancel"),
+    path("runs/<id:pk>/pause/", runs.pause, name="api-run-pause"),
+    path("runs/<id:pk>/continue/", runs.go_on, name="api-run-continue"),
+    path("runs/<id:pk>/tell/", runs.tell, name="api-run-tell"),
+    path("runs/<id:pk>/diff/<id:other>/", runs.diff, name="api-run-diff"),
     path("runs/<id:pk>/resume/", runs.resume, name="api-run-resume"),
-    path("runs/<id:pk>/steps/<slug:leaf>/approve/", runs.approve, name="api-step-approve"),
-    path("runs/<id:pk>/steps/<slug:leaf>/confirm/", runs.confirm, name="api-step-confirm"),
-    path("runs/<id:pk>/steps/<slug:leaf>/logs/", runs.logs, name="api-step-logs"),
+    path("runs/<id:pk>/steps/<str:leaf>/approve/", runs.approve, name="api-step-approve"),
+    path("runs/<id:pk>/steps/<str:leaf>/confirm/", runs.confirm, name="api-step-confirm"),
+    path("runs/<id:pk>/steps/<str:leaf>/logs/", runs.logs, name="api-step-logs"),
+    path("schedules/", schedules.schedules, name="api-schedules"),
+    path("schedules/<id:pk>/", schedules.schedule, name="api-schedule"),
+    path("limits/", limits.limits, name="api-limits"),
+    path("limits/<id:pk>/", limits.limit, name="api-limit"),
     path("deployments/", deployments.deployments, name="api-deployments"),
     path("deployments/<id:pk>/", deployments.deployment, name="api-deployment"),
     path("deployments/<id:pk>/restore/", deployments.restore, name="api-deployment-restore"),

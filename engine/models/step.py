@@ -136,7 +136,11 @@ class StepRun(models.Model):
             return "A second person has to say so: you started this."
         by = self.asking.get("by", "team")
         groups = by if isinstance(by, list) else [by]
-        return "" if any(self._is(user, group) for group in groups) else f"This waits for {' or '.join(groups)}."
+        return (
+            ""
+            if any(self._is(user, group) for group in groups)
+            else f"This waits for {' or '.join(groups)}, not for you."
+        )
 
     def _is(self, user: "User", group: str) -> bool:
         if group == "team":

@@ -108,10 +108,12 @@ class Step(Generic[F]):
             self.remember()
         if environment:
             self.target.prepare(environment, self.log)
+        limits: dict[str, Any] = dict(self.leaf.limits)
+        limits.setdefault("memory_mb", memory_mb)
         status = self.target.apply(
             Workload(
                 name, Kind.JOB, tuple(argv), env=env or {}, environment=environment, timeout=timeout,
-                memory_mb=memory_mb, labels={"run": str(self.run.pk), "step": self.leaf.id},
+                labels={"run": str(self.run.pk), "step": self.leaf.id}, **limits,
             )
         )  # fmt: skip
         if status.state == State.SUCCEEDED:

@@ -57,6 +57,8 @@ class Workload:
     health: str = "/"  # path a service answers with 200 on when it is ready
     timeout: float | None = None  # seconds a job may run before SIGTERM, then SIGKILL ten seconds later
     memory_mb: int | None = None
+    cpu_seconds: int | None = None  # of processor time, over all its life
+    file_mb: int | None = None  # how large a file it may write
     labels: Mapping[str, str] = field(default_factory=dict)  # deployment, release, run, step, attempt
 
 

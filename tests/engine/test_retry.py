@@ -8,6 +8,7 @@ from engine.outcomes import Failed
 from engine.retry import LONGEST_WAIT, wait_before_retry
 
 TEMPORARY, PERMANENT = Failed("no answer", temporary=True), Failed("wrong file")
+TIMEOUT = Failed("too long", temporary=True, of="timeout")
 
 
 @pytest.mark.parametrize(
@@ -19,10 +20,14 @@ TEMPORARY, PERMANENT = Failed("no answer", temporary=True), Failed("wrong file")
         (TEMPORARY, 2, 1, None),
         (TEMPORARY, 4, 9, 8.0),
         (TEMPORARY, 30, 99, LONGEST_WAIT),
+        (TIMEOUT, 1, 1, 1.0),
+        (TIMEOUT, 1, {"temporary": 3}, None),
+        (TEMPORARY, 3, {"temporary": 3, "wait": 10, "at_most": 25}, 25.0),
+        (PERMANENT, 1, {"permanent": 1}, 1.0),
     ],
 )
 def test_it_waits_longer_each_time_and_then_gives_up(
-    failed: Failed, attempt: int, retries: int, wait: float | None
+    failed: Failed, attempt: int, retries: int | dict[str, int], wait: float | None
 ) -> None:
     assert wait_before_retry(failed, attempt, retries, jitter=1.0) == wait
 

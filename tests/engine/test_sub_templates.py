@@ -85,7 +85,7 @@ def test_a_later_revision_changes_nothing_in_who_uses_it(outer: None, alice: Use
         ("{id: x, template: nowhere}", "there is no published template “nowhere”"),
         ("{id: x, template: checked}", "checked needs “size”"),
         ("{id: x, template: checked, with: {size: 1, colour: red}}", "checked has no input “colour”"),
-        (f"{USE}, {{id: y, uses: test.probe, with: {{value: '${{{{ steps.x.outputs.no }}}}'}}}}", "x has no output “no”"),
+        (USE + ", {id: y, uses: test.probe, with: {value: '${{ steps.x.outputs.no }}'}}", "x has no output “no”"),
     ],
 )  # fmt: skip
 def test_it_says_what_is_wrong_with_the_use(outer: None, alice: User, block: str, message: str) -> None:

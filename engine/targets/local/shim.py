@@ -197,9 +197,12 @@ class Shim:
 
     def _limit(self) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if self.spec.get("memory_mb"):
-            size = int(self.spec["memory_mb"]) << 20
-            resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+        limits = ((resource.RLIMIT_DATA, "memory_mb", 20), (resource.RLIMIT_CPU, "cpu_seconds", 0),
+                  (resource.RLIMIT_FSIZE, "file_mb", 20))  # fmt: skip
+        for what, name, shift in limits:
+            if self.spec.get(name):
+                most = int(self.spec[name]) << shift
+                resource.setrlimit(what, (most, most))
 
     def watch(self) -> None:
         """Until the program has ended, and everything it forked: log, time limit, request to stop."""

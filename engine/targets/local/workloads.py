@@ -145,6 +145,8 @@ def spec_of(
         "health": workload.health,
         "timeout": workload.timeout,
         "memory_mb": workload.memory_mb,
+        "cpu_seconds": workload.cpu_seconds,
+        "file_mb": workload.file_mb,
         "wanted": "run",
         "python": str(python) if python else None,
         "workload": dataclasses.asdict(workload),

@@ -34,6 +34,12 @@ class Api:
     def post(self, path: str, body: Any = None) -> Any:
         return self.ask("post", path, {} if body is None else body)
 
+    def put(self, path: str, body: Any) -> Any:
+        return self.ask("put", path, body)
+
+    def patch(self, path: str, body: Any) -> Any:
+        return self.ask("patch", path, body)
+
     def delete(self, path: str) -> Any:
         return self.client.delete(f"/api/{path}", headers=self.headers)
 

@@ -132,3 +132,49 @@ def test_a_failed_one_shows_what_it_would_run_again_and_resumes(as_alice, as_bob
     worker.drain()
     assert StepRun.objects.get(leaf="train").attempt == 2
     standard(as_alice.post(f"runs/{run}/resume/"), 409)
+
+
+def test_it_is_paused_and_continued_by_somebody_who_may(as_alice, as_bob, as_charlie, run):
+    for verb in ("pause", "continue", "tell"):
+        standard(as_bob.post(f"runs/{run.pk}/{verb}/", {"name": "paid"}), 403)
+        standard(as_charlie.post(f"runs/{run.pk}/{verb}/", {"name": "paid"}), 404)
+    (error,) = standard(as_alice.post(f"runs/{run.pk}/continue/"), 409)
+    assert error["detail"] == f"run {run.pk} is running; only a paused run is continued"
+    assert as_alice.post(f"runs/{run.pk}/pause/").json()["state"] == "paused"
+    assert as_alice.post(f"runs/{run.pk}/continue/").json()["state"] == "running"
+
+
+def test_it_is_resumed_with_corrected_inputs(as_alice, on, revision, target):
+    target.comes_to("command", state=State.FAILED, reason="It ended with 1")
+    run = start(as_alice, inputs={"label": "x"}).json()["id"]
+    worker.drain()
+    (error,) = standard(as_alice.post(f"runs/{run}/resume/", {"inputs": {"colour": "red"}}), 400)
+    assert error["attr"] == "colour"
+    target.comes_to("command", {})
+    assert as_alice.post(f"runs/{run}/resume/", {"inputs": {"label": "y"}}).json()["inputs"] == {"label": "y"}
+    assert as_alice.get(f"runs/{run}/events/").json()[-1]["data"] == {"inputs": {"label": ["x", "y"]}}
+
+
+def test_it_is_told_what_happened_while_it_goes_on(as_alice, run):
+    sent = as_alice.post(f"runs/{run.pk}/tell/", {"name": "paid", "values": {"amount": 12}})
+    assert (sent.status_code, run.signals.get().data) == (201, {"amount": 12})
+    standard(as_alice.post(f"runs/{run.pk}/tell/", {"name": "with spaces"}), 400)
+    as_alice.post(f"runs/{run.pk}/cancel/")
+    worker.drain()
+    standard(as_alice.post(f"runs/{run.pk}/tell/", {"name": "paid"}), 409)
+
+
+def test_two_runs_are_compared(as_alice, as_charlie, on, revision, target):
+    target.comes_to("command", {"rows": 3}, log="3 rows\n")
+    first = start(as_alice, inputs={"label": "x"}).json()["id"]
+    worker.drain()
+    target.comes_to("command", {"rows": 4}, log="4 rows\n")
+    second = start(as_alice, inputs={"label": "y"}).json()["id"]
+    worker.drain()
+    found = as_alice.get(f"runs/{second}/diff/{first}/").json()
+    assert (found["before"], found["after"], found["first"]) == (first, second, "train")
+    assert found["inputs"] == [{"where": "label", "what": "input", "before": "x", "after": "y"}]
+    assert [(d["what"], d["after"]) for d in found["steps"]] == [
+        ("output last_line", "4 rows"), ("output result", {"rows": 4}),
+    ]  # fmt: skip
+    standard(as_charlie.get(f"runs/{second}/diff/{first}/"), 404)
