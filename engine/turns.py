@@ -22,9 +22,13 @@ PAUSED = "paused"  # the queue of steps whose run is paused; continuing lets the
 KNOWN_FOR = 1.0  # seconds for which a process takes the limits as read
 MANY = 500  # how many ready steps are queued at once behind something that is full
 
-_WORKING = Q(state=StepState.RUNNING) | Q(
+# Who takes up room of a limit: a step that a worker has, or that has work launched and looks at it.
+WORKING = Q(state=StepState.RUNNING) | Q(
     state=StepState.WAITING, started_at__isnull=False, wake_at__isnull=False, queue=""
 )
+
+# Who has a mutex: from the first start to the end, also while it waits for a person. That is what it is for.
+HOLDING = Q(state__in=LIVE_STEPS) & (Q(started_at__isnull=False) | Q(state=StepState.RUNNING))
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,11 @@ def mutex_key(team: int, name: str) -> str:
 
 
 def _limit(limit: Limit) -> Turn:
-    return Turn(limit.key, limit.at_most, limit.steps(), _WORKING)
+    return Turn(limit.key, limit.at_most, limit.steps(), WORKING)
 
 
 def _mutex(name: str) -> Turn:
-    # Held from the first start to the end, also while its step waits for a person: that is what it is for.
-    holding = Q(state__in=LIVE_STEPS) & (Q(started_at__isnull=False) | Q(state=StepState.RUNNING))
-    return Turn(f"mutex:{name}", 1, StepRun.objects.filter(mutex=name), holding)
+    return Turn(f"mutex:{name}", 1, StepRun.objects.filter(mutex=name), HOLDING)
 
 
 def admit(step: StepRun, turns: Iterable[Turn]) -> Turn | None:

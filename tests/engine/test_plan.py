@@ -10,65 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine import advance, template, worker
-from engine.flow import (
-    Branch,
-    Choose,
-    Flow,
-    Leaf,
-    Node,
-    Parallel,
-    Repeat,
-    Sequence,
-    from_document,
-    read_path,
-    to_document,
-)
+from engine.flow import Choose, Flow, Foreach, Node, Repeat, from_document, read_path, to_document
 from engine.models import Block, Event, Run, StepRun, Target, Template
-from engine.plan import due
-from engine.statuses import LIVE_STEPS, RunState, StepState
+from engine.plan import OpenBlock, Place, comes_after, due, whole
+from engine.statuses import RunState, StepState
 from people.models import Team, User
 from tests.engine import kinds
+from tests.engine.flows import MOST_ROUNDS, flows
 
 pytestmark = pytest.mark.django_db(transaction=False)
 
 
-@st.composite
-def trees(draw: st.DrawFn, depth: int = 2) -> Node:
-    """A random flow whose choices and repeats are decided by the test, as a person would."""
-    kind = draw(st.sampled_from(["leaf", "sequence", "parallel", "choose", "repeat"])) if depth else "leaf"
-    if kind == "leaf":
-        return Leaf(id="x", uses="test.probe")
-    inner = trees(depth=depth - 1)
-    if kind == "sequence":
-        return Sequence(tuple(draw(st.lists(inner, min_size=0, max_size=3))))
-    if kind == "parallel":
-        return Parallel(tuple(draw(st.lists(inner, min_size=2, max_size=3))))
-    if kind == "choose":
-        nodes = draw(st.lists(inner, min_size=1, max_size=3))
-        return Choose(tuple(Branch(node, label=f"b{i}") for i, node in enumerate(nodes)), ask="person")
-    return Repeat(draw(inner), draw(inner), at_most=3, ask="person")
-
-
-def named(node: Node, count: list[int]) -> Node:
-    """The same tree with an id of its own for each leaf."""
-    match node:
-        case Leaf():
-            count[0] += 1
-            return Leaf(id=f"s{count[0]}", uses="test.probe")
-        case Sequence(children=nodes):
-            return Sequence(tuple(named(child, count) for child in nodes))
-        case Parallel(branches=branches):
-            return Parallel(tuple(named(branch, count) for branch in branches))
-        case Choose():
-            return Choose(tuple(Branch(named(b.flow, count), label=b.label) for b in node.branches), node.ask)
-        case Repeat():
-            return Repeat(named(node.flow, count), named(node.again, count), node.at_most, ask=node.ask)
-
-
-flows = trees().map(lambda node: named(Sequence((Leaf(id="x"), node)), [0]))
-
-
-@given(flows)
+@given(flows())
 def test_the_document_form_reads_back_equal(node: Node) -> None:
     document = to_document(node)
     again = from_document(document)
@@ -82,7 +35,7 @@ def world(team: Team, alice: User) -> tuple[Team, User, Target]:
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(node=flows, seed=st.integers(0, 2**32))
+@given(node=flows(), seed=st.integers(0, 2**32))
 def test_every_run_ends_and_at_each_step_exactly_what_is_due_is_open(
     world: tuple[Team, User, Target], node: Node, seed: int
 ) -> None:
@@ -130,14 +83,36 @@ def _one_step(run: Run, chance: random.Random) -> None:
 
 
 def _compare_with_the_oracle(run: Run) -> None:
-    ended: dict[Any, Any] = {}
-    for row in run.steps.filter(state=StepState.SUCCEEDED):
-        ended[read_path(row.path), read_path(row.iteration)] = _decision(row)
-    live = {(read_path(r.path), read_path(r.iteration)) for r in run.steps.filter(state__in=LIVE_STEPS)}
-    assert live == due(run.flow, ended)
+    rows = run.steps.filter(state=StepState.SUCCEEDED)
+    ended = {advance.place_of(row): advance.decision_of(row) for row in rows}
+    found = whole(run.flow, ended)
+    assert {advance.place_of(row) for row in run.live_steps()} == found.due
+    open_blocks = {(read_path(b.path), read_path(b.iteration)): b for b in run.blocks.filter(closed_at=None)}
+    said = {p: OpenBlock(b.open_children, b.round, b.total) for p, b in open_blocks.items()}
+    assert said == found.blocks
 
 
-def _decision(row: StepRun) -> Any:
-    if row.purpose != StepRun.Purpose.DECIDE:
-        return None
-    return row.outputs["branch"] if "branch" in row.outputs else row.outputs["again"]
+@given(node=flows(), seed=st.integers(0, 2**32))
+def test_what_comes_after_was_never_open_before(node: Node, seed: int) -> None:
+    """`comes_after` against the oracle: what follows a place cannot have been reached while the place was not over."""
+    chance, flow, ended = random.Random(seed), Flow(node), dict[Any, Any]()
+    order: list[Place] = []
+    while waiting := sorted(due(flow, ended)):
+        place = chance.choice(waiting)
+        for other in (*order, *waiting):
+            assert not comes_after(flow, place, other)  # what is over or open already does not wait for this one
+        ended[place] = _decided(flow, place, chance)
+        order.append(place)
+
+
+def _decided(flow: Flow, place: Place, chance: random.Random) -> Any:
+    path, iteration = place
+    match flow.at(path):
+        case Choose(branches=branches):
+            return chance.randrange(len(branches))
+        case Repeat():
+            return iteration[-1] < MOST_ROUNDS and chance.random() < 0.5
+        case Foreach(items=items):
+            return len(items)
+        case _:
+            return None

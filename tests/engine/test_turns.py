@@ -21,7 +21,7 @@ def fresh() -> None:
 
 
 def limit(**of: object) -> Limit:
-    made = Limit.objects.create(**of)  # type: ignore[misc]
+    made = Limit.objects.create(**of)
     turns.limits.forget()
     return made
 
