@@ -27,6 +27,10 @@ trace_app = typer.Typer(no_args_is_help=True, help="Why is this step here, and w
 app.add_typer(template_app, name="template")
 app.add_typer(run_app, name="run")
 app.add_typer(trace_app, name="trace")
+schedule_app = typer.Typer(no_args_is_help=True, help="Run templates by the clock.")
+limit_app = typer.Typer(no_args_is_help=True, help="How many steps may be at work at once.")
+app.add_typer(schedule_app, name="schedule")
+app.add_typer(limit_app, name="limit")
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -404,16 +408,18 @@ def run_confirm(
 
 @run_app.command("resume")
 def run_resume(
-    run: RunId, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False, json: AsJson = False
-) -> None:
-    """Run the failed steps again, after showing which."""
+    run: RunId,
+    inputs: Annotated[list[str] | None, typer.Argument(help="Corrections: name=value; name=@file.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False, json: AsJson = False,
+) -> None:  # fmt: skip
+    """Run the failed steps again, after showing which; readers of a corrected input too."""
     client = here()
     if not json:
         for step in client.would_resume(run):
             out.print(f"again: {step['title']} [dim]{escape(step['reason'])}[/]")
         if not yes and sys.stdin.isatty() and not typer.confirm("Run these again?"):
             raise typer.Exit(1)
-    found = client.resume(run)
+    found = client.resume(run, dict(_input(client, text, None) for text in inputs or []))
     show(found, json, lambda: out.print(f"run {run} goes on"))
 
 
@@ -422,6 +428,147 @@ def run_cancel(run: RunId, json: AsJson = False) -> None:
     """End a run; what it changed is put back."""
     found = here().cancel(run)
     show(found, json, lambda: out.print(f"run {run} is being cancelled; what it changed is put back"))
+
+
+@run_app.command("pause")
+def run_pause(run: RunId, json: AsJson = False) -> None:
+    """Begin nothing new; what is launched is looked after."""
+    found = here().pause(run)
+    show(found, json, lambda: out.print(f"run {run} is paused. Continue it: desirepath run continue {run}"))
+
+
+@run_app.command("continue")
+def run_continue(run: RunId, json: AsJson = False) -> None:
+    """Continue a paused run."""
+    found = here().go_on(run)
+    show(found, json, lambda: out.print(f"run {run} goes on"))
+
+
+@run_app.command("tell")
+def run_tell(
+    run: RunId, event: Annotated[str, typer.Argument(help="What happened, as the template names it.")],
+    values: Annotated[list[str] | None, typer.Argument(help="name=value")] = None, json: AsJson = False,
+) -> None:  # fmt: skip
+    """Tell a run that something happened; whatever waits for it goes on."""
+    client = here()
+    found = client.tell(run, event, dict(_input(client, text, None) for text in values or []))
+    show(found, json, lambda: out.print(f"run {run} was told: {event}"))
+
+
+@run_app.command("diff")
+def run_diff(
+    run: RunId, other: Annotated[int, typer.Argument(metavar="OTHER", help="The run to compare with.")],
+    json: AsJson = False,
+) -> None:  # fmt: skip
+    """Why a run differs from another: template, inputs, ways taken, outputs."""
+    found = here().diff(run, other)
+    show(found, json, lambda: _say_diff(found))
+
+
+def _say_diff(found: Json) -> None:
+    said = False
+    for part, title in (("template", "Template"), ("inputs", "Inputs"), ("steps", "Steps")):
+        for row in found[part]:
+            out.print(f"[dim]{title:<9}[/] {words.difference(row)}")
+            said = True
+    if not said:
+        out.print(f"runs {found['before']} and {found['after']} do not differ")
+    elif found["first"]:
+        out.print(f"The first step that went another way: [bold]{escape(found['first'])}[/]")
+
+
+# --- by the clock, and how many at once ------------------------------------------------------------------------------
+
+
+@schedule_app.command("add")
+def schedule_add(
+    template: str, cron: Annotated[str, typer.Argument(help="Minute, hour, day, month, weekday: '30 2 * * 1-5'.")],
+    inputs: Annotated[list[str] | None, typer.Argument(help="name=value; name=@file hands a file in.")] = None,
+    zone: Annotated[str, typer.Option(help="Whose clock: Europe/Paris.")] = "UTC",
+    name: Annotated[str | None, typer.Option(help="Of the deployment.")] = None,
+    missed: Annotated[str, typer.Option(help="What was missed is run once, each, or skip: not at all.")] = "once",
+    team: Team = None, json: AsJson = False,
+) -> None:  # fmt: skip
+    """Run a template by the clock."""
+    client = here()
+    values = dict(_input(client, text, team) for text in inputs or [])
+    found = client.schedule(template, cron, zone=zone, name=name, team=team, inputs=values, misfire=missed)
+    show(found, json, lambda: out.print(f"schedule {found['id']}: {template} next at {found['next_at']}"))
+
+
+@schedule_app.command("list")
+def schedule_list(json: AsJson = False) -> None:
+    """What runs by the clock, and when next."""
+    rows = here().schedules()
+
+    def say() -> None:
+        for row in rows:
+            when = "paused" if row["paused"] else f"next {row['next_at']}"
+            out.print(f"{row['id']:>5} {row['template']:<24} {row['cron']:<16} {row['zone']:<16} {when}")
+            if row["problem"]:
+                out.print(f"      [red]×[/] {escape(row['problem'])}")
+        if not rows:
+            out.print("Nothing runs by the clock. Try: desirepath schedule add TEMPLATE '30 2 * * 1-5'")
+
+    show(rows, json, say)
+
+
+@schedule_app.command("pause")
+def schedule_pause(schedule: Annotated[int, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
+    """Start nothing until it is continued."""
+    found = here().change_schedule(schedule, paused=True)
+    show(found, json, lambda: out.print(f"schedule {schedule} is paused"))
+
+
+@schedule_app.command("continue")
+def schedule_continue(schedule: Annotated[int, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
+    """Let a paused schedule start runs again."""
+    found = here().change_schedule(schedule, paused=False)
+    show(found, json, lambda: out.print(f"schedule {schedule} goes on: next at {found['next_at']}"))
+
+
+@schedule_app.command("remove")
+def schedule_remove(schedule: Annotated[int, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
+    """Remove it; the runs it has started stay."""
+    here().remove_schedule(schedule)
+    show({"removed": schedule}, json, lambda: out.print(f"schedule {schedule} is removed"))
+
+
+@limit_app.command("set")
+def limit_set(
+    at_most: Annotated[int, typer.Argument(help="How many steps may be at work at once.")],
+    template: Annotated[str | None, typer.Option()] = None, target: Target = None, team: Team = None,
+    json: AsJson = False,
+) -> None:  # fmt: skip
+    """Limit a team, a target or a template."""
+    client = here()
+    if not (template or target or team):
+        raise ApiError("Say what to limit: --team NAME, --template NAME or --target NAME.")
+    found = client.limit(at_most, template=template, target=target, team=team)
+    show(
+        found, json, lambda: out.print(f"{found['of']}: at most {found['at_most']} steps at once · limit {found['id']}")
+    )
+
+
+@limit_app.command("list")
+def limit_list(json: AsJson = False) -> None:
+    """The limits that bear on you."""
+    rows = here().limits()
+
+    def say() -> None:
+        for row in rows:
+            out.print(f"{row['id']:>5} {row['of']}: at most {row['at_most']} steps at once")
+        if not rows:
+            out.print("Nothing is limited. Try: desirepath limit set 4 --team NAME")
+
+    show(rows, json, say)
+
+
+@limit_app.command("lift")
+def limit_lift(limit: Annotated[int, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
+    """Lift a limit; whoever waited goes on."""
+    here().lift_limit(limit)
+    show({"lifted": limit}, json, lambda: out.print(f"limit {limit} is lifted"))
 
 
 # --- the trace -------------------------------------------------------------------------------------------------------

@@ -189,8 +189,9 @@ class Desirepath:
         body = {"values": sent, "comment": comment}
         return cast(Json, self._ask("POST", f"runs/{run}/steps/{step}/confirm/", json=body))
 
-    def resume(self, run: int) -> Json:
-        return cast(Json, self._ask("POST", f"runs/{run}/resume/"))
+    def resume(self, run: int, inputs: Json | None = None) -> Json:
+        """Run again what failed; `inputs` are corrections, whose readers run again too."""
+        return cast(Json, self._ask("POST", f"runs/{run}/resume/", json={"inputs": inputs or {}}))
 
     def would_resume(self, run: int) -> list[Json]:
         """The steps that resuming would run again."""
@@ -198,6 +199,48 @@ class Desirepath:
 
     def cancel(self, run: int) -> Json:
         return cast(Json, self._ask("POST", f"runs/{run}/cancel/"))
+
+    def pause(self, run: int) -> Json:
+        """Begin nothing new until `go_on`."""
+        return cast(Json, self._ask("POST", f"runs/{run}/pause/"))
+
+    def go_on(self, run: int) -> Json:
+        return cast(Json, self._ask("POST", f"runs/{run}/continue/"))
+
+    def tell(self, run: int, name: str, values: Json | None = None) -> Json:
+        """Tell a run that something happened; whatever waits for this name goes on."""
+        return cast(Json, self._ask("POST", f"runs/{run}/tell/", json={"name": name, "values": values or {}}))
+
+    def diff(self, run: int, other: int) -> Json:
+        """Why this run differs from the other: {"first", "template", "inputs", "steps"}."""
+        return cast(Json, self._ask("GET", f"runs/{run}/diff/{other}/"))
+
+    # --- by the clock, and how many at once ---
+
+    def schedules(self) -> list[Json]:
+        return cast(list[Json], self._ask("GET", "schedules/"))
+
+    def schedule(self, template: str, cron: str, **options: Any) -> Json:
+        """Run a template by the clock. Options: zone, name, team, inputs, misfire (once, skip or each)."""
+        sent = {key: value for key, value in options.items() if value is not None}
+        return cast(Json, self._ask("POST", "schedules/", json={"template": template, "cron": cron, **sent}))
+
+    def change_schedule(self, pk: int, **changes: Any) -> Json:
+        return cast(Json, self._ask("PATCH", f"schedules/{pk}/", json=changes))
+
+    def remove_schedule(self, pk: int) -> None:
+        self._ask("DELETE", f"schedules/{pk}/")
+
+    def limits(self) -> list[Json]:
+        return cast(list[Json], self._ask("GET", "limits/"))
+
+    def limit(self, at_most: int, **of: str | None) -> Json:
+        """How many steps may be at work at once: of a team, a template or a target."""
+        sent = {key: value for key, value in of.items() if value is not None}
+        return cast(Json, self._ask("PUT", "limits/", json={**sent, "at_most": at_most}))
+
+    def lift_limit(self, pk: int) -> None:
+        self._ask("DELETE", f"limits/{pk}/")
 
     def step_logs(self, run: int, step: str, *, offset: int = 0) -> Json:
         return cast(Json, self._ask("GET", f"runs/{run}/steps/{step}/logs/", params={"offset": offset}))

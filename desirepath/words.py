@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+from rich.markup import escape
 
 Json = dict[str, Any]
 SIGNS = {
@@ -56,3 +59,16 @@ def thread(links: list[Json]) -> list[str]:
             lines.append(f"  [yellow]│[/] {words}")
             lines.append(f"  [yellow]│[/] [dim]{quote['who']} · {quote['where']}[/]")
     return lines
+
+
+def difference(row: Json) -> str:
+    """One thing that differs between two runs: what it was, and what it is."""
+    before, after = (_short(row[key]) for key in ("before", "after"))
+    return f"[bold]{escape(row['where'])}[/] {row['what']}: [dim]{before}[/] → {after}"
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "–"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return escape(text if len(text) <= 80 else f"{text[:79]}…")

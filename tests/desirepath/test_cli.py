@@ -158,6 +158,66 @@ def test_a_step_done_by_hand_is_confirmed(standing, told, say, tmp_path):
     assert told("run", "status", run)["steps"][0]["outputs"] == {"rows": 3}
 
 
+PAID = """
+desirepath: 1
+template: paid
+persona: ml-engineer
+inputs: {amount: {type: number}, rush: {type: text, optional: true}}
+flow:
+  - first:
+      - {event: paid, flow: [{id: ship, uses: command.run, with: {command: "test ${{ inputs.amount }} -gt 5"}}]}
+      - {after: 86400, flow: []}
+"""
+
+
+def test_a_run_is_paused_told_resumed_with_a_correction_and_compared(standing, told, say, tmp_path):
+    file = tmp_path / "paid.yaml"
+    file.write_text(PAID)
+    told("template", "publish", file)
+    say("template", "publish", "serve-model")
+
+    def started() -> str:
+        run = str(told("run", "start", "paid", "amount=3")["id"])
+        until(lambda: [s for s in told("run", "status", run)["steps"] if s["asking"]], 20)
+        assert "paused" in say("run", "pause", run)
+        assert told("run", "status", run)["state"] == "paused"
+        assert "goes on" in say("run", "continue", run)
+        assert "was told: paid" in say("run", "tell", run, "paid", "by=card")
+        until(lambda: told("run", "status", run)["state"] == "failed", 30)
+        return run
+
+    first, second = started(), started()
+    assert say("run", "diff", second, first) == f"runs {first} and {second} do not differ\n"
+    assert "goes on" in say("run", "resume", second, "amount=7", "--yes")
+    until(lambda: told("run", "status", second)["state"] == "succeeded", 30)
+    said = say("run", "diff", second, first)
+    assert "amount input: 3.0 → 7.0" in said
+    assert "The first step that went another way: ship" in said
+
+
+def test_a_template_runs_by_the_clock(standing, told, say, refused, tmp_path):
+    assert "Nothing runs by the clock" in say("schedule", "list")
+    file = tmp_path / "tick.yaml"
+    file.write_text("desirepath: 1\ntemplate: tick\nflow:\n  - {id: t, uses: command.run, with: {command: 'true'}}\n")
+    standing.client().keep_template(file.read_text())
+    assert "names no time: bad day-of-month" in refused("schedule", "add", "tick", "0 0 30 2 *")
+    made = str(told("schedule", "add", "tick", "30 2 * * 1-5", "--zone", "Europe/Paris")["id"])
+    assert "30 2 * * 1-5" in say("schedule", "list")
+    assert "is paused" in say("schedule", "pause", made)
+    assert "paused" in say("schedule", "list")
+    assert "next at" in say("schedule", "continue", made)
+    assert "is removed" in say("schedule", "remove", made)
+    assert told("schedule", "list") == []
+
+
+def test_how_many_steps_may_be_at_work_at_once(told, say, refused):
+    assert "Nothing is limited" in say("limit", "list")
+    made = told("limit", "set", "4", "--team", "retention")
+    assert "team Retention: at most 4 steps at once" in say("limit", "list")
+    assert f"limit {made['id']} is lifted" in say("limit", "lift", str(made["id"]))
+    assert refused("limit", "set", "4") == "Say what to limit: --team NAME, --template NAME or --target NAME."
+
+
 def test_a_trace_that_rests_on_nothing_says_so(told, say, refused):
     run = str(told("run", "list")[-1]["id"])
     (thread,) = told("trace", "run", run, "inspect")
@@ -219,7 +279,7 @@ def test_up_outside_a_checkout_says_so(refused):
 def test_every_verb_but_up_has_json():
     group = typer.main.get_command(cli.app)
     commands = dict(group.commands)  # type: ignore[attr-defined]
-    for name in ("template", "run", "trace"):
+    for name in ("template", "run", "trace", "schedule", "limit"):
         commands |= {f"{name} {verb}": found for verb, found in commands.pop(name).commands.items()}
     without = [name for name, found in commands.items() if "--json" not in [o for p in found.params for o in p.opts]]
     assert without == ["up"]
