@@ -162,7 +162,7 @@ PAID = """
 desirepath: 1
 template: paid
 persona: ml-engineer
-inputs: {amount: {type: number}, rush: {type: text, optional: true}}
+inputs: {amount: {type: integer}, rush: {type: text, optional: true}}
 flow:
   - first:
       - {event: paid, flow: [{id: ship, uses: command.run, with: {command: "test ${{ inputs.amount }} -gt 5"}}]}
@@ -191,7 +191,7 @@ def test_a_run_is_paused_told_resumed_with_a_correction_and_compared(standing, t
     assert "goes on" in say("run", "resume", second, "amount=7", "--yes")
     until(lambda: told("run", "status", second)["state"] == "succeeded", 30)
     said = say("run", "diff", second, first)
-    assert "amount input: 3.0 → 7.0" in said
+    assert "amount input: 3 → 7" in said
     assert "The first step that went another way: ship" in said
 
 
