@@ -473,6 +473,19 @@ def login_(
 @app.command()
 def up() -> None:
     """From a checkout: the embedded default in the foreground. Ctrl-C ends web and engine; what runs stays."""
+    _in_checkout("up")
+
+
+@app.command()
+def worker(
+    threads: Annotated[int, typer.Option(help="How many steps at once.")] = 4,
+) -> None:
+    """From a checkout: one more worker on the database of DATABASE_URL. Ctrl-C finishes the steps at hand."""
+    _in_checkout("worker", "--threads", str(threads))
+
+
+def _in_checkout(*command: str) -> None:
+    """The checkout's own program takes our place."""
     checkout = next((p for p in (Path.cwd(), *Path.cwd().parents) if (p / "manage.py").is_file()), None)
     if checkout is None:
         raise ApiError(
@@ -482,7 +495,7 @@ def up() -> None:
     if not python.exists():
         raise ApiError(f"{checkout} is not set up yet: run `make run` there once.")
     os.chdir(checkout)
-    os.execv(python, [str(python), "manage.py", "up"])  # noqa: S606 - the checkout's own program takes our place
+    os.execv(python, [str(python), "manage.py", *command])  # noqa: S606 - said above
 
 
 if __name__ == "__main__":

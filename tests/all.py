@@ -29,6 +29,10 @@ OPTIONAL: dict[str, tuple[Callable[[], bool], str]] = {
     "Chromium": (lambda: bool(shutil.which("chromium")), "the pages are not tested in a browser"),
     "dot": (lambda: bool(shutil.which("dot")), "nothing: it is for exports that are not built yet"),
     "PostgreSQL": (lambda: bool(os.environ.get("DESIREPATH_TEST_POSTGRES")), "the engine is tested on SQLite alone"),
+    "Redis": (
+        lambda: bool(shutil.which("redis-server") and os.environ.get("DESIREPATH_TEST_REDIS")),
+        "the workers are tested without a bell",
+    ),
     "Kubernetes": (lambda: bool(os.environ.get("KUBECONFIG")), "nothing: no target uses it yet"),
 }
 

@@ -1,11 +1,11 @@
 """`manage.py engine`: the embedded claim loop. Ends on Ctrl-C or SIGTERM; whatever it held is taken up again."""
 
-import signal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from engine.loop import Engine
+from engine.management.commands import run_until_told
 
 
 class Command(BaseCommand):
@@ -15,7 +15,4 @@ class Command(BaseCommand):
         parser.add_argument("--threads", type=int, default=4, help="how many steps at once")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        engine = Engine(options["threads"])
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: engine.stop())
-        engine.run()
+        run_until_told(Engine(options["threads"]))
