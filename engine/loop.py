@@ -11,17 +11,23 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 from django.conf import settings
 from django.db import Error, close_old_connections, connection, connections
+from django.utils import timezone
 
 from engine import bell, done, worker
-from engine.models import Target
+from engine.models import Presence, Target
 from engine.models.target import connect
 
-LOOK = 0.05  # seconds between two glances at the database
+LOOK = 0.05  # seconds between two glances at the database while something goes on there
+IDLE_LOOK = 0.1  # and when nothing has for a moment
+MOMENT = 2.0  # seconds
 POLL = 1.0  # seconds after which somebody looks, rung or not: leases run out without anybody writing
-JUDGE = 0.5  # seconds between two looks whether a criterion is due
+PRESENCE = 5.0  # seconds between two notes that this engine lives and looks
+JUDGE = 0.5  # seconds between two looks whether a criterion is due, while something goes on
+IDLE_JUDGE = 5.0  # and when nobody has written since: criteria come due by time too, but only once a minute
 TEND = 1.0  # seconds between two looks after what the targets should have running
 STOP_WITHIN = 5.0  # seconds that steps at work have to finish when the engine is told to stop
 
@@ -39,6 +45,10 @@ class Engine:
         self.stop_within, self.poll = stop_within, poll
         self.stopping = threading.Event()
         self.bell = threading.Condition()
+        self.looked: tuple[datetime | None, bool] = (None, False)  # when it last asked for work, and if there was any
+        self.noted = float("-inf")  # monotonic: when that was last written down
+        self.changed_at = 0.0  # monotonic: when the database was last seen to have changed
+        self.judged_at = 0.0  # monotonic
         self.rung = 0  # how often: a ring between a look and the wait that follows is not missed
         self.threads = [self._thread(self._work, f"step-{i}") for i in range(threads)]
         self.threads += [self._thread(self._judge, "judge"), self._thread(self._tend, "tend")]
@@ -59,7 +69,14 @@ class Engine:
             deadline = time.monotonic() + self.stop_within
             for thread in self.threads:
                 thread.join(timeout=max(0.0, deadline - time.monotonic()))
+            self._leave()
         connection.close()
+
+    def _leave(self) -> None:
+        try:
+            Presence.objects.leave(self.owner)
+        except Error as error:  # then it is forgotten by the next that ends
+            _away(error)
 
     def _begin(self) -> None:
         """A worker may start before its database does."""
@@ -88,18 +105,30 @@ class Engine:
             now = time.monotonic()
             try:
                 version = _data_version()
+                if version != seen or version == 0:
+                    self.changed_at = now
                 if version != seen or now >= wake_at or now - looked > self.poll:
                     seen, looked = version, now
                     next_wake = worker.next_wake()
                     wake_at = now + next_wake if next_wake is not None else float("inf")
                     self.ring()
+                self._note(now)
             except Error as error:
                 _away(error)
+
+    def _note(self, now: float) -> None:
+        """Write down that this engine lives: as soon as it has looked for the first time, then now and then.
+
+        The ringer does it, because SQLite's data_version does not change by what its own connection writes.
+        """
+        if self.looked[0] and now - self.noted > PRESENCE:
+            Presence.objects.note(self.owner, self.looked[0], found=self.looked[1])
+            self.noted = now
 
     def _pause(self, wake_at: float) -> float:
         """Seconds until the next glance: short where glancing is almost free, else until something is due."""
         if connection.vendor == "sqlite":
-            return LOOK
+            return LOOK if time.monotonic() - self.changed_at < MOMENT else IDLE_LOOK
         return min(self.poll, max(LOOK, wake_at - time.monotonic()))
 
     def _work(self) -> None:
@@ -119,6 +148,7 @@ class Engine:
     def _step(self) -> bool:
         """Claim a step and execute it; False when nothing is due."""
         steps = worker.claim(self.owner)
+        self.looked = (timezone.now(), bool(steps))
         if not steps:
             return False
         self.ring()
@@ -126,7 +156,13 @@ class Engine:
         return True
 
     def _judge(self) -> None:
-        self._again_and_again(JUDGE, _judge_all, "a done criterion could not be looked at")
+        self._again_and_again(JUDGE, self._judge_when_due, "a done criterion could not be looked at")
+
+    def _judge_when_due(self) -> None:
+        now = time.monotonic()
+        if self.changed_at >= self.judged_at or now - self.judged_at > IDLE_JUDGE:
+            self.judged_at = now  # before looking: what is written meanwhile is looked at next time
+            _judge_all()
 
     def _tend(self) -> None:
         self._again_and_again(TEND, _tend_all, "a target could not be looked after")

@@ -4,12 +4,13 @@ from engine.models.artefact import Artefact
 from engine.models.deployment import Confirmation, CriterionResult, Deployment, Release
 from engine.models.event import Event
 from engine.models.measurement import Measurement
+from engine.models.presence import Presence
 from engine.models.run import Block, Run
 from engine.models.step import StepRun, Vote
 from engine.models.target import Target
 from engine.models.template import Revision, Template
 
 __all__ = [
-    "Artefact", "Block", "Confirmation", "CriterionResult", "Deployment", "Event", "Measurement", "Release",
-    "Revision", "Run", "StepRun", "Target", "Template", "Vote",
+    "Artefact", "Block", "Confirmation", "CriterionResult", "Deployment", "Event", "Measurement", "Presence",
+    "Release", "Revision", "Run", "StepRun", "Target", "Template", "Vote",
 ]  # fmt: skip

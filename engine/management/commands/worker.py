@@ -13,6 +13,9 @@ STOP_WITHIN = 30.0  # seconds
 class Command(BaseCommand):
     help = "Run a worker: claim steps that are due and execute them. SIGTERM finishes the steps at hand, then ends."
 
+    # The checks load every page of the site, a third of this process's memory; the tests do them.
+    requires_system_checks = ()
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--threads", type=int, default=4, help="how many steps at once")
         parser.add_argument("--stop-within", type=float, default=STOP_WITHIN, help="seconds a step has to finish")
