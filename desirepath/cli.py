@@ -484,6 +484,21 @@ def worker(
     _in_checkout("worker", "--threads", str(threads))
 
 
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="A .tar; it will hold the keys too.")]) -> None:
+    """From a checkout: all that must not be lost in one file, while everything goes on."""
+    _in_checkout("backup", str(file.resolve()))
+
+
+@app.command()
+def recover(
+    file: Annotated[Path, typer.Argument(help="What `backup` wrote.")],
+    into: Annotated[Path | None, typer.Option(help="An empty home; without it, DESIREPATH_HOME.")] = None,
+) -> None:
+    """From a checkout: a home from a backup. Refuses one that is in use."""
+    _in_checkout("recover", str(file.resolve()), *(["--into", str(into.resolve())] if into else []))
+
+
 def _in_checkout(*command: str) -> None:
     """The checkout's own program takes our place."""
     checkout = next((p for p in (Path.cwd(), *Path.cwd().parents) if (p / "manage.py").is_file()), None)

@@ -222,7 +222,7 @@ def test_every_verb_but_those_of_a_checkout_has_json():
     for name in ("template", "run", "trace"):
         commands |= {f"{name} {verb}": found for verb, found in commands.pop(name).commands.items()}
     without = [name for name, found in commands.items() if "--json" not in [o for p in found.params for o in p.opts]]
-    assert without == ["up", "worker"]
+    assert without == ["up", "worker", "backup", "recover"]
 
 
 def test_the_version_is_printed(standing):
