@@ -1,4 +1,4 @@
-"""A backup of a real home while runs are in flight, brought back in another folder: the endpoint answers, runs go on."""
+"""A backup of a real home while runs are in flight, brought back elsewhere: the endpoint answers, runs go on."""
 
 from __future__ import annotations
 
