@@ -417,6 +417,17 @@ def run_resume(
     show(found, json, lambda: out.print(f"run {run} goes on"))
 
 
+@run_app.command("export")
+def run_export(
+    run: RunId,
+    as_: Annotated[str, typer.Option("--as", help="xes: an event log for process mining.")] = "xes",
+    json: AsJson = False,
+) -> None:
+    """A run for another program, on standard output."""
+    found = here().run_export(run, as_)
+    show({"as": as_, "text": found}, json, partial(write, found))
+
+
 @run_app.command("cancel")
 def run_cancel(run: RunId, json: AsJson = False) -> None:
     """End a run; what it changed is put back."""

@@ -18,6 +18,7 @@ from django.db import Error, close_old_connections, connection, connections
 from django.utils import timezone
 
 from engine import bell, done, worker
+from engine.exports import spans
 from engine.models import Presence, Target
 from engine.models.target import connect
 
@@ -28,6 +29,7 @@ POLL = 1.0  # seconds after which somebody looks, rung or not: leases run out wi
 PRESENCE = 5.0  # seconds between two notes that this engine lives and looks
 JUDGE = 0.5  # seconds between two looks whether a criterion is due, while something goes on
 IDLE_JUDGE = 5.0  # and when nobody has written since: criteria come due by time too, but only once a minute
+SPANS = 2.0  # seconds between two looks whether a run has ended whose spans are wanted
 TEND = 1.0  # seconds between two looks after what the targets should have running
 STOP_WITHIN = 5.0  # seconds that steps at work have to finish when the engine is told to stop
 
@@ -54,6 +56,8 @@ class Engine:
         self.threads += [self._thread(self._judge, "judge"), self._thread(self._tend, "tend")]
         if settings.BROKER_URL:
             self.threads.append(self._thread(lambda: bell.listen(self.ring, self.stopping), "listen"))
+        if spans.wanted():
+            self.threads.append(self._thread(self._send_spans, "spans"))
 
     @staticmethod
     def _thread(body: Callable[[], None], name: str) -> threading.Thread:
@@ -167,7 +171,13 @@ class Engine:
     def _tend(self) -> None:
         self._again_and_again(TEND, _tend_all, "a target could not be looked after")
 
-    def _again_and_again(self, pause: float, body: Callable[[], None], trouble: str) -> None:
+    def _send_spans(self) -> None:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # only where it is wanted
+
+        exporter = OTLPSpanExporter()
+        self._again_and_again(SPANS, lambda: spans.send_new(exporter), "the spans of a run could not be sent")
+
+    def _again_and_again(self, pause: float, body: Callable[[], object], trouble: str) -> None:
         while not self.stopping.wait(pause):
             try:
                 body()

@@ -1,6 +1,7 @@
 """The engine's tables: templates and revisions, runs and their steps, targets, deployments and releases, events."""
 
 from engine.models.artefact import Artefact
+from engine.models.bookmark import Bookmark
 from engine.models.deployment import Confirmation, CriterionResult, Deployment, Release
 from engine.models.event import Event
 from engine.models.measurement import Measurement
@@ -11,6 +12,6 @@ from engine.models.target import Target
 from engine.models.template import Revision, Template
 
 __all__ = [
-    "Artefact", "Block", "Confirmation", "CriterionResult", "Deployment", "Event", "Measurement", "Presence",
-    "Release", "Revision", "Run", "StepRun", "Target", "Template", "Vote",
+    "Artefact", "Block", "Bookmark", "Confirmation", "CriterionResult", "Deployment", "Event", "Measurement",
+    "Presence", "Release", "Revision", "Run", "StepRun", "Target", "Template", "Vote",
 ]  # fmt: skip

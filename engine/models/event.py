@@ -20,6 +20,10 @@ class EventQuerySet(models.QuerySet["Event"]):
     def after(self, event_id: int) -> Self:
         return self.filter(pk__gt=event_id).order_by("pk")
 
+    def audited(self) -> Self:
+        """Without what programs printed."""
+        return self.exclude(kind__in=(LOG, "step.error"))
+
 
 class Event(models.Model):
     """Append-only. `text` is a sentence for a person; `data` what a program needs."""
