@@ -59,7 +59,7 @@ def audit(request: Request) -> HttpResponseBase:
 
 def _rows(request: Request) -> EventQuerySet:
     after = request.query_params.get("after", "0")
-    if not after.isdigit() or len(after) > 18:
+    if not after.isdecimal() or len(after) > 18:
         raise ValidationError({"after": ["This is an event's id, a whole number."]})
     rows: Any = visible(me(request), Event)
     if slug := request.query_params.get("team"):

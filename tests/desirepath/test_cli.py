@@ -137,6 +137,7 @@ def test_a_run_is_planned_started_looked_at_and_ended(standing, examples, say, t
     assert "refused" in say("run", "approve", run, "owner", "--refuse", "--comment", "not yet")
     until(lambda: told("run", "status", run)["state"] == "failed", 30)
     assert "Alice refused: not yet" in say("run", "status", run)
+    assert '<string key="concept:name" value="Ask the owner"' in say("run", "export", run, "--as", "xes")
     assert "goes on" in say("run", "resume", run, "--yes")
     until(lambda: [s for s in told("run", "status", run)["steps"] if s["asking"]], 30)
     assert told("run", "cancel", run)["state"] == "cancelling"
