@@ -127,14 +127,20 @@ class Scaled(Home):
 
     def worker(self, *arguments: str) -> subprocess.Popen[bytes]:
         """One more; returns when it has begun."""
+        return self._started(["manage.py", "worker", *arguments], "Worker")
+
+    def celery(self) -> subprocess.Popen[bytes]:
+        """Celery's own worker, rung by the same bell."""
+        return self._started(["-m", "celery", "-A", "server.celery", "worker", "--pool=solo", "-l", "info"], " ready.")
+
+    def _started(self, command: list[str], word: str) -> subprocess.Popen[bytes]:
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("ab") as out:
             made = subprocess.Popen(
-                [sys.executable, "manage.py", "worker", *arguments], cwd=CHECKOUT, env=self.env, stdout=out,
-                stderr=out, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+                [sys.executable, *command], cwd=CHECKOUT, env=self.env, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+            )
         self.workers.append(made)
-        until(lambda: "Worker" in log.read_text() or made.poll() is not None, 40)
+        until(lambda: word in log.read_text() or made.poll() is not None, 40)
         assert made.poll() is None, log.read_text()
         return made
 

@@ -23,12 +23,17 @@ class PresenceQuerySet(models.QuerySet["Presence"]):
         """Say that this engine lives, and when it last looked. One short write."""
         seen: dict[str, Any] = {"seen_at": timezone.now(), "claimed_at": claimed_at, "found": found}
         if not self.filter(owner=owner).update(**seen):
+            self._old().delete()
             host, pid = owner.split(":")[:2]
             self.create(owner=owner, host=host, pid=int(pid), **seen)
 
     def leave(self, owner: str) -> None:
-        """This engine ends; those that ended without a word are forgotten with it."""
-        self.filter(models.Q(owner=owner) | models.Q(seen_at__lt=timezone.now() - OLD)).delete()
+        """This engine ends."""
+        self.filter(owner=owner).delete()
+
+    def _old(self) -> Self:
+        """Those that ended without a word; the next engine that comes forgets them."""
+        return self.filter(seen_at__lt=timezone.now() - OLD)
 
 
 class Presence(models.Model):

@@ -98,3 +98,35 @@ def test_a_broker_that_stops_costs_latency_only(scaled: Scaled, asked: Asked, ow
     own_redis.start()
     scaled.finish(scaled.start(checks(asked, "/b"), ring=True))
     assert asked.count == {"/a": 1, "/b": 1}
+
+
+def test_a_database_that_drops_every_connection_is_found_again(scaled: Scaled, asked: Asked):
+    scaled.worker()
+    for path in ("/a", "/b"):
+        scaled.sql(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        scaled.finish(scaled.start(checks(asked, path)), 30)
+    assert asked.count == {"/a": 1, "/b": 1}
+
+
+def test_celerys_own_worker_does_what_is_due_when_it_hears_the_bell(scaled: Scaled, asked: Asked, own_redis):
+    scaled.broker = own_redis.url
+    scaled.celery()
+    run = scaled.start(checks(asked, "/a", "/b"), ring=True)
+    scaled.finish(run)
+    assert asked.count == {"/a": 1, "/b": 1}
+
+
+def test_a_killed_celery_worker_gives_its_ring_back_and_its_step_is_taken_up(scaled: Scaled, asked: Asked, own_redis):
+    """By a worker of ours, which looks without being rung."""
+    scaled.broker = own_redis.url
+    celery = scaled.celery()
+    run = scaled.start(checks(asked, "/hold/a", "/b"), ring=True)
+    until(lambda: asked.count["/hold/a"] == 1, 20)
+    celery.kill()
+    asked.let_go.set()
+    scaled.worker()
+    scaled.finish(run)
+    assert asked.count == {"/hold/a": 2, "/b": 1}

@@ -54,11 +54,12 @@ def test_a_database_that_is_away_is_said_without_what_the_driver_says():
     assert what == "The database does not answer, or its tables are not there."
 
 
-def test_an_engine_that_leaves_takes_those_with_it_that_died_long_ago():
+def test_an_engine_that_comes_forgets_those_that_died_long_ago_and_one_that_leaves_itself():
     Presence.objects.note("desk:1:dead", None, found=False)
     Presence.objects.update(seen_at=timezone.now() - timedelta(minutes=11))
     Presence.objects.note("desk:2:alive", None, found=False)
     Presence.objects.note(OWNER, None, found=False)
+    assert set(Presence.objects.values_list("owner", flat=True)) == {"desk:2:alive", OWNER}
     Presence.objects.leave(OWNER)
     assert list(Presence.objects.values_list("owner", flat=True)) == ["desk:2:alive"]
 
