@@ -423,6 +423,17 @@ def run_resume(
     show(found, json, lambda: out.print(f"run {run} goes on"))
 
 
+@run_app.command("export")
+def run_export(
+    run: RunId,
+    as_: Annotated[str, typer.Option("--as", help="xes: an event log for process mining.")] = "xes",
+    json: AsJson = False,
+) -> None:
+    """A run for another program, on standard output."""
+    found = here().run_export(run, as_)
+    show({"as": as_, "text": found}, json, partial(write, found))
+
+
 @run_app.command("cancel")
 def run_cancel(run: RunId, json: AsJson = False) -> None:
     """End a run; what it changed is put back."""
@@ -620,6 +631,34 @@ def login_(
 @app.command()
 def up() -> None:
     """From a checkout: the embedded default in the foreground. Ctrl-C ends web and engine; what runs stays."""
+    _in_checkout("up")
+
+
+@app.command()
+def worker(
+    threads: Annotated[int, typer.Option(help="How many steps at once.")] = 4,
+) -> None:
+    """From a checkout: one more worker on the database of DATABASE_URL. Ctrl-C finishes the steps at hand."""
+    _in_checkout("worker", "--threads", str(threads))
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="A .tar; it will hold the keys too.")]) -> None:
+    """From a checkout: all that must not be lost in one file, while everything goes on."""
+    _in_checkout("backup", str(file.resolve()))
+
+
+@app.command()
+def recover(
+    file: Annotated[Path, typer.Argument(help="What `backup` wrote.")],
+    into: Annotated[Path | None, typer.Option(help="An empty home; without it, DESIREPATH_HOME.")] = None,
+) -> None:
+    """From a checkout: a home from a backup. Refuses one that is in use."""
+    _in_checkout("recover", str(file.resolve()), *(["--into", str(into.resolve())] if into else []))
+
+
+def _in_checkout(*command: str) -> None:
+    """The checkout's own program takes our place."""
     checkout = next((p for p in (Path.cwd(), *Path.cwd().parents) if (p / "manage.py").is_file()), None)
     if checkout is None:
         raise ApiError(
@@ -629,7 +668,7 @@ def up() -> None:
     if not python.exists():
         raise ApiError(f"{checkout} is not set up yet: run `make run` there once.")
     os.chdir(checkout)
-    os.execv(python, [str(python), "manage.py", "up"])  # noqa: S606 - the checkout's own program takes our place
+    os.execv(python, [str(python), "manage.py", *command])  # noqa: S606 - said above
 
 
 if __name__ == "__main__":

@@ -245,6 +245,12 @@ class Desirepath:
     def step_logs(self, run: int, step: str, *, offset: int = 0) -> Json:
         return cast(Json, self._ask("GET", f"runs/{run}/steps/{step}/logs/", params={"offset": offset}))
 
+    def run_export(self, run: int, as_: str = "xes") -> str:
+        """The run for another program; as_="xes" for process mining."""
+        if as_ != "xes":
+            raise ApiError(f"A run cannot be exported as {as_}; it can as xes.")
+        return self._answer("GET", f"runs/{run}/xes/").text
+
     # --- templates and the trace ---
 
     def templates(self) -> list[Json]:
@@ -277,12 +283,16 @@ class Desirepath:
     # --- the wire ---
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
+        answer = self._answer(method, path, **options)
+        return answer.json() if answer.content else None
+
+    def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = self.http.request(method, path, **options)
         except httpx.HTTPError as error:
             raise ApiError(f"{self.place.url} does not answer: {error}. Is the server running?") from error
         if answer.is_success:
-            return answer.json() if answer.content else None
+            return answer
         raise _refusal(answer, self.place.url)
 
 

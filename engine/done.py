@@ -31,6 +31,12 @@ def due() -> Iterable[Deployment]:
     return found.select_related("target", "team").distinct()
 
 
+def take(deployment: Deployment) -> bool:
+    """Whether this one is ours to judge: of several workers that find it due, one is."""
+    held = Deployment.objects.filter(pk=deployment.pk, judged_at=deployment.judged_at)
+    return held.update(judged_at=timezone.now()) == 1
+
+
 def judge(deployment: Deployment) -> list[CriterionResult]:
     """Look at every criterion now, store what each says, and move the deployment's state. Reads only the target."""
     release, revision = deployment.live, deployment.revision()

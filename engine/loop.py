@@ -1,8 +1,8 @@
-"""The embedded engine: a few threads that claim and execute, a ringer that wakes them, a heartbeat, a judge, and
-one that looks after the targets.
+"""The loop of every engine: a few threads that claim and execute, a ringer that wakes them, a heartbeat, a judge, and
+one that looks after the targets. Embedded it is one process; scaled out, one on each of several machines.
 
 The database decides what is due; the ringer only saves looking too often. On SQLite `PRAGMA data_version` says, almost
-for free, that somebody else has written.
+for free, that somebody else has written; on PostgreSQL the loop looks once a second and a broker may wake it sooner.
 """
 
 from __future__ import annotations
@@ -10,42 +10,89 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
+from datetime import datetime
 
-from django.db import OperationalError, close_old_connections, connection, connections
+from django.conf import settings
+from django.db import Error, close_old_connections, connection, connections
+from django.utils import timezone
 
-from engine import done, worker
-from engine.models import Target
+from engine import bell, done, schedules, worker
+from engine.exports import spans
+from engine.models import Presence, Target
 from engine.models.target import connect
 
-LOOK = 0.05  # seconds between two glances at the database
+LOOK = 0.05  # seconds between two glances at the database while something goes on there
+IDLE_LOOK = 0.1  # and when nothing has for a moment
+MOMENT = 2.0  # seconds
 POLL = 1.0  # seconds after which somebody looks, rung or not: leases run out without anybody writing
-JUDGE = 0.5  # seconds between two looks whether a criterion is due
+PRESENCE = 5.0  # seconds between two notes that this engine lives and looks
+JUDGE = 0.5  # seconds between two looks whether a criterion is due, while something goes on
+IDLE_JUDGE = 5.0  # and when nobody has written since: criteria come due by time too, but only once a minute
+CLOCK = 1.0  # seconds between two looks whether a schedule's time has come
+SPANS = 2.0  # seconds between two looks whether a run has ended whose spans are wanted
 TEND = 1.0  # seconds between two looks after what the targets should have running
+STOP_WITHIN = 5.0  # seconds that steps at work have to finish when the engine is told to stop
 
 log = logging.getLogger("desirepath.engine")
 
 
 class Engine:
-    """Runs until `stop()`. Stopping waits for steps at work for a moment; what does not finish is taken over later."""
+    """Runs until `stop()`, which gives steps at work `stop_within` seconds; what does not finish is taken over later.
 
-    def __init__(self, threads: int = 4) -> None:
+    Any number may run on one database: a step is claimed, a judgement is taken, and a target tends its own machine.
+    """
+
+    def __init__(self, threads: int = 4, *, stop_within: float = STOP_WITHIN, poll: float = POLL) -> None:
         self.owner = worker.new_owner()
+        self.stop_within, self.poll = stop_within, poll
         self.stopping = threading.Event()
         self.bell = threading.Condition()
+        self.looked: tuple[datetime | None, bool] = (None, False)  # when it last asked for work, and if there was any
+        self.noted = float("-inf")  # monotonic: when that was last written down
+        self.changed_at = 0.0  # monotonic: when the database was last seen to have changed
+        self.judged_at = 0.0  # monotonic
         self.rung = 0  # how often: a ring between a look and the wait that follows is not missed
-        self.threads = [threading.Thread(target=self._work, name=f"step-{i}", daemon=True) for i in range(threads)]
-        self.threads.append(threading.Thread(target=self._judge, name="judge", daemon=True))
-        self.threads.append(threading.Thread(target=self._tend, name="tend", daemon=True))
+        self.threads = [self._thread(self._work, f"step-{i}") for i in range(threads)]
+        for name, body in (("judge", self._judge), ("tend", self._tend), ("clock", self._start_scheduled)):
+            self.threads.append(self._thread(body, name))
+        if settings.BROKER_URL:
+            self.threads.append(self._thread(lambda: bell.listen(self.ring, self.stopping), "listen"))
+        if spans.wanted():
+            self.threads.append(self._thread(self._send_spans, "spans"))
+
+    @staticmethod
+    def _thread(body: Callable[[], None], name: str) -> threading.Thread:
+        return threading.Thread(target=body, name=name, daemon=True)
 
     def run(self) -> None:
-        worker.release_the_dead()
+        """Block until `stop()` was called and what was at work has ended or had its time."""
+        self._begin()
         with worker.heartbeat(self.owner):
             for thread in self.threads:
                 thread.start()
             self._ring_until_stopped()
+            deadline = time.monotonic() + self.stop_within
             for thread in self.threads:
-                thread.join(timeout=5)
+                thread.join(timeout=max(0.0, deadline - time.monotonic()))
+            self._leave()
         connection.close()
+
+    def _leave(self) -> None:
+        try:
+            Presence.objects.leave(self.owner)
+        except Error as error:  # then it is forgotten by the next that ends
+            _away(error)
+
+    def _begin(self) -> None:
+        """A worker may start before its database does."""
+        while not self.stopping.is_set():
+            try:
+                worker.release_the_dead()
+                return
+            except Error as error:
+                _away(error)
+                self.stopping.wait(self.poll)
 
     def stop(self) -> None:
         self.stopping.set()
@@ -60,58 +107,107 @@ class Engine:
 
     def _ring_until_stopped(self) -> None:
         seen, wake_at, looked = -1, 0.0, 0.0
-        while not self.stopping.wait(LOOK):
+        while not self.stopping.wait(self._pause(wake_at)):
             now = time.monotonic()
             try:
                 version = _data_version()
-                if version != seen or now >= wake_at or now - looked > POLL:
+                if version != seen or version == 0:
+                    self.changed_at = now
+                if version != seen or now >= wake_at or now - looked > self.poll:
                     seen, looked = version, now
                     next_wake = worker.next_wake()
                     wake_at = now + next_wake if next_wake is not None else float("inf")
                     self.ring()
-            except OperationalError as error:
-                log.warning("the database does not answer: %s", error)
-                close_old_connections()
+                self._note(now)
+            except Error as error:
+                _away(error)
+
+    def _note(self, now: float) -> None:
+        """Write down that this engine lives: as soon as it has looked for the first time, then now and then.
+
+        The ringer does it, because SQLite's data_version does not change by what its own connection writes.
+        """
+        if self.looked[0] and now - self.noted > PRESENCE:
+            Presence.objects.note(self.owner, self.looked[0], found=self.looked[1])
+            self.noted = now
+
+    def _pause(self, wake_at: float) -> float:
+        """Seconds until the next glance: short where glancing is almost free, else until something is due."""
+        if connection.vendor == "sqlite":
+            return LOOK if time.monotonic() - self.changed_at < MOMENT else IDLE_LOOK
+        return min(self.poll, max(LOOK, wake_at - time.monotonic()))
 
     def _work(self) -> None:
         while not self.stopping.is_set():
             heard = self.rung
             try:
-                steps = worker.claim(self.owner)
-                if steps:
-                    self.ring()
-                    worker.work(steps[0])
+                if self._step():
                     continue
-            except OperationalError as error:
-                log.warning("the database does not answer: %s", error)
-                close_old_connections()
+            except Error as error:
+                _away(error)
+            except Exception:
+                log.exception("a step could not be claimed or recorded; its lease will run out")
             with self.bell:
-                self.bell.wait_for(lambda: self.rung != heard or self.stopping.is_set(), timeout=10 * POLL)  # noqa: B023
+                self.bell.wait_for(lambda: self.rung != heard or self.stopping.is_set(), timeout=10 * self.poll)  # noqa: B023
         connections.close_all()
+
+    def _step(self) -> bool:
+        """Claim a step and execute it; False when nothing is due."""
+        steps = worker.claim(self.owner)
+        self.looked = (timezone.now(), bool(steps))
+        if not steps:
+            return False
+        self.ring()
+        worker.work(steps[0])
+        return True
 
     def _judge(self) -> None:
-        while not self.stopping.wait(JUDGE):
-            try:
-                for deployment in done.due():
-                    done.judge(deployment)
-            except OperationalError as error:
-                log.warning("the database does not answer: %s", error)
-                close_old_connections()
-            except Exception:
-                log.exception("a done criterion could not be looked at")
-        connections.close_all()
+        self._again_and_again(JUDGE, self._judge_when_due, "a done criterion could not be looked at")
+
+    def _judge_when_due(self) -> None:
+        now = time.monotonic()
+        if self.changed_at >= self.judged_at or now - self.judged_at > IDLE_JUDGE:
+            self.judged_at = now  # before looking: what is written meanwhile is looked at next time
+            _judge_all()
 
     def _tend(self) -> None:
-        while not self.stopping.wait(TEND):
+        self._again_and_again(TEND, _tend_all, "a target could not be looked after")
+
+    def _start_scheduled(self) -> None:
+        self._again_and_again(CLOCK, schedules.start_due, "a scheduled run could not be started")
+
+    def _send_spans(self) -> None:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # only where it is wanted
+
+        exporter = OTLPSpanExporter()
+        self._again_and_again(SPANS, lambda: spans.send_new(exporter), "the spans of a run could not be sent")
+
+    def _again_and_again(self, pause: float, body: Callable[[], object], trouble: str) -> None:
+        while not self.stopping.wait(pause):
             try:
-                for kind in Target.objects.order_by().values_list("kind", flat=True).distinct():
-                    connect(kind).tend()
-            except OperationalError as error:
-                log.warning("the database does not answer: %s", error)
-                close_old_connections()
+                body()
+            except Error as error:
+                _away(error)
             except Exception:
-                log.exception("a target could not be looked after")
+                log.exception(trouble)
         connections.close_all()
+
+
+def _judge_all() -> None:
+    for deployment in done.due():
+        if done.take(deployment):
+            done.judge(deployment)
+
+
+def _tend_all() -> None:
+    """Each engine of several does this: a target looks after what its own machine has, and its lock orders them."""
+    for kind in Target.objects.order_by().values_list("kind", flat=True).distinct():
+        connect(kind).tend()
+
+
+def _away(error: Error) -> None:
+    log.warning("the database does not answer: %s", error)
+    close_old_connections()
 
 
 def _data_version() -> int:

@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from engine.views import live, runs, stream, templates
+from engine.views import health, live, metrics, runs, stream, templates
 
 DEPLOYMENT = "live/<slug:team>/<slug:target>/<slug:name>/"
 
 urlpatterns = [
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("runs/", runs.runs, name="runs"),
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/events/", stream.stream, name="run-events"),

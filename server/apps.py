@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class ServerConfig(AppConfig):
@@ -6,3 +7,6 @@ class ServerConfig(AppConfig):
 
     def ready(self) -> None:
         from server import blocks, live_blocks  # noqa: F401 - fill Home, what waits, and the thread
+
+        if settings.BROKER_URL:
+            from server import celery  # noqa: F401 - the bell's

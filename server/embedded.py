@@ -27,6 +27,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 PORT = 8800
 READY_WITHIN = 40.0  # seconds
 PR_SET_PDEATHSIG = 1
+FRUGAL = {"MALLOC_ARENA_MAX": "2"}  # else every thread keeps a heap of its own
 
 
 class CannotStart(Exception):
@@ -104,7 +105,7 @@ class Embedded:
         with (self.home / "logs" / f"{name}.log").open("ab") as log:
             self.children[name] = subprocess.Popen(
                 [sys.executable, *self._commands()[name]], cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, env={**os.environ, "DESIREPATH_HOME": str(self.home)}, start_new_session=True,
+                stderr=log, env={**FRUGAL, **os.environ, "DESIREPATH_HOME": str(self.home)}, start_new_session=True,
                 preexec_fn=_die_with_parent,
             )  # fmt: skip
 
@@ -115,19 +116,25 @@ class Embedded:
                 self._spawn(name)
 
     def wait_until_ready(self) -> None:
+        """Until the pages answer and the engine has asked for work. Raises CannotStart, with what the logs say."""
         deadline = time.monotonic() + READY_WITHIN
-        while True:
-            try:
-                httpx.get(f"{self.url}/accounts/login/", timeout=5).raise_for_status()
-                return
-            except httpx.HTTPError as error:
-                log = self.home / "logs" / "web.log"
-                ended = self.children["web"].poll()
-                if ended is not None and ended < 0:  # killed, which is no fault of its own
-                    self.keep_alive()
-                elif ended is not None or time.monotonic() > deadline:
-                    raise CannotStart(f"The web process does not answer ({error}). Its log: {_tail(log)}") from error
-                time.sleep(0.1)
+        while problem := self._not_ready():
+            ended = {name: child.poll() for name, child in self.children.items()}
+            if any(code is not None and code < 0 for code in ended.values()):
+                self.keep_alive()  # it was killed, which is no fault of its own
+            dead = [name for name, code in ended.items() if code is not None and code >= 0]
+            if dead or time.monotonic() > deadline:
+                said = " ".join(f"Log of {n}: {_tail(self.home / 'logs' / f'{n}.log')}" for n in dead or self.children)
+                raise CannotStart(f"Desirepath does not get ready ({problem}). {said}")
+            time.sleep(0.1)
+
+    def _not_ready(self) -> str:
+        """Why it is not, or nothing."""
+        try:
+            answer = httpx.get(f"{self.url}/health/ready", timeout=5)
+            return "" if answer.is_success else str(answer.json()["problems"][0]["what"])
+        except (httpx.HTTPError, ValueError, LookupError) as error:
+            return f"the web process does not answer: {error}"
 
     def serve(self) -> None:
         """Until SIGTERM or Ctrl-C."""

@@ -64,3 +64,10 @@ def database(place: Path, url: str | None) -> dict[str, Any]:
         "OPTIONS": dict(parse_qsl(parts.query)),
         "CONN_HEALTH_CHECKS": True,
     }
+
+
+def broker(url: str | None) -> str:
+    """The broker that BROKER_URL names, Redis or RabbitMQ; "" where there is none."""
+    if url and urlsplit(url).scheme not in ("redis", "rediss", "amqp", "amqps"):
+        raise ValueError(f"BROKER_URL begins with {urlsplit(url).scheme}://; only redis:// and amqp:// are supported.")
+    return url or ""

@@ -83,6 +83,7 @@ TEMPLATES = [
 ]
 
 DATABASES: dict[str, Any] = {"default": place.database(DESIREPATH_HOME, os.environ.get("DATABASE_URL"))}
+BROKER_URL = place.broker(os.environ.get("BROKER_URL"))  # the doorbell between workers; without it they look
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MEDIA_ROOT = DESIREPATH_HOME / "artefacts"
 FILE_UPLOAD_PERMISSIONS = 0o600

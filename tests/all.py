@@ -16,7 +16,11 @@ from pathlib import Path
 BIN = Path(sys.executable).parent
 CHECKOUT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
-POSTGRES_TESTS = [f"tests/engine/test_{name}.py" for name in ("advance", "plan", "done", "start_run", "put_back")]
+ON_POSTGRES = (
+    "test_advance", "test_plan", "test_done", "test_start_run", "test_put_back", "test_loop", "pages/test_health",
+    "pages/test_metrics", "exports/test_xes", "exports/test_spans", "api/test_audit",
+)  # fmt: skip
+POSTGRES_TESTS = [f"tests/engine/{name}.py" for name in ON_POSTGRES]
 
 CHECKS: dict[str, list[str]] = {
     "ruff": [str(BIN / "ruff"), "check", "."],
@@ -29,6 +33,10 @@ OPTIONAL: dict[str, tuple[Callable[[], bool], str]] = {
     "Chromium": (lambda: bool(shutil.which("chromium")), "the pages are not tested in a browser"),
     "dot": (lambda: bool(shutil.which("dot")), "nothing: it is for exports that are not built yet"),
     "PostgreSQL": (lambda: bool(os.environ.get("DESIREPATH_TEST_POSTGRES")), "the engine is tested on SQLite alone"),
+    "Redis": (
+        lambda: bool(shutil.which("redis-server") and os.environ.get("DESIREPATH_TEST_REDIS")),
+        "the workers are tested without a bell",
+    ),
     "Kubernetes": (lambda: bool(os.environ.get("KUBECONFIG")), "nothing: no target uses it yet"),
 }
 

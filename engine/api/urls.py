@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from engine.api import deployments, files, limits, runs, schedules, templates
+from engine.api import audit, deployments, exports, files, limits, runs, schedules, templates
 
 
 class Id:
@@ -20,10 +20,12 @@ class Id:
 register_converter(Id, "id")
 
 urlpatterns = [
+    path("audit/", audit.audit, name="api-audit"),
     path("files/", files.files, name="api-files"),
     path("runs/", runs.runs, name="api-runs"),
     path("runs/<id:pk>/", runs.run, name="api-run"),
     path("runs/<id:pk>/events/", runs.events, name="api-run-events"),
+    path("runs/<id:pk>/xes/", exports.run_xes, name="api-run-xes"),
     path("runs/<id:pk>/cancel/", runs.cancel, name="api-run-cancel"),
     path("runs/<id:pk>/pause/", runs.pause, name="api-run-pause"),
     path("runs/<id:pk>/continue/", runs.go_on, name="api-run-continue"),
@@ -47,5 +49,6 @@ urlpatterns = [
     path("templates/check/", templates.check, name="api-template-check"),
     path("templates/schema/", templates.schema, name="api-template-schema"),
     path("templates/<slug:name>/", templates.template, name="api-template"),
+    path("templates/<slug:name>/xes/", exports.template_xes, name="api-template-xes"),
     path("templates/<slug:name>/publish/", templates.publish, name="api-template-publish"),
 ]

@@ -1,10 +1,12 @@
 """The engine's tables: templates and revisions, runs and their steps, targets, deployments and releases, events."""
 
 from engine.models.artefact import Artefact
+from engine.models.bookmark import Bookmark
 from engine.models.deployment import Confirmation, CriterionResult, Deployment, Release
 from engine.models.event import Event
 from engine.models.limit import Limit
 from engine.models.measurement import Measurement
+from engine.models.presence import Presence
 from engine.models.run import Block, Run
 from engine.models.schedule import Schedule
 from engine.models.signal import Signal
@@ -13,6 +15,6 @@ from engine.models.target import Target
 from engine.models.template import Revision, Template
 
 __all__ = [
-    "Artefact", "Block", "Confirmation", "CriterionResult", "Deployment", "Event", "Limit", "Measurement",
-    "Release", "Revision", "Run", "Schedule", "Signal", "StepRun", "Target", "Template", "Vote",
+    "Artefact", "Block", "Bookmark", "Confirmation", "CriterionResult", "Deployment", "Event", "Limit", "Measurement",
+    "Presence", "Release", "Revision", "Run", "Schedule", "Signal", "StepRun", "Target", "Template", "Vote",
 ]  # fmt: skip

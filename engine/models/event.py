@@ -9,6 +9,9 @@ from django.utils import timezone
 if TYPE_CHECKING:
     from people.models import User
 
+TAKEN_OVER = "step.taken_over"  # its worker was gone: the lease had run out
+LOG = "step.log"
+
 
 class EventQuerySet(models.QuerySet["Event"]):
     def visible_to(self, user: "User") -> Self:
@@ -16,6 +19,10 @@ class EventQuerySet(models.QuerySet["Event"]):
 
     def after(self, event_id: int) -> Self:
         return self.filter(pk__gt=event_id).order_by("pk")
+
+    def audited(self) -> Self:
+        """Without what programs printed."""
+        return self.exclude(kind__in=(LOG, "step.error"))
 
 
 class Event(models.Model):
@@ -35,7 +42,11 @@ class Event(models.Model):
 
     class Meta:
         ordering = ["pk"]
-        indexes = [models.Index(fields=["run", "id"], name="event_run_id")]
+        indexes = [
+            models.Index(fields=["run", "id"], name="event_run_id"),
+            models.Index(fields=["team", "id"], condition=~models.Q(kind=LOG), name="event_audit"),
+            models.Index(fields=["id"], condition=models.Q(kind=TAKEN_OVER), name="event_taken_over"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}"

@@ -72,7 +72,7 @@ async def stream(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpR
     except Http404:
         return HttpResponse(status=404)
     seen = request.headers.get("Last-Event-ID") or request.GET.get("after", "0")
-    after = int(seen) if seen.isdigit() and len(seen) < 18 else 0
+    after = int(seen) if seen.isdecimal() and len(seen) < 18 else 0
     response = StreamingHttpResponse(_events(run.pk, after), content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"

@@ -137,6 +137,7 @@ def test_a_run_is_planned_started_looked_at_and_ended(standing, examples, say, t
     assert "refused" in say("run", "approve", run, "owner", "--refuse", "--comment", "not yet")
     until(lambda: told("run", "status", run)["state"] == "failed", 30)
     assert "Alice refused: not yet" in say("run", "status", run)
+    assert '<string key="concept:name" value="Ask the owner"' in say("run", "export", run, "--as", "xes")
     assert "goes on" in say("run", "resume", run, "--yes")
     until(lambda: [s for s in told("run", "status", run)["steps"] if s["asking"]], 30)
     assert told("run", "cancel", run)["state"] == "cancelling"
@@ -276,13 +277,13 @@ def test_up_outside_a_checkout_says_so(refused):
     assert refused("up").startswith("This is not a checkout of Desirepath: there is no manage.py here or above.")
 
 
-def test_every_verb_but_up_has_json():
+def test_every_verb_but_those_of_a_checkout_has_json():
     group = typer.main.get_command(cli.app)
     commands = dict(group.commands)  # type: ignore[attr-defined]
     for name in ("template", "run", "trace", "schedule", "limit"):
         commands |= {f"{name} {verb}": found for verb, found in commands.pop(name).commands.items()}
     without = [name for name, found in commands.items() if "--json" not in [o for p in found.params for o in p.opts]]
-    assert without == ["up"]
+    assert without == ["up", "worker", "backup", "recover"]
 
 
 def test_the_version_is_printed(standing):

@@ -103,3 +103,9 @@ def test_only_what_answers_is_due(deployment: Deployment) -> None:
     assert list(done.due()) == [deployment]
     done.judge(deployment)
     assert list(done.due()) == []
+
+
+def test_of_two_engines_that_find_it_due_one_judges_it(deployment: Deployment) -> None:
+    mine, theirs = list(done.due()), list(done.due())
+    assert [done.take(found) for found in (*mine, *theirs)] == [True, False]
+    assert list(done.due()) == []

@@ -10,7 +10,7 @@ import pytest
 
 from engine import advance, template
 from engine.loop import Engine
-from engine.models import Run, Target, Template
+from engine.models import Presence, Run, Target, Template
 from people.models import Team, User
 from tests.engine import kinds
 from tests.engine.conftest import document
@@ -44,3 +44,14 @@ def test_it_takes_up_what_is_started_while_it_runs(engine: Engine) -> None:
     assert Run.objects.get(pk=run.pk).state == "succeeded"
     assert len(kinds.DONE) == 13
     assert set(kinds.DONE.values()) == {1}
+
+
+def test_it_says_that_it_looks_and_takes_its_leave(engine: Engine) -> None:
+    deadline = time.monotonic() + 10
+    while not Presence.objects.looking().exists() and time.monotonic() < deadline:
+        engine.stopping.wait(0.02)
+    assert Presence.objects.looking().get().owner == engine.owner
+    engine.stop()
+    while Presence.objects.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not Presence.objects.exists()

@@ -25,7 +25,7 @@ from engine.targets.base import (
     TargetError,
     Workload,
 )
-from engine.targets.local import logs, ports, processes, routes
+from engine.targets.local import keeping, logs, ports, processes, routes
 from engine.targets.local.environments import Environments, installed, uv
 from engine.targets.local.places import NAME, Places, checked_name
 from engine.targets.local.routes import GATEWAY, Routes
@@ -74,6 +74,7 @@ class LocalTarget(Target):
 
     def tend(self) -> None:
         """Without supervisord nobody starts a killed gateway or service again, and no step may look for hours."""
+        keeping.bring_back(self)
         wanted = any(self.places.programs.glob("*.ini")) and not self.places.resting.exists()
         if wanted and not self.supervisor.pid():
             with contextlib.suppress(TargetError), self.places.locked():

@@ -1,0 +1,39 @@
+"""/api/runs/R/xes/ and /api/templates/T/xes/: what ran, as an event log for process mining."""
+
+from __future__ import annotations
+
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+
+from engine.exports import xes
+from engine.models import Run, Template
+from engine.models.run import RunQuerySet
+from people.access import fetch
+from people.rest import me
+
+XES = {(200, "application/xml"): OpenApiTypes.STR}
+
+
+@extend_schema(responses=XES)
+@api_view(["GET"])
+def run_xes(request: Request, pk: int) -> StreamingHttpResponse:
+    """One run as XES: a trace."""
+    found = fetch(me(request), Run, pk=pk)
+    return _answer(Run.objects.filter(pk=found.pk), f"run-{pk}")
+
+
+@extend_schema(responses=XES)
+@api_view(["GET"])
+def template_xes(request: Request, name: str) -> StreamingHttpResponse:
+    """Every run of a template that you may see, of all its revisions."""
+    found = fetch(me(request), Template, name=name)
+    return _answer(Run.objects.visible_to(me(request)).filter(revision__template=found), found.name)
+
+
+def _answer(runs: RunQuerySet, name: str) -> StreamingHttpResponse:
+    answer = StreamingHttpResponse(xes.log(runs), content_type="application/xml; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{name}.xes"'
+    return answer

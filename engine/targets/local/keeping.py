@@ -1,0 +1,121 @@
+"""What of the local target goes into a backup, and how it comes back: in another place, with environments built anew.
+
+A job that had not ended is left out: its step asks for it again under the same name. Of a service its specification
+goes along, not its process. Paths are worked out again, because a home may come back in another folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.targets.base import Kind, TargetError
+from engine.targets.local import ports
+from engine.targets.local.routes import GATEWAY
+from engine.targets.local.workloads import Folder, spec_of
+
+if TYPE_CHECKING:
+    from engine.targets.local.target import LocalTarget
+
+AGAIN = 20.0  # seconds until an environment that could not be built is tried again
+Kept = tuple[str, Path | bytes]  # a name below `local/`, and a file or what is in it
+
+
+def kept(target: LocalTarget) -> Iterator[Kept]:
+    """Every file that a backup takes along, read at most once each."""
+    for path in sorted(target.places.gateway.glob("*.json")):
+        yield f"gateway/{path.name}", path
+    for folder in target._folders():
+        spec = folder.spec
+        if spec is None or folder.path.name == GATEWAY:
+            continue
+        named = f"workloads/{folder.path.name}"
+        yield from _service(named, folder, spec) if spec["kind"] == Kind.SERVICE else _job(named, folder, spec)
+
+
+def _service(named: str, folder: Folder, spec: dict[str, Any]) -> Iterator[Kept]:
+    yield f"{named}/spec.json", json.dumps(spec).encode()
+    if (folder.path / "starts").exists():
+        yield f"{named}/starts", folder.path / "starts"
+
+
+def _job(named: str, folder: Folder, spec: dict[str, Any]) -> Iterator[Kept]:
+    state = folder.state
+    if state.get("ended_at") is None:
+        return
+    yield f"{named}/spec.json", json.dumps(spec).encode()
+    # A process of another machine, or of the home this is a copy of, must never be taken for ours.
+    yield f"{named}/state.json", json.dumps({k: v for k, v in state.items() if k not in ("shim", "program")}).encode()
+    for path in sorted(folder.path.iterdir()):
+        if path.name in ("result.json", "files.json", "starts") or path.name.startswith("log."):
+            yield f"{named}/{path.name}", path
+    if not (folder.path / "files.json").exists():
+        for path in sorted((folder.path / "outputs").rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                yield f"{named}/outputs/{path.relative_to(folder.path / 'outputs')}", path
+
+
+def settle(target: LocalTarget) -> list[str]:
+    """After the files are back: note which services have to be built again. Returns their names."""
+    found = []
+    for folder in target._folders():
+        spec = folder.spec
+        if spec and spec["kind"] == Kind.SERVICE:
+            folder.write_spec(spec | {"wanted": "prepare", "then": spec.get("then") or spec["wanted"]})
+            found.append(folder.path.name)
+    if found:
+        _waiting(target).touch()
+    return found
+
+
+def bring_back(target: LocalTarget) -> None:
+    """Build what a recovered home's services need and start those that ran. The engine calls it every second.
+
+    What cannot be built, perhaps because the network is away, is tried again after a while.
+    """
+    waiting = _waiting(target)
+    try:
+        if time.time() < waiting.stat().st_mtime:
+            return
+    except FileNotFoundError:
+        return
+    left = [folder for folder in target._folders() if not _back(target, folder)]
+    with contextlib.suppress(TargetError), target.places.locked():  # a route to what is gone stays as it is
+        target._ensure()
+        target._follow_ports()
+        target._ensure_gateway()
+        target.routes.told(1.0)
+    if left:
+        os.utime(waiting, (time.time(), time.time() + AGAIN))
+    else:
+        waiting.unlink(missing_ok=True)
+
+
+def _back(target: LocalTarget, folder: Folder) -> bool:
+    """Whether this one has come back, or need not."""
+    from engine.targets.local.target import _workload
+
+    spec = folder.spec
+    if spec is None or "then" not in spec:
+        return True
+    workload = _workload(spec["workload"])
+    try:
+        python = target.environments.prepare(workload.environment, lambda _: None) if workload.environment else None
+        with target.places.locked():
+            port = spec["port"] if ports.is_free(spec["port"]) else target._choose_port(workload.name)
+            new = spec_of(workload, folder.path, target.artefacts, python=python, port=port)
+            folder.write_spec(new | {"wanted": spec["then"]})
+    except TargetError as error:
+        folder.write_spec(spec | {"broken": f"{error} It is tried again."})
+        return False
+    return True
+
+
+def _waiting(target: LocalTarget) -> Path:
+    """There while something has still to come back; changed in the future while that rests."""
+    return target.places.root / "recovered"

@@ -1,0 +1,18 @@
+"""What a Celery worker does when it hears the bell, where somebody runs Celery's own rather than `desirepath worker`.
+
+The message carries nothing, so it may come twice, late or never: the database decides what is due.
+"""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from engine import bell, worker
+
+
+@shared_task(name=bell.TASK)
+def look() -> int:
+    """Execute what is due until nothing is. Returns how many executions that took."""
+    owner = worker.new_owner()
+    with worker.heartbeat(owner):
+        return worker.drain(owner)

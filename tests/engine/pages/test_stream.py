@@ -1,0 +1,90 @@
+"""/runs/R/events/: a page that was cut off says what it saw last, and misses nothing of what came meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.test import AsyncClient
+
+from engine.models import Event, Run
+from people.models import User
+from tests.engine.conftest import Runner
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WITHIN = 10  # seconds
+
+
+@pytest.fixture
+def run(run_flow: Runner) -> Run:
+    """It waits for a person, so that its stream stays open."""
+    return run_flow("[{id: a, uses: test.probe}, {id: b, uses: manual}]")
+
+
+async def opened(user: User, run: Run, **headers: str) -> AsyncIterator[str]:
+    client = AsyncClient()
+    await client.aforce_login(user)
+    answer: Any = await client.get(f"/runs/{run.pk}/events/", headers=headers)
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "text/event-stream"
+    async for part in answer.streaming_content:
+        yield part.decode()
+
+
+async def ids(stream: AsyncIterator[str], count: int) -> list[int]:
+    """The numbers of the next events."""
+    found: list[int] = []
+    while len(found) < count:
+        part = await asyncio.wait_for(anext(stream), WITHIN)
+        found += [int(line[4:]) for line in part.splitlines() if line.startswith("id: ")]
+    return found
+
+
+def of(run: Run) -> list[int]:
+    return list(Event.objects.filter(run=run).order_by("pk").values_list("pk", flat=True))
+
+
+def test_a_new_page_gets_all_of_it_in_order(run: Run, alice: User) -> None:
+    written = of(run)
+
+    async def look() -> None:
+        assert await ids(opened(alice, run), len(written)) == written
+
+    async_to_sync(look)()
+
+
+def test_a_page_that_comes_back_gets_what_it_has_not_seen_and_then_what_happens(run: Run, alice: User) -> None:
+    written = of(run)
+
+    async def look() -> None:
+        first = opened(alice, run)
+        seen = await ids(first, 2)
+        await first.aclose()  # type: ignore[attr-defined]
+        missed = await sync_to_async(run.say)("step.log", "said while nobody looked")
+        again = opened(alice, run, **{"Last-Event-ID": str(seen[-1])})
+        assert await ids(again, len(written) - 1) == [*written[2:], missed.pk]
+        new = await sync_to_async(run.say)("step.log", "said while one looks")
+        assert await ids(again, 1) == [new.pk]
+
+    async_to_sync(look)()
+
+
+@pytest.mark.parametrize("sent", ["x", "-1", "9" * 30, "\xb2", ""])
+def test_what_is_no_number_counts_as_nothing_seen(run: Run, alice: User, sent: str) -> None:
+    async def look() -> None:
+        assert await ids(opened(alice, run, **{"Last-Event-ID": sent}), 1) == [(await sync_to_async(of)(run))[0]]
+
+    async_to_sync(look)()
+
+
+def test_a_run_that_is_over_says_so_to_a_page_that_has_seen_all(run_flow: Runner, alice: User) -> None:
+    run = run_flow("[{id: a, uses: test.probe}]")
+    last = of(run)[-1]
+
+    async def look() -> list[str]:
+        return [part async for part in opened(alice, run, **{"Last-Event-ID": str(last)})]
+
+    assert async_to_sync(look)() == ["retry: 1000\n\n", "event: over\ndata: {}\n\n"]

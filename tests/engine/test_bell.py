@@ -1,0 +1,138 @@
+"""The doorbell: it never holds anybody up, and what is rung is heard."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from celery import current_app
+from django.test import override_settings
+
+from engine import bell
+from tests.homes import free_port, until
+from tests.scaled import Redis, own_redis
+
+__all__ = ["own_redis"]
+
+
+@pytest.fixture
+def broker() -> Iterator[Callable[[str], None]]:
+    """Point this process at a broker, as BROKER_URL would."""
+    changed = override_settings(BROKER_URL="")
+    kept: list[override_settings] = [changed]
+
+    def at(url: str) -> None:
+        kept[0] = override_settings(BROKER_URL=url)
+        kept[0].enable()
+        from server.celery import app
+
+        app.set_default()
+        app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
+        app.set_current()
+        app.pool.force_close_all()
+        app._pool = None
+        app.amqp._producer_pool = None
+
+    changed.enable()
+    yield at
+    kept[0].disable()
+    bell._made.clear()
+
+
+def test_without_a_broker_ringing_does_nothing(settings):
+    settings.BROKER_URL = ""
+    bell.ring()
+    assert not bell._made
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["silent", "refusing"])
+def test_a_broker_that_is_away_holds_nobody_up(broker, answers, caplog):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        if answers:
+            silent.listen()  # takes the connection and says nothing
+        broker(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        began = time.monotonic()
+        for _ in range(1000):
+            bell.ring()
+        assert time.monotonic() - began < 0.3
+        until(lambda: "the bell does not ring" in caplog.text, 5, "for the ringer to give up")
+        sent = caplog.text.count("the bell does not ring")
+        bell.ring()
+        assert caplog.text.count("the bell does not ring") == sent  # it is left alone for a while
+
+
+def test_rings_that_come_while_it_sends_become_one():
+    sent, go_on = [], threading.Event()
+
+    def send() -> None:
+        sent.append(1)
+        go_on.wait(5)
+
+    ringer = bell.Ringer(send)
+    ringer.ring()
+    until(lambda: len(sent) == 1)
+    for _ in range(50):
+        ringer.ring()
+    go_on.set()
+    until(lambda: len(sent) == 2)
+    ringer.wanted.wait(0.1)
+    assert len(sent) == 2
+
+
+def test_what_is_rung_is_heard_and_again_after_the_broker_was_away(broker, own_redis: Redis, monkeypatch):
+    monkeypatch.setattr(bell, "REST", 0.2)
+    broker(own_redis.url)
+    heard: list[float] = []
+    stopping = threading.Event()
+    thread = threading.Thread(target=bell.listen, args=(lambda: heard.append(time.monotonic()), stopping))
+    thread.start()
+    try:
+        until(lambda: len(heard) == 1, 5, "for the first look")
+        rang = time.monotonic()
+        bell.ring()
+        until(lambda: len(heard) == 2, 5, "for the ring")
+        assert heard[1] - rang < 0.5
+        own_redis.stop()
+        own_redis.start()
+        until(lambda: len(heard) > 2, 10, "for the look after the broker came back")
+        count = len(heard)
+
+        def rung() -> bool:
+            bell.ring()
+            return len(heard) > count
+
+        until(rung, 10, "for a ring after the broker came back")
+    finally:
+        stopping.set()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_what_was_rung_while_nobody_listened_is_one_look(broker, own_redis: Redis):
+    broker(own_redis.url)
+    for _ in range(5):
+        current_app.send_task(bell.TASK, queue=bell.QUEUE)
+    heard: list[int] = []
+    stopping = threading.Event()
+    thread = threading.Thread(target=bell.listen, args=(lambda: heard.append(1), stopping))
+    thread.start()
+    until(lambda: bool(heard), 5)
+    stopping.wait(0.3)
+    stopping.set()
+    thread.join(10)
+    assert len(heard) == 1
+
+
+def test_a_port_nobody_listens_on_is_only_a_quiet_bell(broker, caplog):
+    broker(f"redis://127.0.0.1:{free_port()}/0")
+    stopping = threading.Event()
+    thread = threading.Thread(target=bell.listen, args=(lambda: None, stopping))
+    thread.start()
+    until(lambda: "looking every second instead" in caplog.text, 10)
+    stopping.set()
+    thread.join(10)
+    assert not thread.is_alive()

@@ -1,0 +1,223 @@
+"""A home on PostgreSQL with as many workers as a test likes, a Redis of its own, and a server that steps ask."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import redis
+
+from tests.homes import CHECKOUT, SEED, Home, free_port, until
+
+NO_POSTGRES = "needs a PostgreSQL: set DESIREPATH_TEST_POSTGRES=postgresql://… (.ci/run starts one)"
+NO_REDIS = "needs redis-server on PATH (Debian: redis-server)"
+
+
+class Redis:
+    """redis-server on a port of its own; it can be stopped and started."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self.process = subprocess.Popen(
+            [*command, "--dir", tempfile.gettempdir()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until(self.answers, 10, "for redis-server")
+
+    def answers(self) -> bool:
+        with contextlib.suppress(redis.RedisError), redis.Redis.from_url(self.url) as client:
+            return bool(client.ping())
+        return False
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait(10)
+            self.process = None
+
+
+@pytest.fixture
+def own_redis() -> Iterator[Redis]:
+    if not shutil.which("redis-server"):
+        pytest.skip(NO_REDIS)
+    made = Redis()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def redis_url(request: pytest.FixtureRequest) -> str:
+    """A Redis that need not be stopped: the one that DESIREPATH_TEST_REDIS names, or our own."""
+    if url := os.environ.get("DESIREPATH_TEST_REDIS"):
+        return url
+    own: Redis = request.getfixturevalue("own_redis")
+    return own.url
+
+
+class Asked:
+    """An HTTP server: it counts what it is asked, and holds back the answers of /hold/… until `let_go`."""
+
+    def __init__(self) -> None:
+        self.count: Counter[str] = Counter()
+        self.let_go = threading.Event()
+        asked = self
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.count[self.path] += 1
+                if self.path.startswith("/hold"):
+                    asked.let_go.wait(50)
+                with contextlib.suppress(OSError):
+                    self.send_response(200)
+                    self.send_header("Content-Length", "2")
+                    self.end_headers()
+                    self.wfile.write(b"ok")
+
+            def log_message(self, *args: Any) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def end(self) -> None:
+        self.let_go.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def asked() -> Iterator[Asked]:
+    made = Asked()
+    yield made
+    made.end()
+
+
+class Scaled(Home):
+    """Workers of one home on one PostgreSQL database."""
+
+    def __init__(self, database: str) -> None:
+        super().__init__()
+        self.database = database
+        self.broker = ""
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {**super().env, "DATABASE_URL": self.database, "BROKER_URL": self.broker}
+
+    def worker(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """One more; returns when it has begun."""
+        return self._started(["manage.py", "worker", *arguments], "Worker")
+
+    def celery(self) -> subprocess.Popen[bytes]:
+        """Celery's own worker, rung by the same bell."""
+        return self._started(["-m", "celery", "-A", "server.celery", "worker", "--pool=solo", "-l", "info"], " ready.")
+
+    def _started(self, command: list[str], word: str) -> subprocess.Popen[bytes]:
+        log = self.folder / f"worker-{len(self.workers)}.log"
+        with log.open("ab") as out:
+            made = subprocess.Popen(
+                [sys.executable, *command], cwd=CHECKOUT, env=self.env, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+            )
+        self.workers.append(made)
+        until(lambda: word in log.read_text() or made.poll() is not None, 40)
+        assert made.poll() is None, log.read_text()
+        return made
+
+    def start(self, flow: str, *, ring: bool = False) -> int:
+        """A run of this flow, which is YAML without indentation; its number."""
+        code = f"""
+            from engine import advance, bell, template
+            from engine.models import Run, Target, Template
+            from people.models import Team, User
+            alice, team = User.objects.get(username="alice"), Team.objects.get()
+            text = "desirepath: 1\\ntemplate: t{secrets.token_hex(3)}\\npersona: ml-engineer\\nflow: " + {flow!r}
+            revision = Template.objects.keep(template.from_yaml(text), alice)
+            run = advance.start(
+                Run(revision=revision, team=team, target=Target.objects.default_for(team), started_by=alice)
+            )
+            if {ring}:
+                import threading
+                bell.ring()
+                threading.Event().wait(1)  # the ringer is another thread; this process would end before it
+            print(run.pk)
+        """
+        return int(self.python(code))
+
+    def sql(self, query: str) -> Any:
+        """The first column of the first row."""
+        with psycopg.connect(self.database) as connection:
+            row = connection.execute(query).fetchone()
+        return row[0] if row else None
+
+    def state(self, run: int) -> str:
+        return str(self.sql(f"select state from engine_run where id = {run}"))
+
+    def finish(self, run: int, seconds: float = 40) -> None:
+        until(lambda: self.state(run) in ("succeeded", "failed", "cancelled"), seconds, f"for run {run}")
+        assert self.state(run) == "succeeded", self.sql(f"select reason from engine_run where id = {run}")
+
+    def end(self) -> None:
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.kill()
+            worker.wait(10)
+        super().end()
+
+
+@contextlib.contextmanager
+def made_database(server: str, template: str = "template1") -> Iterator[str]:
+    """A database of its own, dropped afterwards; the address of it."""
+    name = f"dp_{secrets.token_hex(4)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template}")
+    try:
+        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def migrated() -> Iterator[tuple[str, dict[str, str]]]:
+    """A database right after set-up, to copy, and the tokens of its people."""
+    server = os.environ.get("DESIREPATH_TEST_POSTGRES")
+    if not server:
+        pytest.skip(NO_POSTGRES)
+    with made_database(server) as database:
+        home = Scaled(database)
+        try:
+            tokens = json.loads(home.python(SEED))
+        finally:
+            home.end()
+        yield database, tokens
+
+
+@pytest.fixture
+def scaled(migrated: tuple[str, dict[str, str]]) -> Iterator[Scaled]:
+    database, tokens = migrated
+    with made_database(os.environ["DESIREPATH_TEST_POSTGRES"], urlsplit(database).path[1:]) as copy:
+        made = Scaled(copy)
+        made.tokens = tokens
+        yield made
+        made.end()
