@@ -30,6 +30,7 @@ from engine.expressions import Absent, ExpressionError, expressions_in, parse, r
 from engine.flow import Leaf
 from engine.models import Run, StepRun
 from engine.models.artefact import store
+from engine.models.event import TAKEN_OVER
 from engine.outcomes import (
     Asking,
     Failed,
@@ -79,6 +80,8 @@ def claim(owner: str, limit: int = 1) -> list[StepRun]:
         for pk, number in found:
             if _take(pk, number, due, owner):
                 taken.append(loaded().get(pk=pk))
+                if order == "lease_until":
+                    taken[-1].say(TAKEN_OVER, "Its worker was gone; this one took it over")
         if len(taken) >= limit:
             break
     if not taken:

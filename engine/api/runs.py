@@ -94,7 +94,7 @@ def events(request: Request, pk: int) -> Response:
     """What happened in a run, the oldest first, 500 at a time."""
     found = fetch(me(request), Run, pk=pk)
     after = request.query_params.get("after", "0")
-    if not after.isdigit() or len(after) > 18:
+    if not after.isdecimal() or len(after) > 18:
         raise ValidationError({"after": ["This is an event's id, a whole number."]})
     rows = Event.objects.filter(run=found).after(int(after)).select_related("step")
     return Response(EventShape(rows[:500], many=True).data)
@@ -190,7 +190,7 @@ def _asking(request: Request, pk: int, leaf: str, *verbs: str) -> StepRun:
     """The step of this run that asks; `leaf` is a leaf's id, or a step's number where it has none."""
     found = fetch(me(request), Run, pk=pk)
     steps = found.waiting_steps()
-    step = steps.filter(pk=int(leaf)).first() if leaf.isdigit() and len(leaf) < 18 else steps.filter(leaf=leaf).last()
+    step = steps.filter(pk=int(leaf)).first() if leaf.isdecimal() and len(leaf) < 18 else steps.filter(leaf=leaf).last()
     if step is None or (step.asking or {}).get("verb") not in verbs:
         asks = ", ".join(s.leaf or str(s.pk) for s in steps) or "no step"
         raise NotFound(f"Step {leaf} of run {pk} does not wait for this; waiting: {asks}.")
@@ -217,6 +217,6 @@ def logs(request: Request, pk: int, leaf: str) -> Response:
 
 def offset_of(request: Request) -> int:
     text = request.query_params.get("offset", "0")
-    if not text.lstrip("-").isdigit() or len(text) > 18:
+    if not text.lstrip("-").isdecimal() or len(text) > 18:
         raise ValidationError({"offset": ["This is a number of bytes; a negative one counts from the end."]})
     return int(text)

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
+from engine import bell
 from engine.models.event import Event
 from engine.models.run import Block, Run
 from engine.statuses import LIVE_STEPS, StepState
@@ -158,6 +159,7 @@ class StepRun(models.Model):
             waiting = StepRun.objects.filter(pk=self.pk, state=StepState.WAITING, asking__isnull=False)
             if waiting.update(state=StepState.READY, asking=None, wake_at=None, queue="", answer=answer) != 1:
                 return False
+            transaction.on_commit(bell.ring)
             self.say("step.answered", f"{user.name} confirmed{': ' + comment if comment else ''}", actor=user, **answer)
         return True
 
@@ -183,7 +185,9 @@ class StepRun(models.Model):
     def wake(self) -> None:
         """Let it look again: now, or, while a worker has it, as soon as that one lets go."""
         same = StepRun.objects.filter(pk=self.pk)
-        if not same.filter(state=StepState.WAITING).update(state=StepState.READY, wake_at=None, queue=""):
+        if same.filter(state=StepState.WAITING).update(state=StepState.READY, wake_at=None, queue=""):
+            transaction.on_commit(bell.ring)
+        else:
             same.filter(state=StepState.RUNNING).update(poked=True)
 
 

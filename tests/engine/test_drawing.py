@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from engine.drawing import Mark, course, label_lines
 from engine.flow import Flow, Leaf, Node, Sequence
-from tests.engine.test_plan import flows
+from tests.engine.flows import flows
 
 
 def parsed(node: Node) -> ET.Element:
@@ -19,7 +19,7 @@ def parsed(node: Node) -> ET.Element:
 
 
 @settings(max_examples=60, deadline=None)
-@given(flows)
+@given(flows())
 def test_every_leaf_is_drawn_once_and_inside_the_frame(node: Node) -> None:
     root = parsed(node)
     width, height = (float(root.attrib[name]) for name in ("width", "height"))
