@@ -1,7 +1,7 @@
 """Desirepath. All that the bench knows of our engine is here: `advance.start`, `worker.drain` and `loop.Engine`.
 
-BENCH_VARIANT is SQLite's `synchronous`, FULL or NORMAL, or POSTGRES, where DATABASE_URL names the database and
-BENCH_WORKERS how many engine processes stand.
+BENCH_VARIANT is SQLite's `synchronous`, FULL or NORMAL, or POSTGRES: then BENCH_POSTGRES names a server, on which each
+folder gets a database of its own, and BENCH_WORKERS and BENCH_THREADS how many engine processes of how many threads.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tests.bench.peers.contract import LONG, Peer, Work, body, serve
 
@@ -63,9 +64,35 @@ def nested(number: int) -> Parallel:
     return Parallel(tuple(branch(i) for i in range(number)))
 
 
+def _name(folder: Path) -> str:
+    return folder.name.replace("-", "_").lower()
+
+
+def database(folder: Path) -> str:
+    """The address of this folder's database, made if need be."""
+    import psycopg
+
+    address = os.environ["BENCH_POSTGRES"]
+    with psycopg.connect(address, autocommit=True) as server, contextlib.suppress(psycopg.errors.DuplicateDatabase):
+        server.execute(f'CREATE DATABASE "{_name(folder)}"')
+    return urlsplit(address)._replace(path=f"/{_name(folder)}").geturl()
+
+
+def drop_databases(above: Path) -> None:
+    """Those of all folders in this one."""
+    if address := os.environ.get("DESIREPATH_TEST_POSTGRES"):
+        import psycopg
+
+        with psycopg.connect(address, autocommit=True) as server:
+            for folder in above.glob("ours-*"):
+                server.execute(f'DROP DATABASE IF EXISTS "{_name(folder)}" WITH (FORCE)')
+
+
 class Ours(Peer):
     def open(self) -> dict[str, Any]:
         os.environ["DESIREPATH_HOME"] = str(self.folder)
+        if self.variant == "POSTGRES":
+            os.environ["DATABASE_URL"] = database(self.folder)
         set_up()
         from django.core.management import call_command
 
