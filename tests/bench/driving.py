@@ -25,7 +25,7 @@ from tests.homes import CHECKOUT, free_port
 
 CACHE = CHECKOUT / ".pytest_cache" / "d" / "bench"
 KILL_AFTER = 40  # steps
-RESUME_WITHIN = 30.0  # seconds
+RESUME_WITHIN = 20.0  # seconds
 SETTLE, WATCH = 6.0, 12.0  # seconds an idle peer is left alone, and then watched
 
 
@@ -120,10 +120,7 @@ class Bench:
             asked = Asked(process, folder, limit)
             asked.facts = asked.answer(90)
             yield asked
-            assert process.stdin
-            process.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(20)
+            end(process, 20)
 
     def cold(self, engine: Engine) -> float:
         """Seconds of a three-step run from the start of a process to its end, in a folder where one ran before."""
@@ -140,7 +137,7 @@ class Bench:
         folder = self.place(engine)
         lines = folder / "lines"
         with self.process(engine, "begin", folder, BENCH_LINES=str(lines)) as process:
-            _grown(lines, KILL_AFTER, 60, process, folder)
+            _grown(lines, KILL_AFTER, 40, process, folder)
         before = len(lines.read_text().splitlines())
         began = time.perf_counter()
         with self.process(engine, "resume", folder, BENCH_LINES=str(lines)) as process:
@@ -161,10 +158,7 @@ class Bench:
             time.sleep(WATCH)
             used, took = _used(pids) - before, time.monotonic() - began
             memory = [p.memory_full_info() for p in family(pids)]
-            assert process.stdin
-            process.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(40)
+            end(process, 40)
         megabytes = {name: sum(getattr(m, name) for m in memory) / 2**20 for name in ("pss", "rss")}
         return {"cpu": 100 * used / took, **megabytes, "processes": len(memory)}
 
@@ -178,8 +172,11 @@ class Asked:
 
     def ask(self, what: str, number: int) -> dict[str, float]:
         assert self.process.stdin
-        self.process.stdin.write(f"{what} {number}\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(f"{what} {number}\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise Failed(f"ended: {last_words(self.folder)}") from None
         return self.answer(self.limit)
 
     def answer(self, limit: float) -> dict[str, Any]:
@@ -229,6 +226,14 @@ def family(pids: list[int]) -> list[psutil.Process]:
 def _used(pids: list[int]) -> float:
     """Seconds of processor time, that of children which have ended meanwhile included."""
     return sum(sum(process.cpu_times()[:4]) for process in family(pids))
+
+
+def end(process: subprocess.Popen[str], within: float) -> None:
+    """Kindly: it reads no more, ends what it started, and itself."""
+    assert process.stdin
+    with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
+        process.stdin.close()
+        process.wait(within)
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -34,7 +34,7 @@ ENGINES = (
     Engine("Luigi", "luigi", ("luigi==3.8.1",)),
     Engine("Celery, Redis", "celery", ("celery==5.7.0", "redis==8.1.0", "packaging==26.3")),
     Engine("Prefect", "prefect", ("prefect==3.9.1",), env=PREFECT, rounds=2),
-    Engine("Dagster, in-process", "dagster", DAGSTER, variant="in_process", rounds=2),
+    Engine("Dagster, in-process", "dagster", DAGSTER, variant="in_process", rounds=1),
     Engine("Dagster, multiprocess", "dagster", DAGSTER, variant="multiprocess", rounds=1, idles=False),
 )  # fmt: skip
 SEQUENCES = (10, 100, 1000, 10_000)  # steps in a run
@@ -64,7 +64,7 @@ def measure_round(bench: Bench, engine: Engine, result: Result, quick: bool) -> 
     left = [(what, n) for what, n in work(engine, quick) if f"{what} {n}" not in result.failed]
     while left:
         try:
-            with bench.asked(engine, 20 if quick else 60) as asked:
+            with bench.asked(engine, 20 if quick else 30) as asked:
                 result.facts.update(asked.facts)
                 while left:
                     what, number = left.pop(0)
@@ -82,6 +82,8 @@ def measure_round(bench: Bench, engine: Engine, result: Result, quick: bool) -> 
 
 
 def attempt(result: Result, key: str, do: Callable[[], float]) -> None:
+    if key in result.failed:
+        return
     try:
         result.seconds[key].append(do())
     except Failed as failed:
@@ -108,7 +110,7 @@ def missing(engine: Engine, bench: Bench) -> str:
     return ""
 
 
-def compare(bench: Bench, engines: list[Engine], quick: bool) -> dict[str, Result]:
+def compare(bench: Bench, engines: list[Engine], rounds: int, quick: bool) -> dict[str, Result]:
     results = {engine.name: Result() for engine in engines}
     there = []
     for engine in engines:
@@ -116,7 +118,7 @@ def compare(bench: Bench, engines: list[Engine], quick: bool) -> dict[str, Resul
             results[engine.name].failed["open"] = why
         else:
             there.append(engine)
-    for number in range(1 if quick else 3):
+    for number in range(rounds):
         for engine in there:
             if number < engine.rounds and "open" not in results[engine.name].failed:
                 say(f"round {number + 1}: {engine.name}")
@@ -130,14 +132,14 @@ def compare(bench: Bench, engines: list[Engine], quick: bool) -> dict[str, Resul
     return results
 
 
-def scaling(bench: Bench, quick: bool) -> dict[str, dict[int, list[float]]]:
+def scaling(bench: Bench, rounds: int, quick: bool) -> dict[str, dict[int, list[float]]]:
     """Milliseconds a step of ours by the size of the run, and by how many finished runs the database holds."""
     ours = ENGINES[0]
     cost: dict[str, dict[int, list[float]]] = {name: defaultdict(list) for name in ("sequence", "nested", "history")}
     cut = 1 if quick else None  # --quick leaves the largest size out
     say("scaling: the size of a run")
     with bench.asked(ours, 300) as asked:
-        for _ in range(3):
+        for _ in range(rounds):
             for what, sizes in (("sequence", SEQUENCES), ("nested", NESTED)):
                 for size in sizes[: -cut if cut else None]:
                     # A small run is over in no time: several of them tell as much as a large one.
@@ -174,13 +176,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", action="append", metavar="NAME", help="engines whose name has this; or `scaling`")
     parser.add_argument("--quick", action="store_true", help="one round, without the largest sizes")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--write-docs", action="store_true", help="write docs/engine-benchmark.md and .svg")
     arguments = parser.parse_args()
     only = [word.lower() for word in arguments.only or []]
     wanted = [e for e in ENGINES if not only or any(word in f"{e.name} {e.module}".lower() for word in only)]
     with Bench() as bench:
-        results = compare(bench, wanted, arguments.quick)
-        sizes = scaling(bench, arguments.quick) if not only or "scaling" in only else {}
+        rounds = 1 if arguments.quick else arguments.rounds
+        results = compare(bench, wanted, rounds, arguments.quick)
+        sizes = scaling(bench, rounds, arguments.quick) if not only or "scaling" in only else {}
     found = report.Report(wanted, results, sizes)
     print(found.text())
     print(json.dumps(found.data()))

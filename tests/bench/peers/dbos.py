@@ -70,8 +70,8 @@ class Dbos(Peer):
         DBOS.start_workflow(sequence, LONG).get_result()
 
     def resume(self) -> None:
-        """Launching was enough: it takes up what was pending."""
-        for status in DBOS.list_workflows(status="PENDING"):
+        """Launching was enough: it puts what was pending back into a queue of its own and takes it from there."""
+        for status in DBOS.list_workflows(status=["PENDING", "ENQUEUED"]):
             DBOS.retrieve_workflow(status.workflow_id).get_result()
 
 
