@@ -198,7 +198,8 @@ PAGE = """# The engine, measured
 ![Milliseconds a step, steps a second, seconds to resume, idle memory: Desirepath and its peers](engine-benchmark.svg)
 
 Written by `python -m tests.bench.engine --write-docs`: the same work for all, in one run, on one machine that had other
-work too. {machine} Step bodies do nothing, so every figure is overhead. Medians of interleaved rounds; compare the ratios.
+work too. {machine} Step bodies do nothing, so every figure is overhead. Medians of interleaved rounds: compare the
+ratios rather than the figures.
 
 {table}
 

@@ -170,8 +170,8 @@ class Ours(Peer):
         start = self._start(sequence(3), number)
         if not self.engines:
             count = int(os.environ.get("BENCH_WORKERS", "2"))
-            self.engines = [subprocess.Popen([sys.executable, "-m", "tests.bench.peers.ours", "engine", str(self.folder)])
-                            for _ in range(count)]  # fmt: skip
+            command = [sys.executable, "-m", "tests.bench.peers.ours", "engine", str(self.folder)]
+            self.engines = [subprocess.Popen(command) for _ in range(count)]
             self._start(sequence(3), 4 * count)()
             until_settled()
 
