@@ -86,8 +86,9 @@ class Report:
         if value is not None:
             return column.form.format(value)
         failed = self.results[name].failed
-        said = failed.get("open") or next((failed[key] for key in failed if key.startswith(column.key)), "–")
-        return said.partition(":")[0].partition(" (")[0][:30]
+        keys = (column.key, f"{column.key} 200", column.key.split()[0], "open")
+        said = next((failed[key] for key in keys if key in failed), "–")
+        return said.partition(":")[0].partition(" (")[0][:18]
 
     def rows(self) -> list[list[str]]:
         return [[engine.name, *(self.cell(engine.name, column) for column in COLUMNS)] for engine in self.engines]
@@ -107,7 +108,7 @@ class Report:
 
     def text(self) -> str:
         head = ["", *(column.title for column in COLUMNS)]
-        lines = [f"{row[0]:27}" + "".join(f"{cell:>17.16}" for cell in row[1:]) for row in (head, *self.rows())]
+        lines = [f"{row[0]:27}" + "".join(f"{cell:>20}" for cell in row[1:]) for row in (head, *self.rows())]
         lines += ["", *(f"{verdict(goal.met):8} {goal.what}: {goal.found}" for goal in self.goals()), ""]
         lines += [f"{name}: {note}" for name, note in self.notes()]
         return "\n".join(lines)
@@ -178,8 +179,8 @@ class Report:
 
 
 COLUMNS = (
-    Column("sequence 40", "40 steps, ms each", lambda r, n: r.per_step(n, 40), "{:.2f}"),
-    Column("sequence 400", "400 steps, ms each", lambda r, n: r.per_step(n, 400), "{:.2f}"),
+    Column("sequence 40", "40 steps, ms/step", lambda r, n: r.per_step(n, 40), "{:.2f}"),
+    Column("sequence 400", "400 steps, ms/step", lambda r, n: r.per_step(n, 400), "{:.2f}"),
     Column("fan 100", "fan of 100, s", lambda r, n: r.seconds(n, "fan 100"), "{:.2f}"),
     Column("sequence 3", "3 warm, ms", lambda r, n: thousand(r.seconds(n, "sequence 3")), "{:.0f}"),
     Column("cold", "3 cold, s", lambda r, n: r.seconds(n, "cold"), "{:.2f}"),
