@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from html import escape
 
 PANELS = {
-    "sequence 400": "A sequential step of 400, ms (less is better)",
+    "sequence 400": "A sequential step of 400, ms (less is better; all scales are logarithmic)",
     "many": "200 three-step runs at once, steps a second (more is better)",
     "resume": "From kill −9 to the next step, s (less is better)",
     "idle memory": "Standing idle, MB (less is better)",
 }
 Row = tuple[str, float | None, str]  # an engine, its figure, the figure in words
-WIDTH, LINE, LEFT, RIGHT = 760, 24, 210, 130  # LEFT for names, RIGHT for figures
+WIDTH, LINE, LEFT, RIGHT = 760, 24, 250, 130  # LEFT for names, RIGHT for figures
 STYLE = """
 .ground { fill: #ffffff; }
 svg { font: 14px "Source Sans 3", "Source Sans Pro", system-ui, sans-serif; font-variant-numeric: tabular-nums; }
