@@ -101,7 +101,7 @@ class Report:
             at_most("a sequential step (400), NORMAL, over DBOS's", normal, dbos, 1),
             at_least("200 × 3 at once, SQLite FULL, over Celery's", rate, celery, 1),
             at_least("200 × 3 at once, PostgreSQL, over Celery's", scaled, celery, 3),
-            *(flat(f"a step in {what}", self.ratios(kind)) for kind, what in SIZES.items()),
+            *(flat(f"a step in {what}", self.ratios(kind), TOP[kind]) for kind, what in SIZES.items()),
             below("idle, % of a core", self.idle(FULL, "cpu"), 1),
             below("idle, MB (pss)", self.idle(FULL, "pss"), 200),
         ]
@@ -194,6 +194,7 @@ SIZES = {
     "nested": "a nested parallel of 10 to 1,000 branches",
     "history": "a database of 0 to 100,000 finished runs",
 }
+TOP = {"sequence": 10_000, "nested": 1000, "history": 100_000}
 PAGE = """# The engine, measured
 
 ![Milliseconds a step, steps a second, seconds to resume, idle memory: Desirepath and its peers](engine-benchmark.svg)
@@ -253,9 +254,10 @@ def below(what: str, found: float | None, goal: float) -> Goal:
                 None if found is None else found < goal)  # fmt: skip
 
 
-def flat(what: str, ratios: Mapping[int, float]) -> Goal:
-    """Within a fifth of the smallest size's; that larger ones are cheaper is no failure."""
+def flat(what: str, ratios: Mapping[int, float], top: int) -> Goal:
+    """Within a fifth of the smallest size's; larger ones may be cheaper. Not met before the largest was measured."""
     if not ratios:
         return Goal(what, "goal within 20 %", None)
     said = ", ".join(f"{size:,}: {ratio:.2f}" for size, ratio in ratios.items())
-    return Goal(what, f"{said} (goal ≤ 1.20)", max(ratios.values()) <= 1.2)
+    within = max(ratios.values()) <= 1.2
+    return Goal(what, f"{said} (goal ≤ 1.20)", None if within and top not in ratios else within)
