@@ -184,7 +184,11 @@ def main() -> None:
     with Bench() as bench:
         rounds = 1 if arguments.quick else arguments.rounds
         results = compare(bench, wanted, rounds, arguments.quick)
-        sizes = scaling(bench, rounds, arguments.quick) if not only or "scaling" in only else {}
+        try:
+            sizes = scaling(bench, rounds, arguments.quick) if not only or "scaling" in only else {}
+        except Failed as failed:  # what was measured of the peers is worth telling all the same
+            say(f"scaling: {failed}")
+            sizes = {}
     found = report.Report(wanted, results, sizes)
     print(found.text())
     print(json.dumps(found.data()))
