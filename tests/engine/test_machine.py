@@ -222,4 +222,4 @@ def test_whatever_happens_every_run_ends_and_nothing_is_done_twice(team: Team, a
         settings=settings(
             max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
         ),
-    )  # type: ignore[no-untyped-call]
+    )
