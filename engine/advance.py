@@ -16,7 +16,8 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from engine import bell, plan, turns
+from engine import bell, hot, plan, turns
+from engine.claiming import LEASE, claim
 from engine.flow import Choose, Foreach, Leaf, Parallel, Path, Repeat, Sequence, read_path, write_path
 from engine.models import Block, Release, Run, StepRun
 from engine.outcomes import Asking, Failed, Held, Later, Outcome, Skipped, Succeeded
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from people.models import User
 
 UNDO_TRIES = 5
-LEASE = timedelta(seconds=10)
 ENDING = (RunState.COMPENSATING, RunState.CANCELLING)
 # What a step that is run again begins with.
 FRESH: dict[str, Any] = {
@@ -72,7 +72,7 @@ def refuse_second(deployment: Deployment) -> None:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Whether the outcome was written, and the next step of the run, which the same worker holds already."""
+    """Whether the outcome was written, and the step that the same worker holds since the same commit."""
 
     written: bool
     next: StepRun | None = None
@@ -84,10 +84,10 @@ def record(step: StepRun, outcome: Outcome, *, take_next: bool = False) -> Recor
         # Who changes a run's rows queues here on PostgreSQL; on SQLite writers queue anyway.
         state = Run.objects.select_for_update().values_list("state", flat=True).get(pk=step.run_id)
         owner = step.owner
-        held = StepRun.objects.filter(pk=step.pk, state=StepState.RUNNING, owner=owner, claim=step.claim)
+        held = {"id": step.pk, "state": StepState.RUNNING, "owner": owner, "claim": step.claim}
         changes, event, text = _changes(step, outcome)
         changes |= {"lease_until": None, "owner": ""}
-        if held.update(**changes) != 1:
+        if hot.update(StepRun, held, changes) != 1:
             return Recorded(False)
         for name, value in changes.items():
             setattr(step, name, value)
@@ -101,6 +101,8 @@ def record(step: StepRun, outcome: Outcome, *, take_next: bool = False) -> Recor
             walk.ended(step)
         if not isinstance(outcome, Later):
             turns.let_in(step)
+        if take_next and walk.taken is None:
+            walk.taken = next(iter(claim(owner)), None)
     return Recorded(True, walk.taken)
 
 
@@ -282,7 +284,7 @@ class _Walk:
             self.blocks[read_path(block.path), read_path(block.iteration)] = block
             if self._goes_on_inside(block, child[-1]):
                 return
-            Block.objects.filter(pk=block.pk).update(open_children=0, closed_at=timezone.now())
+            hot.update(Block, {"id": block.pk}, {"open_children": 0, "closed_at": timezone.now()})
             child = read_path(block.path)
             block = Block.objects.get(pk=block.parent_id) if block.parent_id else None
         self.succeed()
@@ -368,7 +370,10 @@ class _Walk:
             rows = [row for row in rows if not self._opened_before(row)]
         if rows and self.take_for and self.taken is None and not turns.turns_of(rows[0]):
             self._take(rows[0])
-        StepRun.objects.bulk_create(rows)
+        if len(rows) == 1:
+            hot.insert(rows[0])
+        else:
+            StepRun.objects.bulk_create(rows)
         if any(row.state == StepState.READY for row in rows):
             _ring()
         return bool(opened)
@@ -383,7 +388,7 @@ class _Walk:
         if self.run.resumed:  # it may be there, from before
             made, _ = Block.objects.update_or_create(run=self.run, **place, defaults=row)
         else:
-            made = Block.objects.create(run=self.run, **place, **row)
+            made = hot.insert(Block(run=self.run, **place, **row))
         self.blocks[new.path, new.iteration] = made
 
     def _item(self, parent: Block | None, iteration: Iteration) -> Any:
@@ -537,7 +542,7 @@ class _Walk:
 
     def _end(self, state: RunState, reason: str, kind: str, text: str) -> None:
         now = timezone.now()
-        Run.objects.filter(pk=self.run.pk).update(state=state, reason=reason, ended_at=now)
+        hot.update(Run, {"id": self.run.pk}, {"state": state, "reason": reason, "ended_at": now})
         self.run.ended_at = now
         self.run.state, self.run.reason = state, reason
         self.run.say(kind, text)

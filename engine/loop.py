@@ -18,6 +18,7 @@ from django.db import Error, close_old_connections, connection, connections
 from django.utils import timezone
 
 from engine import bell, done, schedules, worker
+from engine.claiming import claim
 from engine.exports import spans
 from engine.models import Presence, Target
 from engine.models.target import connect
@@ -153,7 +154,7 @@ class Engine:
 
     def _step(self) -> bool:
         """Claim a step and execute it; False when nothing is due."""
-        steps = worker.claim(self.owner)
+        steps = claim(self.owner)
         self.looked = (timezone.now(), bool(steps))
         if not steps:
             return False

@@ -1,4 +1,4 @@
-"""Claim a step, execute it or look at it again, record what it came to. Every way of failing becomes an outcome here.
+"""Execute a step or look at it again, record what it came to. Every way of failing becomes an outcome here.
 
 Embedded this is a loop (`manage.py engine`); scaled out the same body is rung by a doorbell. Either way the database
 decides: a claim is a conditional update, holds a lease, and every write is fenced by owner and claim number.
@@ -18,19 +18,17 @@ from dataclasses import replace
 from typing import Any
 
 import psutil
-from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet, Value
-from django.db.models.functions import Coalesce
+from django.db import connection
 from django.utils import timezone
 from pydantic import ValidationError
 
 from engine import advance, decisions, sized, turns
+from engine.claiming import LEASE, claim
 from engine.context import context_for, met
 from engine.expressions import Absent, ExpressionError, expressions_in, parse, resolve, typed
 from engine.flow import Leaf
 from engine.models import Run, StepRun
 from engine.models.artefact import store
-from engine.models.event import TAKEN_OVER
 from engine.outcomes import (
     Asking,
     Failed,
@@ -49,92 +47,19 @@ from engine.steps.base import Form, NotYet, Step, StepKind
 from engine.targets.base import TargetError
 
 TROUBLES = 5  # how often a target may be in trouble for a moment before its step fails
-CHAIN = 0.25  # seconds for which a worker goes on with the next step of the same run before it looks at others
-RECONCILE = 5.0  # seconds between two looks whether somebody in a queue was forgotten
+CHAIN = 0.25  # seconds for which a worker goes on with the next step before it asks in the order of all
 
 
 def new_owner() -> str:
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-# --- claiming --------------------------------------------------------------------------------------------------------
-
-
-_reconciled = 0.0
-
-
-def claim(owner: str, limit: int = 1) -> list[StepRun]:
-    """Up to `limit` steps that this owner now holds: ready ones, those whose time has come, those whose lease ran out.
-
-    Three indexed questions; each candidate is taken by a conditional update, so two engines never hold one step.
-    """
-    now = timezone.now()
-    taken: list[StepRun] = []
-    # Each question has its own index and is asked in that index's order; in another, SQLite walks the whole table.
-    for due, order in (
-        (Q(state=StepState.READY), "pk"),
-        (Q(state=StepState.WAITING, wake_at__lte=now), "wake_at"),
-        (Q(state=StepState.RUNNING, lease_until__lt=now), "lease_until"),
-    ):
-        found = _candidates(due, order, limit - len(taken))
-        for pk, number in found:
-            if _take(pk, number, due, owner):
-                taken.append(loaded().get(pk=pk))
-                if order == "lease_until":
-                    taken[-1].say(TAKEN_OVER, "Its worker was gone; this one took it over")
-        if len(taken) >= limit:
-            break
-    if not taken:
-        _let_in_the_forgotten()
-    return taken
-
-
-def _candidates(due: Q, order: str, count: int) -> list[tuple[int, int]]:
-    """(pk, claim) of steps to try. On PostgreSQL those that another worker is taking are passed over, unlocked."""
-    found = StepRun.objects.filter(due).order_by(order).values_list("pk", "claim")
-    if connection.vendor != "postgresql":
-        return list(found[:count])
-    with transaction.atomic():
-        return list(found.select_for_update(skip_locked=True)[:count])
-
-
-def _let_in_the_forgotten() -> None:
-    global _reconciled
-    if time.monotonic() - _reconciled > RECONCILE:
-        _reconciled = time.monotonic()
-        turns.reconcile()
-
-
-def loaded() -> QuerySet[StepRun]:
-    """A step with its run and deployment, but not the whole document, which grows with the template."""
-    rows = StepRun.objects.select_related("run__revision", "run__deployment", "block")
-    return rows.defer("run__revision__document")
-
-
-def _take(pk: int, number: int, due: Q, owner: str) -> bool:
-    now = timezone.now()
-    changes = {"state": StepState.RUNNING, "owner": owner, "claim": F("claim") + 1, "lease_until": now + advance.LEASE}
-    held = StepRun.objects.filter(due, pk=pk, claim=number)
-    if turns.limits() or held.exclude(mutex="").exists():
-        return _take_in_turn(held, {**changes, "wake_at": None, "started_at": Coalesce(F("started_at"), Value(now))})
-    return held.update(**changes, wake_at=None, started_at=Coalesce(F("started_at"), Value(now))) == 1
-
-
-def _take_in_turn(held: QuerySet[StepRun], changes: dict[str, Any]) -> bool:
-    """Take a step that may have to wait for its turn; counting and taking are one transaction."""
-    with transaction.atomic():
-        step = held.select_related("run__revision").first()
-        if step is None:
-            return False
-        if full := turns.admit(step, turns.turns_of(step)):
-            turns.queue_up(full, step)
-            return False
-        return held.update(**changes) == 1
+# --- leases ----------------------------------------------------------------------------------------------------------
 
 
 def renew(owner: str) -> None:
     """Prolong every lease this owner holds."""
-    StepRun.objects.filter(owner=owner, state=StepState.RUNNING).update(lease_until=timezone.now() + advance.LEASE)
+    StepRun.objects.filter(owner=owner, state=StepState.RUNNING).update(lease_until=timezone.now() + LEASE)
 
 
 def release_the_dead() -> int:
@@ -172,9 +97,9 @@ def execute(row: StepRun) -> bool:
 
 
 def work(row: StepRun) -> int:
-    """Execute a claimed step and then, for a moment, what follows it in its run, each taken in the commit before.
+    """Execute a claimed step and then, for a moment, the next: what follows it in its run, or else what is due.
 
-    Returns how many steps that were. After the moment the run queues with the others again.
+    Each is taken in the commit that ended the one before. Returns how many steps that were.
     """
     began, count = time.monotonic(), 0
     following: StepRun | None = row
@@ -342,9 +267,8 @@ def heartbeat(owner: str) -> Iterator[None]:
     stop = threading.Event()
 
     def beat() -> None:
-        from django.db import connection
 
-        while not stop.wait(advance.LEASE.total_seconds() / 4):
+        while not stop.wait(LEASE.total_seconds() / 4):
             with contextlib.suppress(Exception):  # a busy database now is tried again in a moment
                 renew(owner)
         connection.close()

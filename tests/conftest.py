@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
+from engine.models.template import pinned
 from people.models import Persona, Role, Team, User
 from research.models import Activity, Case, Consent, Observation, Participant, Session, Study, StudyRole
 
@@ -14,6 +15,12 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
     """Each worker of xdist has a home of its own (tests/settings.py), so the names need no suffix."""
+
+
+@pytest.fixture(autouse=True)
+def forgotten_revisions() -> None:
+    """A test's rows are rolled back, and the next one's have the same numbers."""
+    pinned.cache_clear()
 
 
 def person(name: str) -> User:

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from engine import bell
+from engine import bell, hot
 from engine.models.event import Event
 from engine.models.run import Block, Run
 from engine.statuses import LIVE_STEPS, StepState
@@ -120,9 +120,11 @@ class StepRun(models.Model):
         return f"{what}-{hashlib.sha256('/'.join(parts).encode()).hexdigest()[:12]}"
 
     def say(self, kind: str, text: str, *, actor: "User | None" = None, **data: Any) -> Event:
-        return Event.objects.create(
-            team_id=self.run.team_id, run_id=self.run_id, step=self, deployment_id=self.run.deployment_id,
-            kind=kind, text=text, actor=actor, data=data,
+        return hot.insert(
+            Event(
+                team_id=self.run.team_id, run_id=self.run_id, step_id=self.pk, deployment_id=self.run.deployment_id,
+                kind=kind, text=text, actor=actor, data=data,
+            )
         )  # fmt: skip
 
     def may_answer(self, user: "User") -> bool:

@@ -20,6 +20,12 @@ def _parsed(digest: str, pk: int) -> documents.Template:
     return documents.from_json(Revision.objects.values_list("document", flat=True).get(pk=pk), lookup)
 
 
+@lru_cache(maxsize=256)
+def pinned(pk: int) -> "Revision":
+    """What a run is pinned to, read once a process, without its document: it never changes, but for being published."""
+    return Revision.objects.defer("document").get(pk=pk)
+
+
 def lookup(name: str, digest: str = "") -> documents.Template | None:
     """The template that another one uses: what is published under this name now, or that very revision."""
     named = Revision.objects.filter(template__name=name)
