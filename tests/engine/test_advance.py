@@ -9,6 +9,7 @@ import pytest
 
 from engine import advance, worker
 from engine.actions.resume import Resume, reset_set
+from engine.claiming import claim
 from engine.models import Block, StepRun
 from engine.statuses import RunState, StepState
 from tests.engine import kinds
@@ -147,7 +148,7 @@ def test_cancel_works_while_a_step_waits_for_a_person(run_flow: Runner) -> None:
 
 def test_cancel_waits_for_the_worker_that_holds_a_step(run_flow: Runner) -> None:
     run = run_flow("[{id: a, uses: test.probe}, {id: b, uses: test.probe}]", drain=False)
-    (held,) = worker.claim("somebody")
+    (held,) = claim("somebody")
     advance.cancel(run, run.started_by)
     run.refresh_from_db()
     assert run.state == RunState.CANCELLING
@@ -160,9 +161,9 @@ def test_cancel_waits_for_the_worker_that_holds_a_step(run_flow: Runner) -> None
 
 def test_a_worker_that_lost_its_claim_changes_nothing(run_flow: Runner) -> None:
     run = run_flow("[{id: a, uses: test.probe}, {id: b, uses: test.probe}]", drain=False)
-    (late,) = worker.claim("late")
+    (late,) = claim("late")
     StepRun.objects.filter(pk=late.pk).update(lease_until="2020-01-01T00:00:00Z")
-    (taken,) = worker.claim("quick")
+    (taken,) = claim("quick")
     assert taken.pk == late.pk
     assert worker.execute(taken)
     assert not worker.execute(late)
@@ -251,10 +252,10 @@ def test_what_a_dead_engine_of_this_machine_held_is_let_go_at_once(run_flow: Run
     ended = subprocess.Popen(["true"])
     ended.wait()
     dead = worker.new_owner().replace(f":{os.getpid()}:", f":{ended.pid}:")
-    (held,) = worker.claim(dead)
-    assert worker.claim("next") == []
+    (held,) = claim(dead)
+    assert claim("next") == []
     assert worker.release_the_dead() == 1
-    (taken,) = worker.claim("next")
+    (taken,) = claim("next")
     assert taken.pk == held.pk
     assert worker.execute(taken)
     assert not worker.execute(held)
@@ -263,5 +264,5 @@ def test_what_a_dead_engine_of_this_machine_held_is_let_go_at_once(run_flow: Run
 
 def test_what_a_living_engine_holds_is_left_alone(run_flow: Runner) -> None:
     run_flow("- {id: a, uses: test.probe}", drain=False)
-    worker.claim(worker.new_owner())
+    claim(worker.new_owner())
     assert worker.release_the_dead() == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine import advance, worker
+from engine.claiming import claim
 from engine.models import Run
 from engine.statuses import RunState
 from tests.engine.conftest import Runner, starter, states
@@ -30,7 +31,7 @@ def test_a_paused_run_begins_nothing_and_continues_where_it_was(run_flow: Runner
 
 def test_a_step_at_work_ends_and_what_follows_it_waits(run_flow: Runner) -> None:
     run = run_flow(TWO, drain=False)
-    (held,) = worker.claim("someone")
+    (held,) = claim("someone")
     advance.pause(run, run.started_by)
     worker.execute(held)
     assert drained(run).state == RunState.PAUSED
@@ -42,7 +43,7 @@ def test_a_step_at_work_ends_and_what_follows_it_waits(run_flow: Runner) -> None
 def test_it_continues_while_a_worker_still_has_the_pause_in_mind(run_flow: Runner) -> None:
     run = run_flow(TWO, drain=False)
     advance.pause(run, None)
-    (held,) = worker.claim("someone")
+    (held,) = claim("someone")
     outcome = worker.outcome_of(held)
     advance.go_on(run, None)
     advance.record(held, outcome)  # it was told to hold the step, but meanwhile the run goes on

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine import advance, template, worker
+from engine.claiming import claim
 from engine.flow import Choose, Flow, Foreach, Node, Repeat, from_document, read_path, to_document
 from engine.models import Block, Event, Run, StepRun, Target, Template
 from engine.plan import OpenBlock, Place, comes_after, due, whole
@@ -73,7 +74,7 @@ def _one_step(run: Run, chance: random.Random) -> None:
         assert run.started_by
         step.confirm(run.started_by, {"choice": "enough" if at_bound else chance.choice(choices)})
         return
-    held = worker.claim("worker", limit=chance.randint(1, 3))
+    held = claim("worker", limit=chance.randint(1, 3))
     for step in held:
         if chance.random() < 0.2:  # killed: its lease runs out and somebody else takes the step
             StepRun.objects.filter(pk=step.pk).update(lease_until="2020-01-01T00:00:00Z")

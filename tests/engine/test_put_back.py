@@ -6,6 +6,7 @@ import pytest
 
 from engine import advance, template, worker
 from engine.actions.resume import Resume
+from engine.claiming import claim
 from engine.models import Deployment, Release, Run, Target, Template
 from engine.models.target import connect
 from engine.statuses import RunState
@@ -85,7 +86,7 @@ def test_a_failed_run_puts_the_traffic_back_and_resume_takes_it_up_again(deploym
 
 def test_a_cancelled_run_puts_the_traffic_back_and_stops_its_release(deployment: Deployment, alice: User) -> None:
     run = start(deployment, alice)
-    (step,) = worker.claim("somebody")
+    (step,) = claim("somebody")
     worker.execute(step)
     assert routed(deployment) == {"1": 50, "2": 50}
     advance.cancel(run, alice)

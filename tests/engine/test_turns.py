@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine import turns, worker
+from engine.claiming import claim
 from engine.models import Limit, Run, StepRun
 from engine.statuses import RunState, StepState
 from tests.engine.conftest import Runner, starter
@@ -65,7 +66,7 @@ def test_a_limit_counts_what_is_at_work_in_its_scope(run_flow: Runner, scope: st
     limit(at_most=2, **{scope: of})
     for _ in range(4):
         run_flow(LATER, drain=False)
-    held = [step for _ in range(5) for step in worker.claim("someone")]
+    held = [step for _ in range(5) for step in claim("someone")]
     assert len(held) == 2
     assert StepRun.objects.filter(queue__startswith="limit:").count() == 3
     worker.execute(held[0])  # it has launched something and looks again later: still at work
@@ -84,8 +85,8 @@ def test_a_dead_worker_gives_its_room_back_when_its_lease_ends(run_flow: Runner)
     run = run_flow("- {id: a, uses: test.probe}", drain=False)
     limit(at_most=1, team=run.team)
     other = run_flow("- {id: a, uses: test.probe}", drain=False)
-    assert len(worker.claim("dies")) == 1
-    assert worker.claim("lives") == []
+    assert len(claim("dies")) == 1
+    assert claim("lives") == []
     StepRun.objects.filter(owner="dies").update(lease_until="2020-01-01T00:00:00Z")
     worker.drain()
     turns.reconcile()
@@ -97,7 +98,7 @@ def test_lifting_a_limit_lets_everybody_in(run_flow: Runner) -> None:
     run = run_flow(LATER, drain=False)
     found = limit(at_most=1, team=run.team)
     others = [run_flow("- {id: a, uses: test.probe}", drain=False) for _ in range(3)]
-    worker.claim("someone", limit=4)
+    claim("someone", limit=4)
     found.delete()
     assert turns.reconcile() == 3
     StepRun.objects.filter(run=run).update(state=StepState.CANCELLED)
