@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from engine.actions.start_run import StartRun
 from engine.expressions import ExpressionError, resolve
-from engine.flow import Leaf
+from engine.flow import Flow, Sub
 from engine.models import Deployment, Target
 from engine.steps import registry
 from engine.steps.base import Planning
@@ -30,19 +31,30 @@ def plan(start: StartRun) -> list[PlannedChange]:
     deployment = Deployment.objects.there().filter(team=start.team, name=start.name).first()
     kind = start.target or Target.objects.filter(team=start.team).first() or Target(team=start.team, kind="local")
     target = ReadOnlyTarget(kind.connect())
-    context = {"inputs": {name: values.get(name) for name in start.revision.parsed.inputs}, "steps": {}, "run": {}}
+    flow = start.revision.parsed.flow
+    outermost = {name: values.get(name) for name in start.revision.parsed.inputs}
     lines = []
-    for leaf in start.revision.parsed.flow.leaves():
-        planning: Planning[Any] = Planning(leaf, _known(leaf, context), target, start.name, deployment)
+    for leaf in flow.leaves():
+        context = _context(flow, flow.scope(flow.leaf_paths[leaf.id]), outermost)
+        planning: Planning[Any] = Planning(leaf, _known(leaf.with_, context), target, start.name, deployment)
         changes = registry()[leaf.uses].plan(planning)
         lines += [PlannedChange(leaf.name, change.verb, change.what, change.detail) for change in changes]
     return lines
 
 
-def _known(leaf: Leaf, context: dict[str, Any]) -> dict[str, Any]:
+def _context(flow: Flow, scope: Sub | None, outermost: dict[str, Any]) -> dict[str, Any]:
+    """What can be answered before the run: the inputs, in a sub-template those that it is given."""
+    inputs = outermost
+    if scope:
+        outside = _context(flow, flow.scope(flow.subs[scope.id]), outermost)
+        inputs = {name: spec.default for name, spec in scope.inputs.items()} | _known(scope.with_, outside)
+    return {"inputs": inputs, "steps": {}, "run": {}}
+
+
+def _known(values: Mapping[str, Any], context: dict[str, Any]) -> dict[str, Any]:
     """The settings as far as they can be answered before the run."""
     known: dict[str, Any] = {}
-    for key, value in leaf.with_.items():
+    for key, value in values.items():
         try:
             known[key] = resolve(value, context)
         except ExpressionError:

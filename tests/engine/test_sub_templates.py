@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine import advance, template, worker
+from engine import advance, dry_run, template, worker
+from engine.actions.start_run import StartRun
 from engine.models import Run, Target, Template
 from engine.models.template import lookup
 from engine.statuses import RunState
@@ -104,3 +105,19 @@ def test_templates_do_not_stand_in_one_another_without_end(alice: User, persona:
         keep(f"desirepath: 1\ntemplate: t{n}\npersona: ml-engineer\nflow: [{{id: s, template: t{n - 1}}}]\n", alice)
     with pytest.raises(TemplateError, match="more than 5 deep"):
         template.from_yaml("desirepath: 1\ntemplate: t9\nflow: [{id: s, template: t4}]\n", lookup)
+
+
+def test_a_plan_looks_into_it_with_the_inputs_it_is_given(alice: User, team: Team, persona: Persona) -> None:
+    inner = (
+        "desirepath: 1\ntemplate: inner\npersona: ml-engineer\ninputs: {word: {type: text}}\n"
+        "flow: [{id: say, title: Say it, uses: command.run, with: {command: '${{ inputs.word }}'}}]\n"
+    )
+    keep(inner, alice)
+    outer = (
+        "desirepath: 1\ntemplate: outer\npersona: ml-engineer\ninputs: {word: {type: text}}\n"
+        "flow: [{id: x, template: inner, with: {word: 'not ${{ inputs.word }}'}}]\n"
+    )
+    keep(outer, alice)
+    Target.objects.create(team=team, name="dummy", kind="dummy")
+    (line,) = dry_run.plan(StartRun(Template.objects.get(name="outer").latest, team, alice, {"word": "yes"}))
+    assert (line.step, line.what) == ("Say it", "not yes")
