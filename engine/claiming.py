@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -27,14 +28,23 @@ def claim(owner: str, limit: int = 1) -> list[StepRun]:
 
     Safe with any number of engines; inside a transaction the steps are held when it is committed.
     """
-    taken: list[StepRun] = []
-    for due, order in _questions(timezone.now()):
-        taken += [step for step in _candidates(due, order, limit - len(taken)) if _take(step, owner)]
-        if len(taken) >= limit:
-            return taken
+    with _at_once():
+        taken: list[StepRun] = []
+        for due, order in _questions(timezone.now()):
+            taken += [step for step in _candidates(due, order, limit - len(taken)) if _take(step, owner)]
+            if len(taken) >= limit:
+                return taken
     if not taken:
         _let_in_the_forgotten()
     return taken
+
+
+def _at_once() -> AbstractContextManager[object]:
+    """On PostgreSQL a candidate is locked, so that others pass it over, until it is taken: one transaction.
+
+    On SQLite looking takes no lock, and only who finds something writes.
+    """
+    return transaction.atomic(savepoint=False) if connection.vendor == "postgresql" else nullcontext()
 
 
 def _questions(now: datetime) -> Iterable[tuple[Q, str]]:
@@ -52,11 +62,9 @@ def loaded() -> StepRunQuerySet:
 def _candidates(due: Q, order: str, count: int) -> list[StepRun]:
     """Steps to try. On PostgreSQL those that another worker is taking at this moment are passed over."""
     found = loaded().filter(due).order_by(order)
-    if connection.vendor != "postgresql":
-        steps = list(found[:count])
-    else:
-        with transaction.atomic():
-            steps = list(found.select_for_update(skip_locked=True, of=("self",))[:count])
+    if connection.vendor == "postgresql":
+        found = found.select_for_update(skip_locked=True, of=("self",))
+    steps = list(found[:count])
     for step in steps:
         step.run.revision = pinned(step.run.revision_id)
     return steps
@@ -65,7 +73,7 @@ def _candidates(due: Q, order: str, count: int) -> list[StepRun]:
 def _take(step: StepRun, owner: str) -> bool:
     """Whether this owner has the step now; then its row says so, and so does `step`."""
     if step.mutex or turns.limits():
-        with transaction.atomic():  # counting who is at work and taking the step are one thing
+        with transaction.atomic(savepoint=False):  # counting who is at work and taking the step are one thing
             if full := turns.admit(step, turns.turns_of(step)):
                 turns.queue_up(full, step)
                 return False
