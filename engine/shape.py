@@ -80,14 +80,14 @@ class Shape:
 
     def keys(self, value: Any, kind: str, place: Place, required: tuple[str, ...] = ()) -> bool:
         if not isinstance(value, dict):
-            self.wrong(place, f"a {kind} is written as keys and values, not as {_said(value)}")
+            self.wrong(place, f"{article(kind)} is written as keys and values, not as {_said(value)}")
             return False
         for key in value.keys() - _KEYS[kind]:
             known = ", ".join(sorted(_KEYS[kind]))
-            self.wrong((*place, key), f"“{key}” is not a key of a {kind}; known are {known}")
+            self.wrong((*place, key), f"“{key}” is not a key of {article(kind)}; known are {known}")
         for key in required:
             if key not in value:
-                self.wrong(place, f"a {kind} needs “{key}”")
+                self.wrong(place, f"{article(kind)} needs “{key}”")
         return not (value.keys() - _KEYS[kind]) and all(key in value for key in required)
 
     def document(self, value: Any) -> None:
@@ -314,3 +314,10 @@ def depth_of(template: Template) -> int:
 
 def _said(value: Any) -> str:
     return "nothing" if value is None else f"“{str(value)[:40]}”"
+
+
+def article(noun: str) -> str:
+    """“a step”, “an undo”; what is many has none."""
+    if noun.endswith("s"):
+        return noun
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"

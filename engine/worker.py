@@ -41,6 +41,7 @@ from engine.outcomes import (
     Succeeded,
     TemporaryFailure,
 )
+from engine.shape import article
 from engine.statuses import RunState, StepState
 from engine.steps import registry
 from engine.steps.base import Form, NotYet, Step, StepKind
@@ -189,8 +190,7 @@ def fill(kind: StepKind, leaf: Leaf, context: dict[str, Any]) -> Form:
 def _what(key: str, value: Any) -> str:
     """What is missing, as the person who started the run knows it: the input's name rather than the setting's."""
     inputs = sorted({r.name for e in expressions_in(value) for r in e.references if r.root == "inputs"})
-    name = (inputs[0] if inputs else key).replace("_", " ")
-    return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"
+    return article((inputs[0] if inputs else key).replace("_", " "))
 
 
 def step_for(row: StepRun, leaf: Leaf, form: Form) -> Step[Any]:

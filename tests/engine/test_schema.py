@@ -29,6 +29,28 @@ def test_every_shipped_template_fits(validator: jsonschema.Draft202012Validator,
     validator.validate(document)
 
 
+WHOLE = """
+desirepath: 1
+template: t
+outputs: {x: "${{ steps.a.outputs.result }}"}
+flow:
+  - foreach: {in: "${{ inputs.x }}", as: row, max_parallel: 3, flow: [{id: a, uses: manual}]}
+  - first: [{event: paid, flow: []}, {approve: {by: champion}, label: yes, flow: []}, {after: 60, flow: []}]
+  - {id: sub, template: other, with: {x: 1}}
+  - id: c
+    uses: command.run
+    with: {command: make}
+    mutex: gpu
+    retries: {temporary: 3, timeout: 1, wait: 2, at_most: 60}
+    limits: {memory_mb: 512, cpu_seconds: 60}
+    compensate: {uses: command.run, with: {command: make clean}, retries: 2}
+"""
+
+
+def test_every_block_fits(validator: jsonschema.Draft202012Validator) -> None:
+    validator.validate(yaml_text.read(WHOLE)[0])
+
+
 @pytest.mark.parametrize(
     "leaf",
     [
@@ -38,6 +60,11 @@ def test_every_shipped_template_fits(validator: jsonschema.Draft202012Validator,
         {"id": "a", "uses": "nothing.known"},
         {"id": "A", "uses": "manual"},
         {"repeat": {"flow": [{"id": "a", "uses": "manual"}]}},
+        {"foreach": {"flow": [{"id": "a", "uses": "manual"}]}},
+        {"first": [{"event": "paid", "flow": []}, {"flow": []}]},
+        {"id": "a", "uses": "manual", "retries": {"often": 3}},
+        {"id": "a", "uses": "manual", "limits": {"memory_mb": 1}},
+        {"id": "a", "uses": "manual", "compensate": {"uses": "command.run"}},
     ],
 )
 def test_a_wrong_form_does_not_fit(validator: jsonschema.Draft202012Validator, leaf: Any) -> None:

@@ -40,6 +40,30 @@ WRONG = [
     ),
     ("[{id: a, uses: test.probe}, {id: b, uses: test.probe, when: \"steps.a.outputs.size > 1\"}]", "no output “size”"),
     ("- {id: a, uses: test.probe, when: \"1 +\"}", "cannot be read as an expression"),
+    ("- {id: a, uses: test.probe, retries: {often: 3}}", "“often” is not a key of retries"),
+    ("- {id: a, uses: test.probe, retries: {timeout: 300}}", "retries is a whole number from 0 to 100"),
+    ("- {id: a, uses: test.probe, retries: {temporary: 1, wait: 0}}", "wait is a number of seconds above 0"),
+    ("- {id: a, uses: test.probe, limits: {disk: 3}}", "“disk” is not a limit; known are memory_mb"),
+    ("- {id: a, uses: test.probe, limits: {memory_mb: 1}}", "memory_mb is a whole number of MB, 16 to"),
+    ("- {id: a, uses: test.probe, mutex: The GPU}", "“The GPU” is not a name"),
+    ("- {id: a, uses: test.probe, compensate: {with: {}}}", "an undo needs “uses”"),
+    ("- {id: a, uses: test.probe, compensate: {uses: nothing.known}}", "“nothing.known” is not a step kind"),
+    ("- {id: a, uses: test.probe, compensate: {uses: test.probe, with: {volume: 1}}}", "has no setting “volume”"),
+    ("- foreach: {in: 3, flow: [{id: a, uses: test.probe}]}", "in is a list, or an expression for one"),
+    ("- foreach: {in: [1], max_parallel: 0, flow: [{id: a, uses: test.probe}]}", "max_parallel is a whole number"),
+    ("- foreach: {in: [1], as: index, flow: [{id: a, uses: test.probe}]}", "“index” is not a name for an item"),
+    ("- {id: a, uses: test.probe, with: {value: \"${{ each.item }}\"}}", "each.item is not there: this is in"),
+    (
+        "- foreach: {in: [1], as: x, flow: [{id: a, uses: test.probe, with: {value: \"${{ each.item }}\"}}]}",
+        "each.item is not there: known are x, index",
+    ),
+    (
+        "- foreach: {in: [1], flow: [{id: a, uses: test.probe}]}\n"
+        "- {id: b, uses: test.probe, with: {value: \"${{ steps.a.outputs.value }}\"}}",
+        "runs once for each item, so from here it is a list: steps.a.map(s, s.outputs.value)",
+    ),
+    ("- first: [{event: paid, flow: []}]", "first is a list of at least two branches"),
+    ("- first: [{event: paid, after: 3, flow: []}, {after: 3, flow: []}]", "a branch of first waits for one thing"),
 ]  # fmt: skip
 
 
