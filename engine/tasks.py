@@ -14,5 +14,6 @@ from engine import bell, worker
 def look() -> int:
     """Execute what is due until nothing is. Returns how many executions that took."""
     owner = worker.new_owner()
-    with worker.heartbeat(owner):
-        return worker.drain(owner)
+    at_work: set[int] = set()
+    with worker.heartbeat(owner, at_work):
+        return worker.drain(owner, at_work=at_work)

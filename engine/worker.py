@@ -7,24 +7,27 @@ decides: a claim is a conditional update, holds a lease, and every write is fenc
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import socket
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import psutil
-from django.db import connection, transaction
+from django.db import Error, InterfaceError, OperationalError, close_old_connections, connection, transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from pydantic import ValidationError
 
 from engine import advance, decisions, sized, turns
+from engine.artefacts import DiskFull
 from engine.context import context_for, met
 from engine.expressions import Absent, ExpressionError, expressions_in, parse, resolve, typed
 from engine.flow import Leaf
@@ -50,7 +53,11 @@ from engine.targets.base import TargetError
 
 TROUBLES = 5  # how often a target may be in trouble for a moment before its step fails
 CHAIN = 0.25  # seconds for which a worker goes on with the next step of the same run before it looks at others
-RECONCILE = 5.0  # seconds between two looks whether somebody in a queue was forgotten
+RECONCILE = 5.0  # seconds between two looks whether somebody in a queue, or of a dead engine, was forgotten
+OVERDUE_FIRST = 0.5  # seconds after which what is due is asked for before what is ready, however much of that there is
+AGAIN = timedelta(seconds=1)  # after which a step that could not be recorded may be taken again
+ROOM_WAIT = 2.0  # seconds between two looks whether there is room on a full disk
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def new_owner() -> str:
@@ -61,6 +68,7 @@ def new_owner() -> str:
 
 
 _reconciled = 0.0
+_overdue_asked = 0.0
 
 
 def claim(owner: str, limit: int = 1) -> list[StepRun]:
@@ -71,11 +79,7 @@ def claim(owner: str, limit: int = 1) -> list[StepRun]:
     now = timezone.now()
     taken: list[StepRun] = []
     # Each question has its own index and is asked in that index's order; in another, SQLite walks the whole table.
-    for due, order in (
-        (Q(state=StepState.READY), "pk"),
-        (Q(state=StepState.WAITING, wake_at__lte=now), "wake_at"),
-        (Q(state=StepState.RUNNING, lease_until__lt=now), "lease_until"),
-    ):
+    for due, order in _questions(now):
         found = _candidates(due, order, limit - len(taken))
         for pk, number in found:
             if _take(pk, number, due, owner):
@@ -84,9 +88,23 @@ def claim(owner: str, limit: int = 1) -> list[StepRun]:
                     taken[-1].say(TAKEN_OVER, "Its worker was gone; this one took it over")
         if len(taken) >= limit:
             break
-    if not taken:
-        _let_in_the_forgotten()
+    _look_after_the_forgotten()
     return taken
+
+
+def _questions(now: datetime) -> list[tuple[Q, str]]:
+    """What is due, in the order it is asked for. New work comes first, but now and then what waits: a backlog of
+    ready steps must keep nobody from seeing that a job has ended or that a worker has died."""
+    global _overdue_asked
+    questions = [
+        (Q(state=StepState.READY), "pk"),
+        (Q(state=StepState.WAITING, wake_at__lte=now), "wake_at"),
+        (Q(state=StepState.RUNNING, lease_until__lt=now), "lease_until"),
+    ]
+    if time.monotonic() - _overdue_asked < OVERDUE_FIRST:
+        return questions
+    _overdue_asked = time.monotonic()
+    return questions[::-1]
 
 
 def _candidates(due: Q, order: str, count: int) -> list[tuple[int, int]]:
@@ -98,11 +116,13 @@ def _candidates(due: Q, order: str, count: int) -> list[tuple[int, int]]:
         return list(found.select_for_update(skip_locked=True)[:count])
 
 
-def _let_in_the_forgotten() -> None:
+def _look_after_the_forgotten() -> None:
     global _reconciled
     if time.monotonic() - _reconciled > RECONCILE:
         _reconciled = time.monotonic()
         turns.reconcile()
+        release_the_dead()
+        cut_long_leases()
 
 
 def loaded() -> QuerySet[StepRun]:
@@ -132,9 +152,33 @@ def _take_in_turn(held: QuerySet[StepRun], changes: dict[str, Any]) -> bool:
         return held.update(**changes) == 1
 
 
-def renew(owner: str) -> None:
-    """Prolong every lease this owner holds."""
-    StepRun.objects.filter(owner=owner, state=StepState.RUNNING).update(lease_until=timezone.now() + advance.LEASE)
+def renew(owner: str, at_work: Collection[int]) -> None:
+    """Prolong the leases of the steps this owner has at work, not of those it could not record."""
+    held = StepRun.objects.filter(pk__in=list(at_work), owner=owner, state=StepState.RUNNING)
+    held.update(lease_until=timezone.now() + advance.LEASE)
+
+
+def let_go(owner: str, pk: int) -> None:
+    """This owner does not go on with that step: in a moment anybody may take it."""
+    StepRun.objects.filter(pk=pk, owner=owner, state=StepState.RUNNING).update(lease_until=timezone.now() + AGAIN)
+
+
+def cut_long_leases() -> int:
+    """A lease that ends later than any can was given before a clock was set back. Whoever lives prolongs it again."""
+    now = timezone.now()
+    long = StepRun.objects.filter(state=StepState.RUNNING, lease_until__gt=now + 2 * advance.LEASE)
+    return long.update(lease_until=now + advance.LEASE)
+
+
+def clock_was_set_back() -> None:
+    """What was to be looked at again in a moment would else be looked at when the clock has caught up.
+
+    A person's time to answer is a time of day and stays. A retry comes early, once; everything else only looks.
+    """
+    cut_long_leases()
+    now = timezone.now()
+    looks = StepRun.objects.filter(state=StepState.WAITING, wake_at__gt=now, asking__isnull=True)
+    looks.update(wake_at=now)
 
 
 def release_the_dead() -> int:
@@ -171,24 +215,43 @@ def execute(row: StepRun) -> bool:
     return advance.record(row, outcome_of(row)).written
 
 
-def work(row: StepRun) -> int:
+def work(row: StepRun, at_work: set[int] | None = None) -> int:
     """Execute a claimed step and then, for a moment, what follows it in its run, each taken in the commit before.
 
-    Returns how many steps that were. After the moment the run queues with the others again.
+    Returns how many steps that were. After the moment the run queues with the others again. `at_work` holds the step
+    at hand, whose lease the heartbeat prolongs. Raises when the database does not answer; then the step is let go of.
     """
     began, count = time.monotonic(), 0
     following: StepRun | None = row
     while following:
         count += 1
         still = time.monotonic() - began < CHAIN
-        following = advance.record(following, outcome_of(following), take_next=still).next
+        following = _work_one(following, set() if at_work is None else at_work, still)
     return count
 
 
+def _work_one(row: StepRun, at_work: set[int], take_next: bool) -> StepRun | None:
+    at_work.add(row.pk)
+    owner = row.owner
+    try:
+        return advance.record(row, outcome_of(row), take_next=take_next).next
+    except Exception:
+        with contextlib.suppress(Error):  # the database may be away altogether; then the lease runs out
+            close_old_connections()
+            let_go(owner, row.pk)
+        raise
+    finally:
+        at_work.discard(row.pk)
+
+
 def outcome_of(row: StepRun) -> Outcome:
-    """What this step comes to now; never raises."""
+    """What this step comes to now. Raises only when the database is in trouble, which is no failure of the step."""
     try:
         return _outcome(row)
+    except (OperationalError, InterfaceError):
+        raise
+    except (OSError, DiskFull) as error:
+        return _out_of_room(error) or _broken(row, error)
     except MissingInput as missing:
         return Skipped(str(missing))
     except (PermanentFailure, ExpressionError) as error:
@@ -198,8 +261,18 @@ def outcome_of(row: StepRun) -> Outcome:
     except TargetError as error:
         return Failed(str(error), temporary=error.temporary, of="target" if error.temporary else "")
     except Exception as error:
-        row.say("step.error", "".join(traceback.format_exception(error))[-4000:])
-        return Failed(f"Something in Desirepath itself failed: {type(error).__name__}: {error}", temporary=True)
+        return _broken(row, error)
+
+
+def _broken(row: StepRun, error: Exception) -> Outcome:
+    row.say("step.error", "".join(traceback.format_exception(error))[-4000:])
+    return Failed(f"Something in Desirepath itself failed: {type(error).__name__}: {error}", temporary=True)
+
+
+def _out_of_room(error: OSError | DiskFull) -> Outcome | None:
+    """A full disk holds a step up for as long as it is full; whatever it was at is found again by its name."""
+    full = isinstance(error, DiskFull) or error.errno in FULL
+    return Later(ROOM_WAIT, "The disk is full; it goes on when there is room.") if full else None
 
 
 def _outcome(row: StepRun) -> Outcome:
@@ -337,16 +410,16 @@ def put_back(row: StepRun) -> Outcome:
 
 
 @contextlib.contextmanager
-def heartbeat(owner: str) -> Iterator[None]:
-    """Prolong this owner's leases from a thread of its own while the body runs."""
+def heartbeat(owner: str, at_work: set[int]) -> Iterator[None]:
+    """Prolong the leases of what this owner has at work from a thread of its own while the body runs."""
     stop = threading.Event()
 
     def beat() -> None:
-        from django.db import connection
-
         while not stop.wait(advance.LEASE.total_seconds() / 4):
-            with contextlib.suppress(Exception):  # a busy database now is tried again in a moment
-                renew(owner)
+            try:
+                renew(owner, at_work.copy())
+            except Error:  # busy, or restarted: it is tried again in a moment, on a new connection if need be
+                close_old_connections()
         connection.close()
 
     thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
@@ -358,9 +431,9 @@ def heartbeat(owner: str) -> Iterator[None]:
         thread.join()
 
 
-def drain(owner: str | None = None, *, limit: int = 100_000) -> int:
+def drain(owner: str | None = None, *, limit: int = 100_000, at_work: set[int] | None = None) -> int:
     """Execute whatever is due, in this thread, until nothing is. Returns how many executions that took."""
     owner, count = owner or new_owner(), 0
     while count < limit and (steps := claim(owner)):
-        count += work(steps[0])
+        count += work(steps[0], at_work)
     return count
