@@ -24,6 +24,10 @@ class ArtefactError(Exception):
     """A file could not be stored or found; the message is a sentence for a person. Nothing was left behind."""
 
 
+class DiskFull(ArtefactError):
+    """There is no room; trying again helps when there is."""
+
+
 def human(size: int) -> str:
     """Bytes for a person: `12.5 MB`."""
     value = float(size)
@@ -87,7 +91,7 @@ class Artefacts:
                 return sha
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise ArtefactError(
+                raise DiskFull(
                     "The disk is full: the file was not stored. Make room where DESIREPATH_HOME is, then try again."
                 ) from error
             raise ArtefactError(f"The file could not be stored: {error.strerror or error}.") from error

@@ -1,12 +1,19 @@
-"""Taking a step: a conditional update that names who holds it and until when. The database decides who was first."""
+"""Taking a step: a conditional update that names who holds it and until when. The database decides who was first.
+
+A lease is prolonged while its step is at work; let go of, or left by an engine that died, anybody may take the step.
+"""
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 
+import psutil
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -19,8 +26,21 @@ from engine.models.template import pinned
 from engine.statuses import StepState
 
 LEASE = timedelta(seconds=10)
-RECONCILE = 5.0  # seconds between two looks whether somebody in a queue was forgotten
-_reconciled = float("-inf")  # monotonic
+RECONCILE = 5.0  # seconds between two looks whether somebody in a queue, or of a dead engine, was forgotten
+OVERDUE_FIRST = 0.5  # seconds after which what is due is asked for before what is ready, however much of that there is
+AGAIN = timedelta(seconds=1)  # after which a step that could not be recorded may be taken again
+
+
+class _Asked:
+    """When this process last asked for what is asked for only now and then; monotonic."""
+
+    overdue_first = float("-inf")
+    forgotten = float("-inf")
+
+
+def new_owner() -> str:
+    """A name for a claiming loop that says on which machine and in which process it lives."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def claim(owner: str, limit: int = 1) -> list[StepRun]:
@@ -33,9 +53,8 @@ def claim(owner: str, limit: int = 1) -> list[StepRun]:
         for due, order in _questions(timezone.now()):
             taken += [step for step in _candidates(due, order, limit - len(taken)) if _take(step, owner)]
             if len(taken) >= limit:
-                return taken
-    if not taken:
-        _let_in_the_forgotten()
+                break
+    _look_after_the_forgotten()
     return taken
 
 
@@ -47,11 +66,21 @@ def _at_once() -> AbstractContextManager[object]:
     return transaction.atomic(savepoint=False) if connection.vendor == "postgresql" else nullcontext()
 
 
-def _questions(now: datetime) -> Iterable[tuple[Q, str]]:
-    """Each has its own index and is asked in that index's order; in another, SQLite walks the whole table."""
-    yield Q(state=StepState.READY), "pk"
-    yield Q(state=StepState.WAITING, wake_at__lte=now), "wake_at"
-    yield Q(state=StepState.RUNNING, lease_until__lt=now), "lease_until"
+def _questions(now: datetime) -> list[tuple[Q, str]]:
+    """What is due, in the order it is asked for. New work comes first, but now and then what waits: a backlog of
+    ready steps must keep nobody from seeing that a job has ended or that a worker has died.
+
+    Each has its own index and is asked in that index's order; in another, SQLite walks the whole table.
+    """
+    questions = [
+        (Q(state=StepState.READY), "pk"),
+        (Q(state=StepState.WAITING, wake_at__lte=now), "wake_at"),
+        (Q(state=StepState.RUNNING, lease_until__lt=now), "lease_until"),
+    ]
+    if time.monotonic() - _Asked.overdue_first < OVERDUE_FIRST:
+        return questions
+    _Asked.overdue_first = time.monotonic()
+    return questions[::-1]
 
 
 def loaded() -> StepRunQuerySet:
@@ -101,8 +130,67 @@ def _hold(step: StepRun, owner: str) -> bool:
     return True
 
 
-def _let_in_the_forgotten() -> None:
-    global _reconciled
-    if time.monotonic() - _reconciled > RECONCILE:
-        _reconciled = time.monotonic()
+def _look_after_the_forgotten() -> None:
+    if time.monotonic() - _Asked.forgotten > RECONCILE:
+        _Asked.forgotten = time.monotonic()
         turns.reconcile()
+        release_the_dead()
+        cut_long_leases()
+
+
+def next_wake() -> float | None:
+    """Seconds until a waiting step's time comes, or None."""
+    found = (
+        StepRun.objects.filter(state=StepState.WAITING, wake_at__isnull=False)
+        .order_by("wake_at").values_list("wake_at", flat=True).first()
+    )  # fmt: skip
+    return None if found is None else max(0.0, (found - timezone.now()).total_seconds())
+
+
+# --- leases ----------------------------------------------------------------------------------------------------------
+
+
+def renew(owner: str, at_work: Collection[int]) -> None:
+    """Prolong the leases of the steps this owner has at work, not of those it could not record."""
+    held = StepRun.objects.filter(pk__in=list(at_work), owner=owner, state=StepState.RUNNING)
+    held.update(lease_until=timezone.now() + LEASE)
+
+
+def let_go(owner: str, pk: int) -> None:
+    """This owner does not go on with that step: in a moment anybody may take it."""
+    StepRun.objects.filter(pk=pk, owner=owner, state=StepState.RUNNING).update(lease_until=timezone.now() + AGAIN)
+
+
+def cut_long_leases() -> int:
+    """A lease that ends later than any can was given before a clock was set back. Whoever lives prolongs it again."""
+    now = timezone.now()
+    long = StepRun.objects.filter(state=StepState.RUNNING, lease_until__gt=now + 2 * LEASE)
+    return long.update(lease_until=now + LEASE)
+
+
+def clock_was_set_back() -> None:
+    """What was to be looked at again in a moment would else be looked at when the clock has caught up.
+
+    A person's time to answer is a time of day and stays. A retry comes early, once; everything else only looks.
+    """
+    cut_long_leases()
+    now = timezone.now()
+    looks = StepRun.objects.filter(state=StepState.WAITING, wake_at__gt=now, asking__isnull=True)
+    looks.update(wake_at=now)
+
+
+def release_the_dead() -> int:
+    """Let go of what processes of this machine held that are no more; others' leases run out. Returns how many steps.
+
+    A killed engine's steps go on as soon as the next one starts, rather than when its lease ends.
+    """
+    here = socket.gethostname()[:40]
+    held = StepRun.objects.filter(state=StepState.RUNNING, owner__startswith=f"{here}:").order_by()
+    dead = [owner for owner in held.values_list("owner", flat=True).distinct() if not _alive(owner)]
+    return StepRun.objects.filter(owner__in=dead, state=StepState.RUNNING).update(lease_until=timezone.now())
+
+
+def _alive(owner: str) -> bool:
+    """Whether the process that owner names still lives; a number given to another process counts as alive."""
+    pid = owner.split(":")[1]
+    return not pid.isdigit() or psutil.pid_exists(int(pid))

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import Error, close_old_connections, connection, connections
 from django.utils import timezone
 
-from engine import bell, done, schedules, worker
+from engine import bell, claiming, done, schedules, worker
 from engine.claiming import claim
 from engine.exports import spans
 from engine.models import Presence, Target
@@ -33,9 +33,22 @@ IDLE_JUDGE = 5.0  # and when nobody has written since: criteria come due by time
 CLOCK = 1.0  # seconds between two looks whether a schedule's time has come
 SPANS = 2.0  # seconds between two looks whether a run has ended whose spans are wanted
 TEND = 1.0  # seconds between two looks after what the targets should have running
+SET_BACK = 2.0  # seconds by which a clock may be wrong before it counts as set back
 STOP_WITHIN = 5.0  # seconds that steps at work have to finish when the engine is told to stop
 
 log = logging.getLogger("desirepath.engine")
+
+
+class Clock:
+    """This machine's clock, watched."""
+
+    def __init__(self) -> None:
+        self.ahead = time.time() - time.monotonic()
+
+    def was_set_back(self) -> bool:
+        """Whether it was, by more than a moment, since this was last asked."""
+        before, self.ahead = self.ahead, time.time() - time.monotonic()
+        return self.ahead < before - SET_BACK
 
 
 class Engine:
@@ -45,9 +58,11 @@ class Engine:
     """
 
     def __init__(self, threads: int = 4, *, stop_within: float = STOP_WITHIN, poll: float = POLL) -> None:
-        self.owner = worker.new_owner()
+        self.owner = claiming.new_owner()
         self.stop_within, self.poll = stop_within, poll
         self.stopping = threading.Event()
+        self.at_work: set[int] = set()  # the steps that its threads are executing
+        self.clock = Clock()
         self.bell = threading.Condition()
         self.looked: tuple[datetime | None, bool] = (None, False)  # when it last asked for work, and if there was any
         self.noted = float("-inf")  # monotonic: when that was last written down
@@ -69,7 +84,7 @@ class Engine:
     def run(self) -> None:
         """Block until `stop()` was called and what was at work has ended or had its time."""
         self._begin()
-        with worker.heartbeat(self.owner):
+        with worker.heartbeat(self.owner, self.at_work):
             for thread in self.threads:
                 thread.start()
             self._ring_until_stopped()
@@ -89,7 +104,9 @@ class Engine:
         """A worker may start before its database does."""
         while not self.stopping.is_set():
             try:
-                worker.release_the_dead()
+                claiming.release_the_dead()
+                if Presence.objects.from_the_future(self.owner):
+                    claiming.clock_was_set_back()
                 return
             except Error as error:
                 _away(error)
@@ -111,12 +128,15 @@ class Engine:
         while not self.stopping.wait(self._pause(wake_at)):
             now = time.monotonic()
             try:
+                if self.clock.was_set_back():
+                    log.warning("the clock was set back; what waits for a moment is looked at now")
+                    claiming.clock_was_set_back()
                 version = _data_version()
                 if version != seen or version == 0:
                     self.changed_at = now
                 if version != seen or now >= wake_at or now - looked > self.poll:
                     seen, looked = version, now
-                    next_wake = worker.next_wake()
+                    next_wake = claiming.next_wake()
                     wake_at = now + next_wake if next_wake is not None else float("inf")
                     self.ring()
                 self._note(now)
@@ -159,7 +179,7 @@ class Engine:
         if not steps:
             return False
         self.ring()
-        worker.work(steps[0])
+        worker.work(steps[0], self.at_work)
         return True
 
     def _judge(self) -> None:

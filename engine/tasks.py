@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from engine import bell, worker
+from engine import bell, claiming, worker
 
 
 @shared_task(name=bell.TASK)
 def look() -> int:
     """Execute what is due until nothing is. Returns how many executions that took."""
-    owner = worker.new_owner()
-    with worker.heartbeat(owner):
-        return worker.drain(owner)
+    owner = claiming.new_owner()
+    at_work: set[int] = set()
+    with worker.heartbeat(owner, at_work):
+        return worker.drain(owner, at_work=at_work)

@@ -7,9 +7,7 @@ decides: a claim is a conditional update, holds a lease, and every write is fenc
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
-import socket
+import errno
 import threading
 import time
 import traceback
@@ -17,13 +15,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import psutil
-from django.db import connection
+from django.db import Error, InterfaceError, OperationalError, close_old_connections, connection
 from django.utils import timezone
 from pydantic import ValidationError
 
 from engine import advance, decisions, sized, turns
-from engine.claiming import LEASE, claim
+from engine.artefacts import DiskFull
+from engine.claiming import LEASE, claim, let_go, new_owner, renew
 from engine.context import context_for, met
 from engine.expressions import Absent, ExpressionError, expressions_in, parse, resolve, typed
 from engine.flow import Leaf
@@ -42,51 +40,15 @@ from engine.outcomes import (
     TemporaryFailure,
 )
 from engine.shape import article
-from engine.statuses import RunState, StepState
+from engine.statuses import RunState
 from engine.steps import registry
 from engine.steps.base import Form, NotYet, Step, StepKind
 from engine.targets.base import TargetError
 
 TROUBLES = 5  # how often a target may be in trouble for a moment before its step fails
 CHAIN = 0.25  # seconds for which a worker goes on with the next step before it asks in the order of all
-
-
-def new_owner() -> str:
-    return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
-
-
-# --- leases ----------------------------------------------------------------------------------------------------------
-
-
-def renew(owner: str) -> None:
-    """Prolong every lease this owner holds."""
-    StepRun.objects.filter(owner=owner, state=StepState.RUNNING).update(lease_until=timezone.now() + LEASE)
-
-
-def release_the_dead() -> int:
-    """Let go of what processes of this machine held that are no more; others' leases run out. Returns how many steps.
-
-    A killed engine's steps go on as soon as the next one starts, rather than when its lease ends.
-    """
-    here = socket.gethostname()[:40]
-    held = StepRun.objects.filter(state=StepState.RUNNING, owner__startswith=f"{here}:").order_by()
-    dead = [owner for owner in held.values_list("owner", flat=True).distinct() if not _alive(owner)]
-    return StepRun.objects.filter(owner__in=dead, state=StepState.RUNNING).update(lease_until=timezone.now())
-
-
-def _alive(owner: str) -> bool:
-    """Whether the process that owner names still lives; a number given to another process counts as alive."""
-    pid = owner.split(":")[1]
-    return not pid.isdigit() or psutil.pid_exists(int(pid))
-
-
-def next_wake() -> float | None:
-    """Seconds until a waiting step's time comes, or None."""
-    found = (
-        StepRun.objects.filter(state=StepState.WAITING, wake_at__isnull=False)
-        .order_by("wake_at").values_list("wake_at", flat=True).first()
-    )  # fmt: skip
-    return None if found is None else max(0.0, (found - timezone.now()).total_seconds())
+ROOM_WAIT = 2.0  # seconds between two looks whether there is room on a full disk
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 # --- executing -------------------------------------------------------------------------------------------------------
@@ -97,24 +59,43 @@ def execute(row: StepRun) -> bool:
     return advance.record(row, outcome_of(row)).written
 
 
-def work(row: StepRun) -> int:
+def work(row: StepRun, at_work: set[int] | None = None) -> int:
     """Execute a claimed step and then, for a moment, the next: what follows it in its run, or else what is due.
 
-    Each is taken in the commit that ended the one before. Returns how many steps that were.
+    Each is taken in the commit that ended the one before. Returns how many steps that were. `at_work` holds the step at
+    hand, whose lease the heartbeat prolongs. Raises when the database does not answer; then the step is let go of.
     """
     began, count = time.monotonic(), 0
     following: StepRun | None = row
     while following:
         count += 1
         still = time.monotonic() - began < CHAIN
-        following = advance.record(following, outcome_of(following), take_next=still).next
+        following = _work_one(following, set() if at_work is None else at_work, still)
     return count
 
 
+def _work_one(row: StepRun, at_work: set[int], take_next: bool) -> StepRun | None:
+    at_work.add(row.pk)
+    owner = row.owner
+    try:
+        return advance.record(row, outcome_of(row), take_next=take_next).next
+    except Exception:
+        with contextlib.suppress(Error):  # the database may be away altogether; then the lease runs out
+            close_old_connections()
+            let_go(owner, row.pk)
+        raise
+    finally:
+        at_work.discard(row.pk)
+
+
 def outcome_of(row: StepRun) -> Outcome:
-    """What this step comes to now; never raises."""
+    """What this step comes to now. Raises only when the database is in trouble, which is no failure of the step."""
     try:
         return _outcome(row)
+    except (OperationalError, InterfaceError):
+        raise
+    except (OSError, DiskFull) as error:
+        return _out_of_room(error) or _broken(row, error)
     except MissingInput as missing:
         return Skipped(str(missing))
     except (PermanentFailure, ExpressionError) as error:
@@ -124,8 +105,18 @@ def outcome_of(row: StepRun) -> Outcome:
     except TargetError as error:
         return Failed(str(error), temporary=error.temporary, of="target" if error.temporary else "")
     except Exception as error:
-        row.say("step.error", "".join(traceback.format_exception(error))[-4000:])
-        return Failed(f"Something in Desirepath itself failed: {type(error).__name__}: {error}", temporary=True)
+        return _broken(row, error)
+
+
+def _broken(row: StepRun, error: Exception) -> Outcome:
+    row.say("step.error", "".join(traceback.format_exception(error))[-4000:])
+    return Failed(f"Something in Desirepath itself failed: {type(error).__name__}: {error}", temporary=True)
+
+
+def _out_of_room(error: OSError | DiskFull) -> Outcome | None:
+    """A full disk holds a step up for as long as it is full; whatever it was at is found again by its name."""
+    full = isinstance(error, DiskFull) or error.errno in FULL
+    return Later(ROOM_WAIT, "The disk is full; it goes on when there is room.") if full else None
 
 
 def _outcome(row: StepRun) -> Outcome:
@@ -262,15 +253,16 @@ def put_back(row: StepRun) -> Outcome:
 
 
 @contextlib.contextmanager
-def heartbeat(owner: str) -> Iterator[None]:
-    """Prolong this owner's leases from a thread of its own while the body runs."""
+def heartbeat(owner: str, at_work: set[int]) -> Iterator[None]:
+    """Prolong the leases of what this owner has at work from a thread of its own while the body runs."""
     stop = threading.Event()
 
     def beat() -> None:
-
         while not stop.wait(LEASE.total_seconds() / 4):
-            with contextlib.suppress(Exception):  # a busy database now is tried again in a moment
-                renew(owner)
+            try:
+                renew(owner, at_work.copy())
+            except Error:  # busy, or restarted: it is tried again in a moment, on a new connection if need be
+                close_old_connections()
         connection.close()
 
     thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
@@ -282,9 +274,9 @@ def heartbeat(owner: str) -> Iterator[None]:
         thread.join()
 
 
-def drain(owner: str | None = None, *, limit: int = 100_000) -> int:
+def drain(owner: str | None = None, *, limit: int = 100_000, at_work: set[int] | None = None) -> int:
     """Execute whatever is due, in this thread, until nothing is. Returns how many executions that took."""
     owner, count = owner or new_owner(), 0
     while count < limit and (steps := claim(owner)):
-        count += work(steps[0])
+        count += work(steps[0], at_work)
     return count

@@ -168,7 +168,11 @@ class Home:
     def part(self, name: str) -> psutil.Process | None:
         """The web or the engine."""
         word = {"web": "uvicorn", "engine": "engine", "up": "up"}[name]
-        return next((p for p in self.processes() if word in p.cmdline()), None)
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):  # it may end while it is looked at
+                if word in process.cmdline():
+                    return process
+        return None
 
     def end(self) -> None:
         """End all of it. Raises when something had to be killed."""

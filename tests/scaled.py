@@ -14,6 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -52,6 +53,59 @@ class Redis:
             self.process.kill()
             self.process.wait(10)
             self.process = None
+
+
+class Postgres:
+    """A PostgreSQL in a folder of its own, on a port of its own; it can be restarted as a crash would."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="dp-pg-"))
+        self.port = free_port()
+        self.url = f"postgresql://desirepath@127.0.0.1:{self.port}/postgres"
+
+    @staticmethod
+    def programs() -> Path | None:
+        """Where initdb and pg_ctl are; Debian keeps them off PATH."""
+        found = shutil.which("pg_ctl")
+        places = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+        return next((place for place in reversed(places) if (place / "initdb").exists()), None)
+
+    def start(self) -> None:
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres")
+        self._run("initdb", "-A", "trust", "-U", "desirepath")
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.folder}"
+        self._run("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def restart(self) -> None:
+        """Without a word to anybody, as after a crash."""
+        self._run("pg_ctl", "-w", "-m", "immediate", "-l", str(self.folder / "log"), "restart")
+
+    def stop(self) -> None:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self._run("pg_ctl", "-w", "-m", "immediate", "stop")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        place = self.programs()
+        assert place
+        command = [str(place / program), "-D", str(self.folder / "db"), *arguments]
+        who = {"user": "postgres"} if os.geteuid() == 0 else {}  # it refuses to run as root
+        subprocess.run(
+            command, cwd=self.folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, **who,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """Where the tests are told of a PostgreSQL and its programs are there, one that may be restarted."""
+    if not os.environ.get("DESIREPATH_TEST_POSTGRES") or not Postgres.programs():
+        pytest.skip(NO_POSTGRES)
+    made = Postgres()
+    made.start()
+    yield made
+    made.stop()
 
 
 @pytest.fixture

@@ -31,6 +31,11 @@ class PresenceQuerySet(models.QuerySet["Presence"]):
         """This engine ends."""
         self.filter(owner=owner).delete()
 
+    def from_the_future(self, owner: str) -> bool:
+        """Whether an engine of this machine was seen later than it is: its clock was set back. They are forgotten."""
+        host = owner.split(":")[0]
+        return bool(self.filter(host=host, seen_at__gt=timezone.now() + RECENT).delete()[0])
+
     def _old(self) -> Self:
         """Those that ended without a word; the next engine that comes forgets them."""
         return self.filter(seen_at__lt=timezone.now() - OLD)

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from engine import advance, worker
+from engine import advance, claiming, worker
 from engine.actions.resume import Resume, reset_set
 from engine.claiming import claim
 from engine.models import Block, StepRun
@@ -251,10 +251,10 @@ def test_what_a_dead_engine_of_this_machine_held_is_let_go_at_once(run_flow: Run
     run = run_flow("- {id: a, uses: test.probe}", drain=False)
     ended = subprocess.Popen(["true"])
     ended.wait()
-    dead = worker.new_owner().replace(f":{os.getpid()}:", f":{ended.pid}:")
+    dead = claiming.new_owner().replace(f":{os.getpid()}:", f":{ended.pid}:")
     (held,) = claim(dead)
     assert claim("next") == []
-    assert worker.release_the_dead() == 1
+    assert claiming.release_the_dead() == 1
     (taken,) = claim("next")
     assert taken.pk == held.pk
     assert worker.execute(taken)
@@ -264,5 +264,5 @@ def test_what_a_dead_engine_of_this_machine_held_is_let_go_at_once(run_flow: Run
 
 def test_what_a_living_engine_holds_is_left_alone(run_flow: Runner) -> None:
     run_flow("- {id: a, uses: test.probe}", drain=False)
-    claim(worker.new_owner())
-    assert worker.release_the_dead() == 0
+    claim(claiming.new_owner())
+    assert claiming.release_the_dead() == 0

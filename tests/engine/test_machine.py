@@ -24,7 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from engine import advance, template, turns, worker
+from engine import advance, claiming, template, turns, worker
 from engine.actions.resume import Resume
 from engine.claiming import claim
 from engine.flow import Leaf, Node, read_path
@@ -75,7 +75,7 @@ class Machine(RuleBasedStateMachine):
     @rule(skew=SKEWS, count=st.integers(1, 3))
     def a_worker_claims(self, skew: int, count: int) -> None:
         with time_machine.travel(timezone.now() + timedelta(seconds=skew), tick=False):
-            self.held += [(step, None) for step in claim(worker.new_owner(), limit=count)]
+            self.held += [(step, None) for step in claim(claiming.new_owner(), limit=count)]
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
@@ -107,7 +107,7 @@ class Machine(RuleBasedStateMachine):
     @rule(count=st.integers(1, 4))
     def a_worker_does_its_work(self, count: int) -> None:
         for _ in range(count):
-            for step in claim(worker.new_owner()):
+            for step in claim(claiming.new_owner()):
                 worker.execute(step)
 
     @rule()

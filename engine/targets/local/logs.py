@@ -32,25 +32,22 @@ class Writer:
         self.folder = folder
         existing = segments(folder)
         self.begin = existing[-1][0] if existing else 0
-        self.file = self._open()
+        self.file = self._open(self.begin)
         self.size = os.fstat(self.file).st_size
 
-    def _open(self) -> int:
-        return os.open(
-            self.folder / f"log.{self.begin:020d}", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+    def _open(self, begin: int) -> int:
+        return os.open(self.folder / f"log.{begin:020d}", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def write(self, data: bytes) -> None:
-        if self.size >= SEGMENT:
-            self._turn()
         with contextlib.suppress(OSError):
+            if self.size >= SEGMENT:
+                self._turn()
             self.size += os.write(self.file, data)
 
     def _turn(self) -> None:
+        following = self._open(self.begin + self.size)  # first: without room for it the old one is written on
         os.close(self.file)
-        self.begin += self.size
-        self.file = self._open()
-        self.size = 0
+        self.file, self.begin, self.size = following, self.begin + self.size, 0
         for _, old in segments(self.folder)[:-KEPT]:
             with contextlib.suppress(FileNotFoundError):
                 old.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ TYPE_CHECKING = False  # as in `typing`, which the shim would have to import
 if TYPE_CHECKING:
     from typing import Any
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 TAG = "DESIREPATH_WORKLOAD"  # in the environment of every program of a workload: its folder
 
 

@@ -11,7 +11,6 @@ Standard library only, and few modules of it: it must start in milliseconds.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import resource
@@ -23,6 +22,7 @@ from pathlib import Path
 
 TYPE_CHECKING = False  # as in `typing`, which would cost more to import than all the rest
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from engine.targets.local import logs, processes
@@ -51,6 +51,7 @@ class Shim:
         self.asked_to_stop = False
         self.listened = False  # a service that once listened did not fail to start, however soon it ended
         self.state: dict[str, Any] = {}
+        self.source: int | None = None  # where the program's output is read
         self.wake, self.waker = os.pipe()
         for end in (self.wake, self.waker):
             os.set_blocking(end, False)
@@ -151,10 +152,9 @@ class Shim:
 
     def start(self) -> None:
         """Fork; write down who was born; only then let it become the program. So no program runs unrecorded."""
-        for name in ("scratch", "outputs"):
-            (self.folder / name).mkdir(mode=0o700, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.mkfifo(self.folder / "output", 0o600)
+        self.patiently(self._make_room)
+        # Opened before the program is: what a quick one says is gone when nobody has the pipe open after it.
+        self.source = self._open_output()
         gate, opener = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -167,11 +167,23 @@ class Shim:
         self.state.update(program=processes.identity(pid), started_at=now)
         try:
             self.note()
-            with open(self.folder / "starts", "a", encoding="ascii") as file:
-                file.write(f"{now:.3f} {pid}\n")
+            self.patiently(lambda: self._count_start(now, pid))
             os.write(opener, b"go")
         finally:
             os.close(opener)  # closed without a word, the child ends without having done anything
+
+    def _make_room(self) -> None:
+        for name in ("scratch", "outputs"):
+            (self.folder / name).mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(self.folder / "output", 0o600)
+
+    def _open_output(self) -> int:
+        return os.open(self.folder / "output", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def _count_start(self, now: float, pid: int) -> None:
+        with open(self.folder / "starts", "ab", buffering=0) as file:  # a line as a whole, or none
+            file.write(f"{now:.3f} {pid}\n".encode())
 
     def _become(self, gate: int) -> None:
         """In the child: wait for the word, then become the program. Never returns."""
@@ -208,8 +220,8 @@ class Shim:
         """Until the program has ended, and everything it forked: log, time limit, request to stop."""
         program = self.state["program"]
         self.listened = False
-        source = os.open(self.folder / "output", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        log = logs.Writer(self.folder)
+        source = self._open_output() if self.source is None else self.source
+        log: logs.Writer = self.patiently(lambda: logs.Writer(self.folder))
         limit = self.spec.get("timeout") if self.spec["kind"] == "job" else None
         deadline = self.state["started_at"] + limit if limit else None
         try:
@@ -226,6 +238,7 @@ class Shim:
             _drain(source, log)
         finally:
             os.close(source)
+            self.source = None
             log.close()
         self.finish(code)
 
@@ -266,13 +279,18 @@ class Shim:
 
     def note(self) -> None:
         """Write the state; a full disk is waited out, because a lost exit status could not be had again."""
+        try:
+            self.patiently(lambda: processes.write_json(self.folder / "state.json", self.state))
+        except FileNotFoundError:
+            raise SystemExit(0) from None  # the workload was removed
+
+    def patiently(self, write: Callable[[], Any]) -> Any:
+        """Do it; when the disk is full, again and again until there is room, or until it is asked to stop."""
         while True:
             try:
-                return processes.write_json(self.folder / "state.json", self.state)
-            except FileNotFoundError:
-                raise SystemExit(0) from None  # the workload was removed
+                return write()
             except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT) or self.asked_to_stop:
+                if error.errno not in processes.FULL or self.asked_to_stop:
                     raise
                 time.sleep(0.5)
 

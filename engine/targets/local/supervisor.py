@@ -91,7 +91,8 @@ class Supervisor:
         if not self._answers(0 if done.returncode else 15):
             raise TargetError(
                 f"supervisord could not be started: {done.stderr.strip() or 'it does not answer'}. "
-                f"See {self.places.root / 'supervisord.log'}."
+                f"See {self.places.root / 'supervisord.log'}.",
+                temporary=True,
             )
         return True
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.artefacts import ArtefactError, Artefacts
+from engine.artefacts import ArtefactError, Artefacts, DiskFull
 from engine.targets.base import Kind, State, Status, TargetError, Workload
 from engine.targets.local import logs, processes
 
@@ -215,6 +215,8 @@ def _job_status(
         return Status(State.FAILED, reason=f"It ran longer than the {spec['timeout']:g} seconds it was given.", **known)
     try:
         known["files"] = folder.files(artefacts)
+    except DiskFull:
+        raise  # they are there still, and kept when there is room
     except (ArtefactError, OSError) as error:
         return Status(State.FAILED, reason=f"Its files could not be kept. {error}", **known)
     if code == 0:
