@@ -43,6 +43,7 @@ class CriterionState(models.TextChoices):
 
 
 ENDED_RUNS = (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED)
+ENDING_RUNS = (RunState.COMPENSATING, RunState.CANCELLING)
 LIVE_STEPS = (StepState.READY, StepState.RUNNING, StepState.WAITING)
 
 # State → the look's mark: done, going, waiting, failed or quiet.

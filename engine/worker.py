@@ -40,7 +40,7 @@ from engine.outcomes import (
     TemporaryFailure,
 )
 from engine.shape import article
-from engine.statuses import RunState
+from engine.statuses import ENDING_RUNS, RunState
 from engine.steps import registry
 from engine.steps.base import Form, NotYet, Step, StepKind
 from engine.targets.base import TargetError
@@ -124,7 +124,7 @@ def _outcome(row: StepRun) -> Outcome:
         return put_back(row)
     if row.purpose == StepRun.Purpose.COMPENSATE:
         return _in_time(row, _leaf_outcome(row))
-    if row.run.state in advance.ENDING:
+    if row.run.state in ENDING_RUNS:
         return Later(0, "the run is ending")
     if row.run.state == RunState.PAUSED and not row.memory.get("jobs"):
         return Held(turns.PAUSED)

@@ -14,6 +14,7 @@ from engine.actions.start_run import StartRun
 from engine.expressions import Reference, expressions_in, parse
 from engine.flow import Choose, Flow, Foreach, Leaf, Node, Repeat, Sub
 from engine.models import Run, StepRun
+from engine.recount import ended_steps, place_of
 from engine.statuses import RunState, StepState
 from people.models import User
 
@@ -73,17 +74,17 @@ class Resume:
 def reset_set(run: Run, corrected: Mapping[str, Any] | None = None) -> list[StepRun]:
     """What resume runs again: what did not end well or was undone, readers of what is corrected, and what follows."""
     rows = list(run.steps.filter(purpose__in=(StepRun.Purpose.LEAF, StepRun.Purpose.DECIDE)))
-    stands = advance.ended_steps(run)
+    stands = ended_steps(run)
     readers = readers_of(run.flow, set(corrected or ()))
     first = {
-        advance.place_of(row) for row in rows
-        if advance.place_of(row) not in stands or row.undone or advance.place_of(row)[0] in readers
+        place_of(row) for row in rows
+        if place_of(row) not in stands or row.undone or place_of(row)[0] in readers
     }  # fmt: skip
-    return [row for row in rows if advance.place_of(row) in first or _follows(run.flow, first, row)]
+    return [row for row in rows if place_of(row) in first or _follows(run.flow, first, row)]
 
 
 def _follows(flow: Flow, first: set[plan.Place], row: StepRun) -> bool:
-    return any(plan.comes_after(flow, place, advance.place_of(row)) for place in first)
+    return any(plan.comes_after(flow, place, place_of(row)) for place in first)
 
 
 def readers_of(flow: Flow, names: set[str]) -> set[tuple[int, ...]]:

@@ -31,6 +31,7 @@ from engine.flow import Leaf, Node, read_path
 from engine.models import Event, Limit, Run, StepRun, Target, Template
 from engine.outcomes import Outcome
 from engine.plan import OpenBlock, whole
+from engine.recount import decision_of, ended_steps, place_of
 from engine.statuses import ENDED_RUNS, RunState, StepState
 from people.models import Team, User
 from tests.engine import kinds
@@ -153,9 +154,9 @@ class Machine(RuleBasedStateMachine):
             return
         if self.run.steps.filter(purpose=StepRun.Purpose.UNDO, state__in=("ready", "running", "waiting")).exists():
             return  # resuming: first the traffic
-        ended = {place: advance.decision_of(row) for place, row in advance.ended_steps(self.run).items()}
+        ended = {place: decision_of(row) for place, row in ended_steps(self.run).items()}
         found = whole(self.run.flow, ended)
-        assert {advance.place_of(row) for row in self.run.live_steps()} == found.due
+        assert {place_of(row) for row in self.run.live_steps()} == found.due
         blocks = self.run.blocks.filter(closed_at=None)
         assert found.blocks == {
             (read_path(b.path), read_path(b.iteration)): OpenBlock(b.open_children, b.round, b.total) for b in blocks

@@ -14,6 +14,7 @@ from engine.claiming import claim
 from engine.flow import Choose, Flow, Foreach, Node, Repeat, from_document, read_path, to_document
 from engine.models import Block, Event, Run, StepRun, Target, Template
 from engine.plan import OpenBlock, Place, comes_after, due, whole
+from engine.recount import decision_of, place_of
 from engine.statuses import RunState, StepState
 from people.models import Team, User
 from tests.engine import kinds
@@ -85,9 +86,9 @@ def _one_step(run: Run, chance: random.Random) -> None:
 
 def _compare_with_the_oracle(run: Run) -> None:
     rows = run.steps.filter(state=StepState.SUCCEEDED)
-    ended = {advance.place_of(row): advance.decision_of(row) for row in rows}
+    ended = {place_of(row): decision_of(row) for row in rows}
     found = whole(run.flow, ended)
-    assert {advance.place_of(row) for row in run.live_steps()} == found.due
+    assert {place_of(row) for row in run.live_steps()} == found.due
     open_blocks = {(read_path(b.path), read_path(b.iteration)): b for b in run.blocks.filter(closed_at=None)}
     said = {p: OpenBlock(b.open_children, b.round, b.total) for p, b in open_blocks.items()}
     assert said == found.blocks

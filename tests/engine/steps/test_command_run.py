@@ -32,7 +32,7 @@ def test_an_error_it_wrote_itself_is_the_reason_and_is_not_tried_again(step, tar
 
 def test_a_retry_is_a_new_job_with_a_new_name(step, target, monkeypatch):
     monkeypatch.setattr(
-        "engine.advance.wait_before_retry", lambda f, attempt, retries: 0 if attempt <= retries else None
+        "engine.changes.wait_before_retry", lambda f, attempt, retries: 0 if attempt <= retries else None
     )
     target.comes_to("command", state=State.FAILED, reason="It ended with 1")
     row = step("uses: command.run, with: {command: 'false'}, retries: 2")

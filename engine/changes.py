@@ -1,0 +1,71 @@
+"""What an outcome makes of a step's row, and which event tells of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from engine.models import StepRun
+from engine.outcomes import Asking, Failed, Held, Later, Outcome, Skipped, Succeeded
+from engine.retry import wait_before_retry
+from engine.statuses import StepState
+
+UNDO_TRIES = 5
+# What a step that is run again begins with.
+FRESH: dict[str, Any] = {
+    "memory": {}, "outputs": {}, "reason": "", "note": "", "asking": None, "answer": None, "asked_at": None,
+    "started_at": None, "ended_at": None, "wake_at": None, "undone": False, "poked": False, "owner": "",
+    "lease_until": None,
+}  # fmt: skip
+
+
+def changes_of(step: StepRun, outcome: Outcome) -> tuple[dict[str, Any], str, str]:
+    """The columns an outcome sets, and the event it makes (none for a look again)."""
+    now = timezone.now()
+    ended = {"memory": step.memory, "ended_at": now, "wake_at": None, "asking": None}
+    match outcome:
+        case Succeeded():
+            return {
+                **ended, "state": StepState.SUCCEEDED, "outputs": dict(outcome.outputs), "note": outcome.note[:300],
+                "reason": "",
+            }, "step.succeeded", outcome.note  # fmt: skip
+        case Skipped():
+            return {**ended, "state": StepState.SKIPPED, "reason": outcome.reason}, "step.skipped", outcome.reason
+        case Later():
+            wake = now + timedelta(seconds=outcome.seconds)
+            note = outcome.note[:300] or step.note
+            return {"state": StepState.WAITING, "wake_at": wake, "memory": step.memory, "note": note}, "", ""
+        case Held():
+            begun = {} if step.memory.get("jobs") else {"started_at": None}
+            return {"state": StepState.WAITING, "queue": outcome.queue, "wake_at": None, **begun}, "", ""
+        case Asking():
+            asking = {
+                "question": outcome.question,
+                "by": outcome.by,
+                "verb": outcome.verb,
+                "needs": dict(outcome.needs),
+                **({"deadline": outcome.deadline} if outcome.deadline else {}),
+            }
+            until = datetime.fromtimestamp(outcome.deadline, UTC) if outcome.deadline else None
+            asked = step.asking is not None and step.asking.get("question") == outcome.question
+            return {
+                "state": StepState.WAITING, "asking": asking, "asked_at": step.asked_at or now, "memory": step.memory,
+                "wake_at": until,
+            }, "" if asked else "step.asks", outcome.question  # fmt: skip
+        case Failed():
+            return _failed_changes(step, outcome, ended)
+
+
+def _failed_changes(step: StepRun, failed: Failed, ended: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
+    undo = UNDO_TRIES if step.purpose == StepRun.Purpose.UNDO else 0
+    retries = step.definition.retries if step.leaf else undo
+    wait = wait_before_retry(failed, step.attempt, retries)
+    if wait is None:
+        return {**ended, "state": StepState.FAILED, "reason": failed.reason}, "step.failed", failed.reason
+    again = {
+        "state": StepState.WAITING, "wake_at": timezone.now() + timedelta(seconds=wait), "attempt": step.attempt + 1,
+        "memory": {}, "started_at": None, "reason": failed.reason, "asking": None, "asked_at": None,
+    }  # fmt: skip
+    return again, "step.retrying", f"{failed.reason} Trying again in {wait:.1f} s."
