@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
+from engine import turns
 from engine.models.template import pinned
 from people.models import Persona, Role, Team, User
 from research.models import Activity, Case, Consent, Observation, Participant, Session, Study, StudyRole
@@ -18,9 +19,10 @@ def django_db_modify_db_settings() -> None:
 
 
 @pytest.fixture(autouse=True)
-def forgotten_revisions() -> None:
-    """A test's rows are rolled back, and the next one's have the same numbers."""
+def nothing_known() -> None:
+    """What a process keeps of rows: a test's are rolled back, and the next one's have the same numbers."""
     pinned.cache_clear()
+    turns.limits.forget()
 
 
 def person(name: str) -> User:

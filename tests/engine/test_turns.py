@@ -16,11 +16,6 @@ WAIT = "- {id: wait, uses: manual, mutex: gpu}"
 LATER = "- {id: job, uses: test.probe, with: {later: true}}"
 
 
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    turns.limits.forget()
-
-
 def limit(**of: object) -> Limit:
     made = Limit.objects.create(**of)
     turns.limits.forget()
