@@ -28,6 +28,7 @@ from engine.statuses import StepState
 LEASE = timedelta(seconds=10)
 RECONCILE = 5.0  # seconds between two looks whether somebody in a queue, or of a dead engine, was forgotten
 OVERDUE_FIRST = 0.5  # seconds after which what is due is asked for before what is ready, however much of that there is
+TRIES = 50  # how often it is asked again when all that was found had to wait for its turn
 AGAIN = timedelta(seconds=1)  # after which a step that could not be recorded may be taken again
 
 
@@ -51,11 +52,21 @@ def claim(owner: str, limit: int = 1) -> list[StepRun]:
     with _at_once():
         taken: list[StepRun] = []
         for due, order in _questions(timezone.now()):
-            taken += [step for step in _candidates(due, order, limit - len(taken)) if _take(step, owner)]
+            taken += _taken(due, order, owner, limit - len(taken))
             if len(taken) >= limit:
                 break
     _look_after_the_forgotten()
     return taken
+
+
+def _taken(due: Q, order: str, owner: str, count: int) -> list[StepRun]:
+    """So many that are due in this sense; whoever has to wait for a turn is out of the way when it is asked again."""
+    for _ in range(TRIES):
+        candidates = _candidates(due, order, count)
+        taken = [step for step in candidates if _take(step, owner)]
+        if taken or not candidates:
+            return taken
+    return []
 
 
 def _at_once() -> AbstractContextManager[object]:

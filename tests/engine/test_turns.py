@@ -99,3 +99,12 @@ def test_lifting_a_limit_lets_everybody_in(run_flow: Runner) -> None:
     StepRun.objects.filter(run=run).update(state=StepState.CANCELLED)
     worker.drain()
     assert {r.state for r in Run.objects.filter(pk__in=[r.pk for r in others])} == {RunState.SUCCEEDED}
+
+
+def test_who_has_to_wait_does_not_hide_who_need_not(run_flow: Runner) -> None:
+    run_flow(WAIT)
+    blocked = [run_flow(WAIT, drain=False) for _ in range(3)]
+    free = run_flow("- {id: a, uses: test.probe}", drain=False)
+    (step,) = claim("someone")
+    assert step.run_id == free.pk
+    assert {run.steps.get().queue for run in blocked} == {f"mutex:{free.team_id}:gpu"}
