@@ -1,0 +1,73 @@
+"""desirepath template …: check, show and publish."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from desirepath import words
+from desirepath.terminal import (
+    AsJson,
+    here,
+    out,
+    read,
+    show,
+)
+
+template_app = typer.Typer(no_args_is_help=True, help="Check, show and publish workflow templates.")
+
+
+@template_app.command("check")
+def template_check(file: Path, json: AsJson = False) -> None:
+    """Whether a template can be run; every problem with line and column."""
+    found = here().check_template(read(file))
+
+    def say() -> None:
+        if found["ok"]:
+            out.print(f"{words.sign('succeeded')} {file} can be run · {found['digest'][:12]}")
+        for problem in found["problems"]:
+            out.print(f"{file}:{problem['line']}:{problem['column']}: {escape(problem['message'])}")
+
+    show(found, json, say)
+    if not found["ok"]:
+        raise typer.Exit(1)
+
+
+@template_app.command("show")
+def template_show(
+    name: Annotated[str | None, typer.Argument()] = None,
+    revision: Annotated[int | None, typer.Option()] = None,
+    json: AsJson = False,
+) -> None:
+    """A template as YAML; without a name, all of them."""
+    if name:
+        found = here().template(name, revision)
+        show(found, json, lambda: out.print(found["yaml"], markup=False))
+        return
+    rows = here().templates()
+
+    def say() -> None:
+        for row in rows:
+            published = f"revision {row['published']}" if row["published"] else "a draft"
+            out.print(f"{row['name']:<24} {row['persona'] or '':<16} {published:<12} [dim]{escape(row['title'])}[/]")
+
+    show(rows, json, say)
+
+
+@template_app.command("publish")
+def template_publish(
+    what: Annotated[str, typer.Argument(help="A file, which is kept first, or a template's name.")],
+    revision: Annotated[int | None, typer.Option()] = None,
+    json: AsJson = False,
+) -> None:
+    """Let a template be what new runs take. Needs the champion of its persona."""
+    client, file = here(), Path(what)
+    if file.suffix in (".yaml", ".yml") or file.exists():
+        kept = client.keep_template(read(file))
+        what, revision = kept["template"], kept["number"]
+    found = client.publish(what, revision)
+    done = words.sign("succeeded")
+    show(found, json, lambda: out.print(f"{done} {found['template']} {found['number']} is published"))
