@@ -19,7 +19,7 @@ from django.utils import timezone
 from engine import bell, plan, turns
 from engine.flow import Choose, Foreach, Leaf, Parallel, Path, Repeat, Sequence, read_path, write_path
 from engine.models import Block, Release, Run, StepRun
-from engine.outcomes import Asking, Failed, Held, Later, Outcome, Skipped, Succeeded
+from engine.outcomes import Asking, Failed, Held, Later, Outcome, Skipped, Succeeded, in_words
 from engine.plan import Iteration, Opening
 from engine.retry import wait_before_retry
 from engine.statuses import LIVE_STEPS, RunState, StepState
@@ -80,6 +80,7 @@ class Recorded:
 
 def record(step: StepRun, outcome: Outcome, *, take_next: bool = False) -> Recorded:
     """Store what this claim of the step came to, and take the run on. Nothing is written when the claim was lost."""
+    outcome = in_words(outcome)
     with transaction.atomic():
         # Who changes a run's rows queues here on PostgreSQL; on SQLite writers queue anyway.
         state = Run.objects.select_for_update().values_list("state", flat=True).get(pk=step.run_id)
