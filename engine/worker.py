@@ -54,6 +54,7 @@ from engine.targets.base import TargetError
 TROUBLES = 5  # how often a target may be in trouble for a moment before its step fails
 CHAIN = 0.25  # seconds for which a worker goes on with the next step of the same run before it looks at others
 RECONCILE = 5.0  # seconds between two looks whether somebody in a queue, or of a dead engine, was forgotten
+ROUNDS = 5  # how often a claim looks again when all that it found could not be taken
 OVERDUE_FIRST = 0.5  # seconds after which what is due is asked for before what is ready, however much of that there is
 AGAIN = timedelta(seconds=1)  # after which a step that could not be recorded may be taken again
 ROOM_WAIT = 2.0  # seconds between two looks whether there is room on a full disk
@@ -80,12 +81,15 @@ def claim(owner: str, limit: int = 1) -> list[StepRun]:
     taken: list[StepRun] = []
     # Each question has its own index and is asked in that index's order; in another, SQLite walks the whole table.
     for due, order in _questions(now):
-        found = _candidates(due, order, limit - len(taken))
-        for pk, number in found:
-            if _take(pk, number, due, owner):
-                taken.append(loaded().get(pk=pk))
-                if order == "lease_until":
-                    taken[-1].say(TAKEN_OVER, "Its worker was gone; this one took it over")
+        for _ in range(ROUNDS):
+            found = _candidates(due, order, limit - len(taken))
+            mine = [pk for pk, number in found if _take(pk, number, due, owner)]
+            taken += [loaded().get(pk=pk) for pk in mine]
+            if mine or not found:
+                break  # else somebody was quicker, or they have to wait for their turn: then others come now
+        if order == "lease_until":
+            for step in taken[len(taken) - len(mine) :]:
+                step.say(TAKEN_OVER, "Its worker was gone; this one took it over")
         if len(taken) >= limit:
             break
     _look_after_the_forgotten()
@@ -154,6 +158,8 @@ def _take_in_turn(held: QuerySet[StepRun], changes: dict[str, Any]) -> bool:
 
 def renew(owner: str, at_work: Collection[int]) -> None:
     """Prolong the leases of the steps this owner has at work, not of those it could not record."""
+    if not at_work:
+        return
     held = StepRun.objects.filter(pk__in=list(at_work), owner=owner, state=StepState.RUNNING)
     held.update(lease_until=timezone.now() + advance.LEASE)
 

@@ -40,7 +40,8 @@ def test_only_the_steps_at_work_have_their_leases_prolonged(run_flow: Runner) ->
     at_work, forgotten = worker.claim("owner:1:x", limit=2)
     run.steps.update(lease_until=timezone.now())
     worker.renew("owner:1:x", {at_work.pk})
-    left = {step.pk: step.lease_until - timezone.now() for step in run.steps.filter(state="running")}
+    until = run.steps.filter(state="running").values_list("pk", "lease_until")
+    left = {pk: lease - timezone.now() for pk, lease in until if lease}
     assert left[at_work.pk] > advance.LEASE / 2
     assert left[forgotten.pk] < timedelta(seconds=1)
 
