@@ -53,7 +53,7 @@ from engine.targets.base import TargetError
 
 TROUBLES = 5  # how often a target may be in trouble for a moment before its step fails
 CHAIN = 0.25  # seconds for which a worker goes on with the next step of the same run before it looks at others
-RECONCILE = 5.0  # seconds between two looks whether somebody in a queue, or of a dead engine, was forgotten
+RECONCILE = 5.0  # seconds between two looks whether somebody in a queue, or under a lease, was forgotten
 ROUNDS = 5  # how often a claim looks again when all that it found could not be taken
 OVERDUE_FIRST = 0.5  # seconds after which what is due is asked for before what is ready, however much of that there is
 AGAIN = timedelta(seconds=1)  # after which a step that could not be recorded may be taken again
@@ -125,7 +125,6 @@ def _look_after_the_forgotten() -> None:
     if time.monotonic() - _reconciled > RECONCILE:
         _reconciled = time.monotonic()
         turns.reconcile()
-        release_the_dead()
         cut_long_leases()
 
 

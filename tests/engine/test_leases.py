@@ -100,14 +100,11 @@ def test_a_backlog_of_ready_steps_does_not_hide_that_a_worker_died(
     assert worker.claim("lives")[0].pk != held.pk
 
 
-def test_an_engine_at_work_lets_go_of_what_a_dead_one_of_its_machine_held(
-    run_flow: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_engine_that_starts_lets_go_at_once_of_what_a_dead_one_of_its_machine_held(run_flow: Runner) -> None:
     run = run_flow(ONE, drain=False)
-    dead = worker.new_owner().split(":")[0] + f":{2**22 + 1}:x"  # no process has such a number
-    worker.claim(dead)
-    monkeypatch.setattr(worker, "_reconciled", float("-inf"))
-    worker.claim("lives")
+    worker.claim(worker.new_owner().split(":")[0] + f":{2**22 + 1}:x")  # no process has such a number
+    assert worker.claim("lives") == []
+    assert worker.release_the_dead() == 1
     worker.drain()
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
