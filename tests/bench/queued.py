@@ -57,7 +57,7 @@ def measure(steps: int, over: int) -> dict[str, tuple[float, float]]:
     return found
 
 
-def begin():  # type: ignore[no-untyped-def]
+def begin():
     """A run of one step."""
     from django.core.management import call_command
 
@@ -75,7 +75,7 @@ def begin():  # type: ignore[no-untyped-def]
     return advance.start(Run(revision=revision, team=team, target=target, started_by=alice))
 
 
-def copies(step, count: int, state: str) -> None:  # type: ignore[no-untyped-def]
+def copies(step, count: int, state: str) -> None:
     """So many steps like this one, in places of their own, made by the database itself."""
     from django.db import connection
 
@@ -90,7 +90,7 @@ def copies(step, count: int, state: str) -> None:  # type: ignore[no-untyped-def
         cursor.execute(sql)
 
 
-def timed(claim, times: int = 100) -> tuple[float, float]:  # type: ignore[no-untyped-def]
+def timed(claim, times: int = 100) -> tuple[float, float]:
     figures = []
     for _ in range(times):
         began = time.perf_counter()
