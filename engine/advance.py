@@ -18,7 +18,7 @@ from engine import hot, plan, turns
 from engine.changes import changes_of
 from engine.claiming import claim
 from engine.models import Run, StepRun
-from engine.outcomes import Held, Later, Outcome
+from engine.outcomes import Held, Later, Outcome, in_words
 from engine.recount import ORDINARY
 from engine.rows import ring
 from engine.statuses import ENDING_RUNS, LIVE_STEPS, RunState, StepState
@@ -65,6 +65,7 @@ class Recorded:
 
 def record(step: StepRun, outcome: Outcome, *, take_next: bool = False) -> Recorded:
     """Store what this claim of the step came to, and take the run on. Nothing is written when the claim was lost."""
+    outcome = in_words(outcome)
     with transaction.atomic():
         # Who changes a run's rows queues here on PostgreSQL; on SQLite writers queue anyway.
         state = Run.objects.select_for_update().values_list("state", flat=True).get(pk=step.run_id)

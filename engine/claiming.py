@@ -25,8 +25,8 @@ from engine.models.step import StepRunQuerySet
 from engine.models.template import pinned
 from engine.statuses import StepState
 
-LEASE = timedelta(seconds=10)
-RECONCILE = 5.0  # seconds between two looks whether somebody in a queue, or of a dead engine, was forgotten
+LEASE = timedelta(seconds=8)  # prolonged four times as often; a dead machine is noticed after it
+RECONCILE = 5.0  # seconds between two looks whether somebody in a queue, or under a lease, was forgotten
 OVERDUE_FIRST = 0.5  # seconds after which what is due is asked for before what is ready, however much of that there is
 TRIES = 50  # how often it is asked again when all that was found had to wait for its turn
 AGAIN = timedelta(seconds=1)  # after which a step that could not be recorded may be taken again
@@ -145,7 +145,6 @@ def _look_after_the_forgotten() -> None:
     if time.monotonic() - _Asked.forgotten > RECONCILE:
         _Asked.forgotten = time.monotonic()
         turns.reconcile()
-        release_the_dead()
         cut_long_leases()
 
 
@@ -163,6 +162,8 @@ def next_wake() -> float | None:
 
 def renew(owner: str, at_work: Collection[int]) -> None:
     """Prolong the leases of the steps this owner has at work, not of those it could not record."""
+    if not at_work:
+        return
     held = StepRun.objects.filter(pk__in=list(at_work), owner=owner, state=StepState.RUNNING)
     held.update(lease_until=timezone.now() + LEASE)
 

@@ -83,7 +83,10 @@ def parse(text: str) -> Expression:
     for reference in references:
         if reference.root not in _ROOTS and reference.root not in _bound_names(tree):
             raise ExpressionError(f"“{text}” names {reference.root}; an expression knows {', '.join(sorted(_ROOTS))}")
-    return Expression(text, references, environment.program(tree))
+    made = Expression(text, references, environment.program(tree))
+    if not references:
+        made.evaluate({})  # what rests on nothing is known now: 1 / 0 is found with the template and not in a run
+    return made
 
 
 def expressions_in(value: Any) -> Iterator[Expression]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -57,6 +57,21 @@ class Held:
 
 
 Outcome = Succeeded | Failed | Skipped | Later | Asking | Held
+
+
+def in_words(outcome: Outcome) -> Outcome:
+    """The outcome with what it says as text that every database takes: a program may have printed anything."""
+    match outcome:
+        case Succeeded(note=said) | Later(note=said) if (text := _as_text(said)) != said:
+            return replace(outcome, note=text)
+        case Failed(reason=said) | Skipped(reason=said) if (text := _as_text(said)) != said:
+            return replace(outcome, reason=text)
+        case _:
+            return outcome
+
+
+def _as_text(said: str) -> str:
+    return said.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 class TemporaryFailure(Exception):

@@ -30,13 +30,26 @@ def _kept(name: str, value: Any, run: Run) -> Any:
     except (TypeError, ValueError) as error:
         raise PermanentFailure(f"The output “{name}” cannot be stored as JSON: {error}") from error
     if len(text) <= IN_THE_ROW:
-        return value
+        return storable(value) if b"\\u0000" in text else value
     if len(text) > AT_MOST:
         raise PermanentFailure(
             f"The output “{name}” has {len(text) >> 20} MB; {AT_MOST >> 20} MB is the most. Put it into a file."
         )
     artefact = Artefact.objects.keep(io.BytesIO(text), f"{name}.json", run.team, None)
     return {MARK: artefact.value()}
+
+
+def storable(value: Any) -> Any:
+    """The value without NUL characters, which PostgreSQL refuses; they are replaced as bytes that are no text are."""
+    match value:
+        case str():
+            return value.replace("\0", "\ufffd")
+        case Mapping():
+            return {storable(key): storable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [storable(item) for item in value]
+        case _:
+            return value
 
 
 def whole(outputs: Mapping[str, Any]) -> dict[str, Any]:

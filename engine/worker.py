@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from engine import advance, decisions, sized, turns
 from engine.artefacts import DiskFull
-from engine.claiming import LEASE, claim, let_go, new_owner, renew
+from engine.claiming import LEASE, claim, let_go, loaded, new_owner, renew
 from engine.context import context_for, met
 from engine.expressions import Absent, ExpressionError, expressions_in, parse, resolve, typed
 from engine.flow import Leaf
@@ -78,7 +78,7 @@ def _work_one(row: StepRun, at_work: set[int], take_next: bool) -> StepRun | Non
     at_work.add(row.pk)
     owner = row.owner
     try:
-        return advance.record(row, outcome_of(row), take_next=take_next).next
+        return _recorded(row, outcome_of(row), take_next)
     except Exception:
         with contextlib.suppress(Error):  # the database may be away altogether; then the lease runs out
             close_old_connections()
@@ -86,6 +86,18 @@ def _work_one(row: StepRun, at_work: set[int], take_next: bool) -> StepRun | Non
         raise
     finally:
         at_work.discard(row.pk)
+
+
+def _recorded(row: StepRun, outcome: Outcome, take_next: bool) -> StepRun | None:
+    """Record it. An outcome that no database will ever take is a failure, or it would be tried for ever."""
+    owner, claim = row.owner, row.claim
+    try:
+        return advance.record(row, outcome, take_next=take_next).next
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        again = loaded().filter(pk=row.pk, owner=owner, claim=claim).first()
+        return advance.record(again, _broken(again, error)).next if again else None
 
 
 def outcome_of(row: StepRun) -> Outcome:

@@ -142,7 +142,7 @@ class Embedded:
             signal.signal(number, self._stop)
         while not self.stopping:
             self.keep_alive()
-            time.sleep(0.3)
+            time.sleep(0.1)
 
     def _stop(self, *_: Any) -> None:
         self.stopping = True

@@ -90,10 +90,9 @@ class Postgres:
         place = self.programs()
         assert place
         command = [str(place / program), "-D", str(self.folder / "db"), *arguments]
-        who = {"user": "postgres"} if os.geteuid() == 0 else {}  # it refuses to run as root
         subprocess.run(
             command, cwd=self.folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, **who,
+            stderr=subprocess.DEVNULL, user="postgres" if os.geteuid() == 0 else None,  # it refuses to run as root
         )  # fmt: skip
 
 

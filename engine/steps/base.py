@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from engine.expressions import expressions_in
+from engine.expressions import ExpressionError, expressions_in
 from engine.outcomes import Outcome, PermanentFailure, TemporaryFailure
 from engine.targets.base import Change, Environment, Kind, State, Target, Workload
 
@@ -206,7 +206,10 @@ class StepKind(ABC):
 
 
 def _has_expression(value: Any) -> bool:
-    return "${{" in str(value) and any(True for _ in expressions_in(value))
+    try:
+        return "${{" in str(value) and any(True for _ in expressions_in(value))
+    except ExpressionError:
+        return True  # one that cannot be read or answered: the template's own check says so
 
 
 def _misfits(key: str, field_: FieldInfo, value: Any) -> list[str]:

@@ -34,7 +34,7 @@ def main() -> int:
     done: dict[str, Any] = {}
     for on in options.on or ("sqlite", "postgres"):
         done[on] = _on_sqlite(options) if on == "sqlite" else _on_postgres(options)
-    print(json.dumps(done))
+    print(json.dumps(done), flush=True)
     return 0 if all(part["fine"] for parts in done.values() for part in parts.values()) else 1
 
 

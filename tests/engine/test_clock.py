@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from engine import advance, claiming, loop, schedules, worker
 from engine.models import Presence, Run, Schedule, StepRun
+from engine.outcomes import Later
 from engine.statuses import RunState, StepState
 from tests.engine import kinds
 from tests.engine.conftest import Runner, starter
@@ -23,13 +25,13 @@ LATER = "- {id: job, uses: test.probe, with: {later: true}}"
 
 
 @pytest.fixture
-def an_hour_ahead() -> Iterator[time_machine.Coordinates]:
+def an_hour_ahead() -> Iterator[Any]:
     """The clock is an hour ahead; `move_to` sets it back."""
     with time_machine.travel(timezone.now() + HOUR, tick=False) as clock:
         yield clock
 
 
-def set_back(clock: time_machine.Coordinates) -> None:
+def set_back(clock: Any) -> None:
     clock.shift(-HOUR)
 
 
@@ -65,7 +67,7 @@ def test_a_job_that_was_to_be_looked_at_in_a_moment_is_not_left_alone_for_an_hou
     run_flow: Runner, an_hour_ahead
 ) -> None:
     run_flow(LATER, drain=False)
-    advance.record(claiming.claim("a")[0], worker.Later(0.2))
+    advance.record(claiming.claim("a")[0], Later(0.2))
     set_back(an_hour_ahead)
     assert claiming.claim("a") == []
     claiming.clock_was_set_back()
@@ -104,7 +106,7 @@ def test_a_schedule_is_not_served_again_for_the_hour_that_comes_twice(run_flow: 
 def test_a_clock_that_is_set_back_is_noticed_and_one_that_goes_on_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = [0.0]
     wall = time.time
-    monkeypatch.setattr(loop.time, "time", lambda: wall() + ahead[0])
+    monkeypatch.setattr(time, "time", lambda: wall() + ahead[0])
     clock = loop.Clock()
     assert not clock.was_set_back()
     ahead[0] = 3600.0
@@ -116,7 +118,7 @@ def test_a_clock_that_is_set_back_is_noticed_and_one_that_goes_on_is_not(monkeyp
 
 def test_an_engine_that_starts_sees_that_it_was_seen_later_than_it_is(run_flow: Runner, an_hour_ahead) -> None:
     run_flow(LATER, drain=False)
-    advance.record(claiming.claim("a")[0], worker.Later(0.2))
+    advance.record(claiming.claim("a")[0], Later(0.2))
     engine = loop.Engine(threads=1)
     Presence.objects.note(engine.owner.split(":")[0] + ":1:x", timezone.now(), found=False)
     set_back(an_hour_ahead)

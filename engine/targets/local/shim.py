@@ -197,7 +197,7 @@ class Shim:
             for source, target in ((nothing, 0), (out, 1), (out, 2)):
                 os.dup2(source, target)
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)
             self._limit()
             os.chdir(self.spec.get("folder") or self.folder / "scratch")
@@ -214,7 +214,8 @@ class Shim:
         for what, name, shift in limits:
             if self.spec.get(name):
                 most = int(self.spec[name]) << shift
-                resource.setrlimit(what, (most, most))
+                # One second of processor time more, so that what ends it is SIGXCPU, which says why.
+                resource.setrlimit(what, (most, most + (what == resource.RLIMIT_CPU)))
 
     def watch(self) -> None:
         """Until the program has ended, and everything it forked: log, time limit, request to stop."""

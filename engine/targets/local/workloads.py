@@ -22,6 +22,7 @@ from engine.targets.local import logs, processes
 
 RUNTIMES = Path(__file__).resolve().parents[2] / "runtimes"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+OUT_OF_MEMORY = ("memoryerror", "cannot allocate memory", "out of memory", "bad_alloc")
 RESULT_LIMIT = 8 << 20  # bytes of a job's result that are read
 PLACEHOLDER = re.compile(r"\{(python|port|result|outputs|runtimes|artefact:[0-9a-f]{64})\}")
 
@@ -246,10 +247,30 @@ def _why(code: int | None, folder: Folder, result: dict[str, Any] | None) -> str
         return str(result["error"])
     if code is None:
         return "How it ended is not known: it and its keeper were killed."
-    if code < 0:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
-        how = f"It was killed by {name}" + (", perhaps for its memory." if name == "SIGKILL" else ".")
+    number = -code if code < 0 else code - 128
+    if number > 0 and number in set(signal.Signals):
+        how = f"It was killed by {_signal(number)}." if code < 0 else f"It ended with {code}: {_signal(number)}."
     else:
         how = f"It ended with {code}."
     last = folder.last_line()
+    how += _limited(folder.spec or {}, number, last)
     return f"{how} It said last: {last}" if last else how
+
+
+def _signal(number: int) -> str:
+    """SIGSEGV (segmentation fault); the shell says it of a program it has run as 128 and the number."""
+    words = (signal.strsignal(number) or "").lower()
+    maybe = ", perhaps for its memory" if number == signal.SIGKILL else ""
+    return f"{signal.Signals(number).name} ({words}{maybe})"
+
+
+def _limited(spec: dict[str, Any], number: int, last: str) -> str:
+    """Which of its limits it seems to have met."""
+    said = last.lower()
+    if spec.get("cpu_seconds") and number in (signal.SIGXCPU, signal.SIGKILL):
+        return f" It may use {spec['cpu_seconds']} seconds of processor time."
+    if spec.get("file_mb") and (number == signal.SIGXFSZ or "file too large" in said):
+        return f" It may write files of up to {spec['file_mb']} MB."
+    if spec.get("memory_mb") and any(word in said for word in OUT_OF_MEMORY):
+        return f" It may take {spec['memory_mb']} MB of memory."
+    return ""

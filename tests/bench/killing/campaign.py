@@ -108,7 +108,7 @@ class Campaign:
             self._look()
             ready = time.monotonic() >= next_at and len(self._open()) < self.setup.at_once
             if ready and len(self.kills) < self.wanted and self._kill():
-                next_at = time.monotonic() + chance.uniform(0.1, 1.2)
+                next_at = time.monotonic() + chance.uniform(*self.setup.pause)
             time.sleep(LOOK)
         people.finish()
         return verdict(self.setup, people.started)

@@ -28,13 +28,18 @@ def under(setup: Setup, trouble: Callable[[], None], runs: int = 6) -> Found:
     """What becomes of runs in whose middle this happens; and how long after it was over the first step went on."""
     people = People(setup, runs)
     people.start()
-    until(lambda: setup.tend() or _events(setup) > 30, 60, "for the runs to be in their middle")
+    until(lambda: _tended(setup) > 30, 60, "for the runs to be in their middle")
     trouble()
     over, before = time.monotonic(), _events(setup)
-    until(lambda: setup.tend() or _events(setup) > before, 90, "for a step to go on")
+    until(lambda: _tended(setup) > before, 90, "for a step to go on")
     took = time.monotonic() - over
     people.finish()
     return verdict(setup, people.started), took
+
+
+def _tended(setup: Setup) -> int:
+    setup.tend()
+    return _events(setup)
 
 
 def _events(setup: Setup) -> int:

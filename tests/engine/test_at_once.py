@@ -1,0 +1,91 @@
+"""Two people who answer at the same moment, each in a process's thread of their own, while a worker looks on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from engine import worker
+from engine.models import Run, StepRun
+from engine.statuses import RunState
+from people.models import Team, User
+from tests.engine.conftest import Runner, starter
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TIMES = 5  # a race is not lost every time
+
+
+@pytest.fixture
+def bob(team: Team) -> User:
+    user = User.objects.create_user("bob", "bob@example.com", first_name="Bob")
+    team.add(user, "engineer")
+    return user
+
+
+def at_once(*bodies: Callable[[], Any]) -> list[Any]:
+    """What each of them comes to, begun together, each with a connection of its own."""
+    gate = threading.Barrier(len(bodies))
+    found: list[Any] = [None] * len(bodies)
+
+    def run(at: int, body: Callable[[], Any]) -> None:
+        try:
+            gate.wait(10)
+            found[at] = body()
+        except Exception as error:
+            found[at] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(bodies)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return found
+
+
+def step_of(run: Run) -> StepRun:
+    return run.waiting_steps()[0]
+
+
+@pytest.mark.parametrize("quorum", [1, 2])
+def test_two_yeses_at_once_are_two_and_the_step_succeeds_once(run_flow: Runner, bob: User, quorum: int) -> None:
+    for _ in range(TIMES):
+        run = run_flow(f"- {{id: ask, uses: approve, with: {{by: team, quorum: {quorum}}}}}")
+        votes = (partial(step_of(run).vote, user, approve=True) for user in (starter(run), bob))
+        said = at_once(*votes, worker.drain)
+        assert not any(isinstance(one, Exception) for one in said), said
+        worker.drain()
+        run.refresh_from_db()
+        assert run.state == RunState.SUCCEEDED
+        counted = run.steps.get().votes.count()
+        assert quorum <= counted <= 2  # with a quorum of one, the second may have come too late
+        assert run.steps.get().events.filter(kind="step.succeeded").count() == 1
+
+
+def test_one_person_who_says_yes_twice_at_once_is_one(run_flow: Runner) -> None:
+    for _ in range(TIMES):
+        run = run_flow("- {id: ask, uses: approve, with: {by: team, quorum: 2}}")
+        step = step_of(run)
+        said = at_once(*[partial(step.vote, starter(run), approve=True)] * 2)
+        assert not any(isinstance(one, Exception) for one in said), said
+        assert sum(vote is not None for vote in said) == 1
+        assert step.votes.count() == 1
+
+
+def test_a_manual_step_confirmed_by_two_at_once_takes_one_answer(run_flow: Runner, bob: User) -> None:
+    for _ in range(TIMES):
+        run = run_flow("- {id: hand, uses: manual, outputs: {who: text}}")
+        step = step_of(run)
+        people = (starter(run), bob)
+        said = at_once(*(partial(step.confirm, user, {"who": user.username}) for user in people))
+        assert sorted(said) == [False, True]
+        worker.drain()
+        assert Run.objects.get(pk=run.pk).state == RunState.SUCCEEDED
+        assert run.steps.get().outputs["who"] == people[said.index(True)].username

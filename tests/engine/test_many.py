@@ -1,0 +1,77 @@
+"""Much at once: a template of 10,000 steps, and a claim among 20,000 that wait and 100,000 that are over."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+
+import pytest
+
+from engine import claiming, template, turns
+from engine.models import Limit, Run, StepRun
+from engine.statuses import RunState, StepState
+from tests.engine import kinds
+from tests.engine.conftest import Runner
+
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(280)]
+
+WAITING, OVER = 20_000, 100_000
+# Milliseconds: about 1 on an idle machine, so this says “it does not grow with what waits” and not how fast it is.
+CLAIM_WITHIN = 20.0
+
+
+def steps(count: int) -> str:
+    leaves = [{"id": f"s{i}", "title": f"Step {i}", "uses": "test.probe"} for i in range(count)]
+    return json.dumps({"desirepath": 1, "template": "long", "persona": "ml-engineer", "flow": leaves})
+
+
+def test_a_template_of_ten_thousand_steps_is_checked_in_seconds_starts_and_ends(run_flow: Runner) -> None:
+    began = time.monotonic()
+    checked = template.from_yaml(steps(10_000))
+    assert time.monotonic() - began < 40  # about 4 on an idle machine
+    leaves = json.dumps([{"id": leaf.id, "uses": leaf.uses} for leaf in checked.flow.leaves()])
+    run = run_flow(leaves)
+    assert (run.state, run.reason) == (RunState.SUCCEEDED, "")
+    assert len(kinds.DONE) == 10_000
+    assert set(kinds.DONE.values()) == {1}
+
+
+def test_one_step_more_is_refused_in_words() -> None:
+    with pytest.raises(template.TemplateError, match="more than 10,000 steps"):
+        template.from_yaml(steps(10_001))
+
+
+def test_a_claim_does_not_grow_with_what_waits_behind_a_limit_and_what_is_over(run_flow: Runner, capsys) -> None:
+    run = run_flow("- {id: a, uses: test.probe}", drain=False)
+    turns.limits.forget()
+    Limit.objects.create(team=run.team, at_most=1)
+    fill(run, WAITING, StepState.READY)
+    fill(run, OVER, StepState.SUCCEEDED)
+    assert len(claiming.claim("works")) == 1  # the limit is full now
+    while StepRun.objects.filter(state=StepState.READY).exists():
+        assert claiming.claim("another") == []  # each puts a few thousand into the queue
+    figures = [claim_ms() for _ in range(50)]
+    median, p95 = statistics.median(figures), sorted(figures)[47]
+    with capsys.disabled():
+        print(f"\na claim behind {WAITING:,} that wait: {median:.1f} ms, p95 {p95:.1f} ms")
+    assert median < CLAIM_WITHIN
+    StepRun.objects.filter(owner="works").update(state=StepState.CANCELLED, owner="")
+    assert turns.reconcile() == 1
+    (let_in,) = claiming.claim("another")
+    assert let_in.queue == ""
+
+
+def claim_ms() -> float:
+    began = time.perf_counter()
+    assert claiming.claim("another") == []
+    return 1000 * (time.perf_counter() - began)
+
+
+def fill(run: Run, count: int, state: StepState) -> None:
+    """So many steps of this run, in places of their own."""
+    rows = (
+        StepRun(run=run, path=f"{state[0]}.{i}", leaf="a", state=state)
+        for i in range(count)
+    )  # fmt: skip
+    StepRun.objects.bulk_create(rows, batch_size=5000)
