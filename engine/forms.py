@@ -92,7 +92,8 @@ class TellForm(forms.Form):
         try:
             found, _ = read(self.cleaned_data["values"] or "{}")
         except YamlError as error:
-            raise forms.ValidationError(str(error).split("\n")) from error
+            line = error.problems[0].line
+            raise forms.ValidationError(f"Line {line} cannot be read. Write it like amount: 12.") from error
         if not isinstance(found, dict):
             raise forms.ValidationError("Write a line for each, like amount: 12.")
         return found

@@ -58,7 +58,7 @@ def _now(row: StepRun) -> str:
         return "waits for its turn" if row.queue and row.queue != PAUSED else "paused"
     if row.asking:
         return "waits for an event" if said.groups_of(row.asking) == ["nobody"] else "waits for a person"
-    return "tries again" if said.retrying(row) else ""
+    return "undone" if row.undone else "tries again" if said.retrying(row) else ""
 
 
 def _mark_of_items(run: Run, row: StepRun, counted: Tally, totals: said.Totals) -> Mark:

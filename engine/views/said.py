@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from engine import durations, turns
-from engine.flow import Branch, Choose, Flow, Foreach, Path, Repeat, read_path, write_path
+from engine.flow import Branch, Choose, Flow, Foreach, Path, Repeat, leaves, read_path, write_path
 from engine.models import Limit, StepRun
 from engine.statuses import RunState, StepState
 from people.models import Role
@@ -91,7 +91,7 @@ def word(row: StepRun) -> str:
 
 def mark(row: StepRun, marks: Mapping[str, str]) -> str:
     """Its mark: what waits for its own work is going, what waits for its turn is quiet."""
-    if held(row):
+    if held(row) or row.undone:
         return "quiet"
     return "going" if row.state == StepState.WAITING and not row.asking else marks[row.state]
 
@@ -197,9 +197,14 @@ def called(branch: Branch) -> str:
 
 
 def ways(row: StepRun) -> list[tuple[str, str]]:
-    """What a `first` waits for: (what has to come, the way it then goes)."""
+    """What a `first` waits for: (what has to come, what then happens)."""
     until = deadline(row)
-    return [(_comes(branch, until), called(branch)) for branch in branches(row) if branch.on]
+    return [(_comes(branch, until), _then(branch)) for branch in branches(row) if branch.on]
+
+
+def _then(branch: Branch) -> str:
+    first = next(leaves(branch.flow), None)
+    return first.name if first else "it goes on"
 
 
 def _comes(branch: Branch, until: Deadline | None) -> str:
@@ -209,5 +214,6 @@ def _comes(branch: Branch, until: Deadline | None) -> str:
     if "approve" in on:
         return f"{whom({'by': (on['approve'] or {}).get('by', 'champion')})} says so"
     after = on.get("after")
-    at = f", at {date_format(timezone.localtime(until.at), 'j M H:i')}" if until else ""
-    return f"{durations.said(after)} are over{at}" if isinstance(after, int | float) else f"its time is up{at}"
+    time = f" ({durations.said(after)})" if isinstance(after, int | float) else ""
+    at = date_format(timezone.localtime(until.at), "j M H:i") if until else "the time it was given"
+    return f"nothing has come by {at}{time}"
