@@ -13,6 +13,7 @@ from django.shortcuts import render
 from engine.flow import read_path
 from engine.models import Run, StepRun
 from engine.run_diff import Difference, compare
+from engine.statuses import StepState
 from engine.views import said
 from people.access import fetch, me
 
@@ -38,30 +39,41 @@ def comparison(request: HttpRequest, pk: int, other: int) -> HttpResponse:
     times = _times(before, after)
     context = {
         "before": before, "after": after, "pair": (before, after), "found": found,
-        "first": _shown(first, after) if first else None,
-        "template": [_shown(d, after) for d in found.template[:SHOWN]],
-        "inputs": [_shown(d, after) for d in found.inputs],
-        "steps": [_shown(d, after) for d in found.steps[:SHOWN]], "steps_more": max(0, len(found.steps) - SHOWN),
+        "first": _shown(first, after, before) if first else None,
+        "template": [_shown(d, after, before) for d in found.template[:SHOWN]],
+        "inputs": found.inputs,
+        "steps": [_shown(d, after, before) for d in found.steps[:SHOWN]],
+        "steps_more": max(0, len(found.steps) - SHOWN),
         "times": times[:SHOWN], "times_more": max(0, len(times) - SHOWN),
     }  # fmt: skip
     return render(request, "engine/compare.html", context)
 
 
-def _shown(found: Difference, run: Run) -> Shown:
-    return Shown(place_in_words(run, found.where), found.what, found.before, found.after)
+def _shown(found: Difference, *runs: Run) -> Shown:
+    values = [_state(value) if found.what == "state" else value for value in (found.before, found.after)]
+    return Shown(in_either(found.where, *runs), found.what, values[0], values[1])
+
+
+def _state(value: Any) -> Any:
+    return StepState(value).label if value in StepState.values else value
+
+
+def in_either(where: str, *runs: Run) -> str:
+    """A place in the words of the first run whose flow has it."""
+    return next((words for run in runs if (words := place_in_words(run, where)) != where), where)
 
 
 def place_in_words(run: Run, where: str) -> str:
     """“Match features, item 3” for `parity[3]`; what is no step of this run's flow stays as it is."""
     name, _, rest = where.partition("[")
-    undo, name = ("Undo ", name.removeprefix("undo of ")) if name.startswith("undo of ") else ("", name)
+    undo, name = ("Undo", name.removeprefix("undo of ")) if name.startswith("undo of ") else ("", name)
     iteration = rest.rstrip("]")
     if name.startswith("decide"):
         path = name.removeprefix("decide").strip()
         return _with(said.question(run.flow, path), said.where(run.flow, read_path(path), iteration))
     if name not in run.flow.leaf_paths:
         return where
-    title = undo + run.flow.leaf(name).name
+    title = (f"{undo} " if undo else "") + run.flow.leaf(name).name
     return _with(title, said.where(run.flow, run.flow.leaf_paths[name], iteration))
 
 
@@ -82,7 +94,7 @@ def _times(before: Run, after: Run) -> list[Took]:
     ours, theirs = _leaf_times(before), _leaf_times(after)
     places: Iterable[tuple[str, str]] = dict.fromkeys([*theirs, *ours])
     return [
-        Took(place_in_words(after, f"{leaf}[{it}]" if it else leaf), ours.get((leaf, it)), theirs.get((leaf, it)))
+        Took(in_either(f"{leaf}[{it}]" if it else leaf, after, before), ours.get((leaf, it)), theirs.get((leaf, it)))
         for leaf, it in places
     ]
 

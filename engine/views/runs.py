@@ -81,6 +81,7 @@ def run_context(request: HttpRequest, found: Run, filled: forms.Form | None = No
         "counted": counted,
         "groups": shown,
         "all_shown": sum(len(group.lines) + max(0, group.more) for group in shown) >= counted.all,
+        "some_hidden": sum(len(group.lines) for group in shown) < counted.all,
         "ahead": _ahead(found, counted, seen),
         "asks": asks,
         "asks_more": max(0, found.waiting_steps().count() - len(asks)),

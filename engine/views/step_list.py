@@ -17,7 +17,7 @@ from engine.views.seen import Seen
 
 MOST_DRAWN = 150  # leaves: a larger course nobody can read
 MOST_OF_ONE = 50  # rows of one leaf on the run's page
-MOST_ROWS = 200  # rows on the run's page
+MOST_ROWS = 100  # rows on the run's page
 ON_A_PAGE = 100  # of the list of all
 
 LISTED = Q(purpose__in=(StepRun.Purpose.LEAF, StepRun.Purpose.COMPENSATE)) | Q(asking__isnull=False)

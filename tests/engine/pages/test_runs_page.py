@@ -1,0 +1,45 @@
+"""/runs/: narrowed by state, template and person, a page at a time."""
+
+from engine import advance
+from engine.models import Run
+from tests.running import HAND, MUTEX
+
+
+def text(client, **filters) -> str:
+    return client.get("/runs/", filters).content.decode()
+
+
+def links(page: str) -> list[int]:
+    import re
+
+    return [int(pk) for pk in re.findall(r'href="/runs/(\d+)/"><b>', page)]
+
+
+def test_it_is_narrowed_by_state_template_and_person(as_alice, as_bob, begin, bob):
+    one, two = begin(HAND), begin(MUTEX, name="other")
+    advance.pause(one, None)
+    assert links(text(as_bob, state="paused")) == [one.pk]
+    assert links(text(as_bob, template="other")) == [two.pk]
+    assert links(text(as_alice, mine="1")) == [two.pk, one.pk]
+    assert "No run is like this" in text(as_bob, mine="1")
+
+
+def test_nonsense_in_the_address_is_no_failure(as_bob, begin):
+    begin(HAND)
+    for nonsense in ({"state": "x"}, {"template": "y"}, {"before": "z"}, {"before": "9" * 30}):
+        assert as_bob.get("/runs/", nonsense).status_code == 200
+
+
+def test_it_comes_a_page_at_a_time_without_counting(as_bob, begin, django_assert_max_num_queries):
+    run = begin(HAND)
+    rows = [Run(revision=run.revision, team=run.team, target=run.target, state="succeeded") for _ in range(120)]
+    Run.objects.bulk_create(rows)
+    with django_assert_max_num_queries(20) as asked:
+        page = text(as_bob)
+    assert not any("COUNT" in query["sql"] and "engine_run" in query["sql"] for query in asked.captured_queries)
+    first = links(page)
+    second = links(text(as_bob, before=first[-1]))
+    third = links(text(as_bob, before=second[-1]))
+    assert [len(first), len(second), len(third)] == [50, 50, 21]
+    assert sorted(first + second + third, reverse=True) == first + second + third
+    assert "Older" not in text(as_bob, before=second[-1])
