@@ -36,9 +36,8 @@ class ScheduleForm(StartForm):
     )
     zone = forms.CharField(max_length=60, initial="UTC", label="Time zone")
     misfire = forms.ChoiceField(
-        choices=[("once", "once"), ("skip", "not at all"), ("each", "each of them")],
+        choices=[("once", "one run makes up for all of them"), ("skip", "are left out"), ("each", "a run for each")],
         label="Times missed while nothing ran",
-        help_text="Whether they are made up for when the engine is back.",
     )  # fmt: skip
 
     def __init__(self, *args: Any, held: Schedule | None = None, **kwargs: Any) -> None:

@@ -54,6 +54,7 @@ def step(request: HttpRequest, pk: int, step_pk: int) -> HttpResponse:
         "word": said.word(found),
         "mark": said.mark(found, MARKS),
         "waits": said.says(found, said.limits_of([found])) if said.held(found) or said.retrying(found) else "",
+        "outputs": list(found.outputs.items()),  # not as a mapping: an output may be called “items”
         "output": output,
         "events": found.events.exclude(text=""),
         "others": lines(found.run, others[:OTHERS], {}),

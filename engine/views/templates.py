@@ -50,7 +50,10 @@ def _revision(request: HttpRequest, name: str) -> Revision:
 
 @login_required
 def template(request: HttpRequest, name: str) -> HttpResponse:
+    """One revision; with ?part=yaml, its document alone."""
     found = _revision(request, name)
+    if request.GET.get("part") == "yaml":
+        return HttpResponse(found.parsed.yaml(), content_type="text/plain; charset=utf-8")
     persona = found.template.persona
     every = found.parsed.flow.leaves()
     leaves = [(leaf, registry()[leaf.uses].says(persona)) for leaf in every[:MOST_DRAWN]]
@@ -64,9 +67,9 @@ def template(request: HttpRequest, name: str) -> HttpResponse:
         "may_schedule": any(can(me(request), "start_in", team) for team in visible(me(request), Team)),
         "bound": bound("of this template", "", template=found.template),
         "may_limit": can(me(request), "limit", found.template),
-        "inputs": found.parsed.inputs,
+        "inputs": list(found.parsed.inputs.items()),  # not as a mapping: an input may be called “items”
         "done": [(leaf, registry()[leaf.uses].says(persona)) for leaf in found.parsed.done],
-        "yaml": found.parsed.yaml(),
+        "yaml": found.parsed.yaml() if len(every) <= MOST_DRAWN else "",
         "revisions": found.template.revisions.select_related("published_by", "made_by"),
         "runs": visible(me(request), found.runs.all())[:5],
         "may_publish": can(me(request), "publish", found),
