@@ -1,8 +1,13 @@
 """/runs/: narrowed by state, template and person, a page at a time."""
 
+import re
+import time
+
 from engine import advance
 from engine.models import Run
 from tests.running import HAND, MUTEX
+
+PAGE = 0.5  # seconds within which a page of the list is there
 
 
 def text(client, **filters) -> str:
@@ -10,8 +15,6 @@ def text(client, **filters) -> str:
 
 
 def links(page: str) -> list[int]:
-    import re
-
     return [int(pk) for pk in re.findall(r'href="/runs/(\d+)/"><b>', page)]
 
 
@@ -43,3 +46,28 @@ def test_it_comes_a_page_at_a_time_without_counting(as_bob, begin, django_assert
     assert [len(first), len(second), len(third)] == [50, 50, 21]
     assert sorted(first + second + third, reverse=True) == first + second + third
     assert "Older" not in text(as_bob, before=second[-1])
+
+
+def test_it_is_fast_with_a_hundred_thousand_runs(as_bob, begin):
+    run, other = begin(HAND), begin(MUTEX, name="other")
+    rows = (
+        Run(
+            revision=run.revision if number % 50 else other.revision, team=run.team, target=run.target,
+            state="succeeded" if number % 1000 else "failed",
+        )
+        for number in range(100_000)
+    )  # fmt: skip
+    Run.objects.bulk_create(rows, batch_size=5000)
+    text(as_bob)
+    filters = ({}, {"state": "failed"}, {"state": "paused"}, {"template": "other"}, {"mine": "1"}, {"before": 40_000})
+    for one in (*filters, {"state": "failed", "template": "other"}):
+        begun = time.perf_counter()
+        text(as_bob, **one)
+        took = time.perf_counter() - begun
+        print(f"{one}: {took:.2f} s")
+        assert took < PAGE, one
+    begun = time.perf_counter()
+    as_bob.get(f"/runs/{run.pk}/")
+    as_bob.get("/templates/probe/")
+    print(f"a run and its template: {time.perf_counter() - begun:.2f} s")
+    assert time.perf_counter() - begun < 2 * PAGE
