@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from engine.models import Event
-from engine.views.paging import number_in
+from engine.views.paging import newest, number_in
 from people.access import me, visible
 from people.models import Team, User
 
@@ -28,7 +28,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     filters = {key: value for key in ("who", "team", "kind", "run") if (value := request.GET.get(key, ""))}
     rows = _filtered(request, filters)
     before = number_in(request, "before")
-    found = list((rows.filter(pk__lt=before) if before else rows)[: ON_A_PAGE + 1])
+    found = newest(rows.filter(pk__lt=before) if before else rows, me(request), ON_A_PAGE + 1)
     teams = visible(me(request), Team)
     older = urlencode({**filters, "before": found[ON_A_PAGE - 1].pk}) if len(found) > ON_A_PAGE else ""
     context = {
@@ -41,7 +41,7 @@ def audit(request: HttpRequest) -> HttpResponse:
 
 def _filtered(request: HttpRequest, filters: dict[str, str]) -> QuerySet[Event]:
     rows: Any = visible(me(request), Event)
-    rows = rows.audited().order_by("-pk").select_related("actor", "team", "step", "deployment")
+    rows = rows.audited().select_related("actor", "team", "step", "deployment")
     rows = rows.defer("data", "step__memory", "step__outputs", "step__answer", "step__asking")
     who = filters.get("who", "")
     if who != "all":

@@ -21,7 +21,7 @@ from engine.models import Run, Template
 from engine.statuses import RunState
 from engine.views.asks import asks_of
 from engine.views.marks import finished, marks_of, not_taken, seen_of
-from engine.views.paging import number_in
+from engine.views.paging import newest, number_in
 from engine.views.seen import Seen
 from engine.views.step_list import MOST_DRAWN, MOST_ROWS, Tally, groups, tally
 from people.access import can, fetch, may, me, visible
@@ -46,7 +46,7 @@ def runs(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(started_by=me(request))
     if before := number_in(request, "before"):
         rows = rows.filter(pk__lt=before)
-    found = list(rows.order_by("-pk")[: ON_A_PAGE + 1])
+    found = newest(rows, me(request), ON_A_PAGE + 1)
     filters = {key: value for key, value in (("state", state), ("template", template), ("mine", mine)) if value}
     older = urlencode({**filters, "before": found[ON_A_PAGE - 1].pk}) if len(found) > ON_A_PAGE else ""
     context = {

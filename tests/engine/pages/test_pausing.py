@@ -7,7 +7,7 @@ from tests.running import HAND, MUTEX, drained
 
 
 def text(client, run) -> str:
-    return client.get(f"/runs/{run.pk}/").content.decode()
+    return str(client.get(f"/runs/{run.pk}/").content.decode())
 
 
 def test_an_engineer_pauses_and_continues(as_bob, begin):

@@ -11,7 +11,7 @@ PAGE = 0.5  # seconds within which a page of the list is there
 
 
 def text(client, **filters) -> str:
-    return client.get("/runs/", filters).content.decode()
+    return str(client.get("/runs/", filters).content.decode())
 
 
 def links(page: str) -> list[int]:

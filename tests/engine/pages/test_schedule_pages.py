@@ -21,7 +21,7 @@ def schedule(team, alice, begin) -> Schedule:
 
 
 def template_page(client) -> str:
-    return client.get("/templates/probe/").content.decode()
+    return str(client.get("/templates/probe/").content.decode())
 
 
 def test_the_template_says_when_it_runs_in_words_and_in_its_zone(as_bob, schedule):
@@ -100,7 +100,9 @@ def test_removing_is_taken_back(as_bob, schedule):
     assert not Schedule.objects.exists()
     assert as_bob.get(f"/schedules/{schedule.pk}/").status_code == 404
     as_bob.post(f"/schedules/{schedule.pk}/restore/")
-    assert Schedule.objects.get().next_at > timezone.now()
+    restored = Schedule.objects.get().next_at
+    assert restored
+    assert restored > timezone.now()
 
 
 def test_what_was_removed_starts_nothing(as_bob, schedule):

@@ -13,7 +13,7 @@ LONG = "\n".join(f'- {{id: s{n}, uses: command.run, with: {{command: "true"}}}}'
 
 
 def text(client, address: str) -> str:
-    return client.get(address).content.decode()
+    return str(client.get(address).content.decode())
 
 
 def test_items_of_a_foreach_are_counted_and_not_called_rounds(as_bob, blocks):
