@@ -9,10 +9,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from engine import advance, plan
+from engine import advance
 from engine.actions.start_run import StartRun
 from engine.expressions import Reference, expressions_in, parse
 from engine.flow import Choose, Flow, Foreach, Leaf, Node, Repeat, Sub
+from engine.following import Following
 from engine.models import Run, StepRun
 from engine.statuses import RunState, StepState
 from people.models import User
@@ -79,11 +80,8 @@ def reset_set(run: Run, corrected: Mapping[str, Any] | None = None) -> list[Step
         advance.place_of(row) for row in rows
         if advance.place_of(row) not in stands or row.undone or advance.place_of(row)[0] in readers
     }  # fmt: skip
-    return [row for row in rows if advance.place_of(row) in first or _follows(run.flow, first, row)]
-
-
-def _follows(flow: Flow, first: set[plan.Place], row: StepRun) -> bool:
-    return any(plan.comes_after(flow, place, advance.place_of(row)) for place in first)
+    following = Following(run.flow, first)
+    return [row for row in rows if advance.place_of(row) in first or advance.place_of(row) in following]
 
 
 def readers_of(flow: Flow, names: set[str]) -> set[tuple[int, ...]]:

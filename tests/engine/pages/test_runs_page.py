@@ -2,6 +2,7 @@
 
 import re
 import time
+from typing import Any
 
 from engine import advance
 from engine.models import Run
@@ -59,7 +60,14 @@ def test_it_is_fast_with_a_hundred_thousand_runs(as_bob, begin):
     )  # fmt: skip
     Run.objects.bulk_create(rows, batch_size=5000)
     text(as_bob)
-    filters = ({}, {"state": "failed"}, {"state": "paused"}, {"template": "other"}, {"mine": "1"}, {"before": 40_000})
+    filters: tuple[dict[str, Any], ...] = (
+        {},
+        {"state": "failed"},
+        {"state": "paused"},
+        {"template": "other"},
+        {"mine": "1"},
+        {"before": 40_000},
+    )
     for one in (*filters, {"state": "failed", "template": "other"}):
         begun = time.perf_counter()
         text(as_bob, **one)

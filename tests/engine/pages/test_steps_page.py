@@ -1,6 +1,7 @@
 """A run's steps: items of a foreach told apart, many of one leaf cut short, all of them a page at a time."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ def timed(client, address: str) -> tuple[str, float]:
     ("flow", "count"), [(WIDE, 1000), (LONG, 10_000), (EACH, 10_000)], ids=["wide", "long", "each"]
 )
 def test_a_large_run_is_read_within_a_moment(flow, count, as_bob, begin):
-    inputs = {"inputs": "items: {type: json}", "items": [1]} if flow == EACH else {}
+    inputs: dict[str, Any] = {"inputs": "items: {type: json}", "items": [1]} if flow == EACH else {}
     run = many(begin, flow, count, **inputs)
     text(as_bob, f"/runs/{run.pk}/")  # the template is read once a process
     page, took = timed(as_bob, f"/runs/{run.pk}/")
