@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 
+from engine import durations
 from engine.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub, walk
 
 R = 18.0  # radius of a control
@@ -192,11 +193,15 @@ def _draw(node: Node, x: float, y: float, canvas: Canvas) -> float:
         case Repeat():
             _draw_repeat(node, x, y, box, canvas)
         case Foreach():
-            words = f"for each {node.name}, {node.max_parallel} at a time"
-            _draw_frame(node.flow, words, x, y, box, canvas)
+            words = f"for each {node.name}, {_at_once(node.max_parallel)}"
+            _draw_frame(node.flow, words, x, y, box, canvas, " each")
         case Sub():
             _draw_frame(node.flow, node.title or node.template.replace("-", " "), x, y, box, canvas)
     return box.width
+
+
+def _at_once(number: int) -> str:
+    return "one after another" if number == 1 else f"{number} at a time"
 
 
 def _branch_words(branch: Branch) -> str:
@@ -204,18 +209,20 @@ def _branch_words(branch: Branch) -> str:
         case {"event": name}:
             return f"when told {name}"
         case {"after": seconds}:
-            return f"after {seconds} s" if isinstance(seconds, int | float) else f"after {_condition(seconds)}"
+            said = durations.said(float(seconds)) if isinstance(seconds, int | float) else _condition(seconds)
+            return f"after {said}"
         case {"approve": form}:
-            return f"{(form or {}).get('by', 'champion')} says so"
+            by = (form or {}).get("by", "champion")
+            return f"{' or '.join(by) if isinstance(by, list) else by} says so"
         case _:
             return _condition(branch.when)
 
 
-def _draw_frame(inner: Node, words: str, x: float, y: float, box: Box, canvas: Canvas) -> None:
+def _draw_frame(inner: Node, words: str, x: float, y: float, box: Box, canvas: Canvas, kind: str = "") -> None:
     size = _measure(inner, canvas)
     dashed = canvas.pending(inner)
     canvas.lines.append(
-        f'<rect class="course-frame" x="{x + 2:.1f}" y="{y - box.up + LINE:.1f}" width="{box.width - 4:.1f}" '
+        f'<rect class="course-frame{kind}" x="{x + 2:.1f}" y="{y - box.up + LINE:.1f}" width="{box.width - 4:.1f}" '
         f'height="{box.up + box.down - LINE:.1f}" rx="8"/>'
     )
     canvas.text(x + box.width / 2, y - box.up + LINE - 5, _cut(words, 44), "note")

@@ -1,16 +1,17 @@
-"""Forms over runs: an answer, a vote, a start. Each is made from what the template declares."""
+"""Forms over runs: an answer, a vote, a start, a correction. Each is made from what the template declares."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django import forms
 
 from engine.actions.start_run import NAME, StartRun
 from engine.artefacts import ArtefactError
-from engine.models import Artefact, Revision, StepRun
+from engine.models import Artefact, Revision, Run, StepRun
 from engine.template import FILE_TYPES, Input
+from engine.yaml_text import YamlError, read
 from people.access import can
 from people.models import Team, User
 
@@ -27,6 +28,8 @@ def field_for(spec: Input, name: str) -> forms.Field:
         return forms.IntegerField(**common)
     if spec.type == "number":
         return forms.FloatField(**common)
+    if spec.type == "json":
+        return forms.JSONField(**common)
     return forms.CharField(max_length=2000, **common)
 
 
@@ -68,6 +71,32 @@ class AnswerForm(forms.Form):
             except forms.ValidationError as error:
                 self.add_error(name, error)
         return None if self.errors else values
+
+
+class TellForm(forms.Form):
+    """Somebody says that what a step waits for has happened."""
+
+    name = forms.ChoiceField(label="What happened")
+    values = forms.CharField(
+        required=False, max_length=20_000, label="What there is to know about it",
+        help_text="A line for each, like amount: 12", widget=forms.Textarea(attrs={"rows": 2}),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, step: StepRun, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.step = step
+        events = (step.asking or {}).get("needs", {}).get("events", [])
+        self.fields["name"] = forms.ChoiceField(label="What happened", choices=[(name, name) for name in events])
+
+    def clean_values(self) -> dict[str, Any]:
+        try:
+            found, _ = read(self.cleaned_data["values"] or "{}")
+        except YamlError as error:
+            line = error.problems[0].line
+            raise forms.ValidationError(f"Line {line} cannot be read. Write it like amount: 12.") from error
+        if not isinstance(found, dict):
+            raise forms.ValidationError("Write a line for each, like amount: 12.")
+        return found
 
 
 class StartForm(forms.Form):
@@ -120,3 +149,56 @@ class StartForm(forms.Form):
             defaults = {"name": found.name, "size": found.size, "made_by": self.user}
             return Artefact.objects.get_or_create(team=team, sha256=value, defaults=defaults)[0].value()
         return value
+
+
+class CorrectForm(forms.Form):
+    """The inputs of a failed run, to be corrected before it goes on. What is left as it is stays."""
+
+    def __init__(
+        self, *args: Any, run: Run, kept: Mapping[str, str] | None = None, only: Collection[str] | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
+        """`kept`: {input: sha256} of files that came with a look at what would run again; `only`: of these inputs."""
+        super().__init__(*args, **kwargs)
+        self.run = run
+        for name, spec in run.revision.parsed.inputs.items():
+            if only is not None and name not in only:
+                continue
+            now = run.inputs.get(name, spec.default)
+            self.fields[name] = (
+                self._file(spec, name, now, (kept or {}).get(name, "")) if spec.type in FILE_TYPES
+                else self._plain(spec, name, now)
+            )  # fmt: skip
+
+    def _plain(self, spec: Input, name: str, now: Any) -> forms.Field:
+        made = field_for(spec, name)
+        made.initial = now
+        return made
+
+    def _file(self, spec: Input, name: str, now: Any, kept: str) -> forms.Field:
+        held = str(now.get("name") or now.get("sha256", "")[:12]) if isinstance(now, Mapping) else ""
+        found = Artefact.objects.filter(team=self.run.team, sha256=kept).first() if kept else None
+        made = field_for(spec, name)
+        if found:
+            choices = [(kept, f"{found.name}, {found.size:,} bytes"), ("", f"as it was: {held or 'none'}")]
+            return forms.ChoiceField(choices=choices, initial="", required=False, label=made.label)
+        made.required = False
+        made.help_text = f"Now {held}. Choose another to put in its place." if held else spec.help
+        return made
+
+    def corrections(self, user: User) -> dict[str, Any] | None:
+        """What differs, as runs take it, files stored first. None: one could not be, and the form says why."""
+        found: dict[str, Any] = {}
+        for name in self.changed_data:
+            value = self.cleaned_data[name]
+            try:
+                found[name] = keep_file(value, self.run.team, user) if hasattr(value, "chunks") else value
+            except forms.ValidationError as error:
+                self.add_error(name, error)
+        return None if self.errors else found
+
+
+class AtMostForm(forms.Form):
+    """How many steps may be at work at once; empty: as many as there are workers for."""
+
+    at_most = forms.IntegerField(required=False, min_value=1, max_value=100_000, label="At most")

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from engine.views import health, live, metrics, runs, stream, templates
+from engine.views import (
+    audit,
+    comparing,
+    health,
+    limits,
+    live,
+    metrics,
+    resuming,
+    runs,
+    schedules,
+    steps,
+    stream,
+    templates,
+)
 
 DEPLOYMENT = "live/<slug:team>/<slug:target>/<slug:name>/"
 
@@ -14,10 +27,22 @@ urlpatterns = [
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/events/", stream.stream, name="run-events"),
     path("runs/<int:pk>/cancel/", runs.cancel, name="run-cancel"),
-    path("runs/<int:pk>/resume/", runs.resume, name="run-resume"),
-    path("runs/<int:pk>/steps/<int:step_pk>/", runs.step, name="run-step"),
-    path("runs/<int:pk>/steps/<int:step_pk>/approve/", runs.approve, name="run-approve"),
-    path("runs/<int:pk>/steps/<int:step_pk>/confirm/", runs.confirm, name="run-confirm"),
+    path("runs/<int:pk>/pause/", runs.pause, name="run-pause"),
+    path("runs/<int:pk>/continue/", runs.go_on, name="run-continue"),
+    path("runs/<int:pk>/resume/", resuming.resume, name="run-resume"),
+    path("runs/<int:pk>/compare/<int:other>/", comparing.comparison, name="run-compare"),
+    path("runs/<int:pk>/steps/", steps.steps, name="run-steps"),
+    path("runs/<int:pk>/steps/<int:step_pk>/", steps.step, name="run-step"),
+    path("runs/<int:pk>/steps/<int:step_pk>/approve/", steps.approve, name="run-approve"),
+    path("runs/<int:pk>/steps/<int:step_pk>/confirm/", steps.confirm, name="run-confirm"),
+    path("runs/<int:pk>/steps/<int:step_pk>/tell/", steps.tell, name="run-tell"),
+    path("audit/", audit.audit, name="audit"),
+    path("settings/teams/<slug:slug>/limits/", limits.limits, name="limits"),
+    path("schedules/next/", schedules.preview, name="schedule-preview"),
+    path("schedules/<int:pk>/", schedules.change, name="schedule"),
+    path("schedules/<int:pk>/pause/", schedules.pause, name="schedule-pause"),
+    path("schedules/<int:pk>/remove/", schedules.remove, name="schedule-remove"),
+    path("schedules/<int:pk>/restore/", schedules.restore, name="schedule-restore"),
     path("live/", live.live, name="live"),
     path(DEPLOYMENT, live.deployment, name="deployment"),
     path(f"{DEPLOYMENT}rollback/", live.rollback, name="deployment-rollback"),
@@ -30,4 +55,6 @@ urlpatterns = [
     path("templates/<slug:name>/", templates.template, name="template"),
     path("templates/<slug:name>/publish/", templates.publish, name="template-publish"),
     path("templates/<slug:name>/start/", templates.start, name="template-start"),
+    path("templates/<slug:name>/limit/", limits.of_template, name="template-limit"),
+    path("templates/<slug:name>/schedules/new/", schedules.new, name="schedule-new"),
 ]

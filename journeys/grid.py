@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine import durations
 from engine.drawing import Mark, course
 from engine.models import Revision
-from engine.views.marks import Seen
+from engine.views.seen import Seen
 from journeys.models import LANES, Cell, Journey, JourneyMap, Lane, MapStep, Origin, StepEvidence
 from research.models import Observation
 from research.reading import Quote, Reading

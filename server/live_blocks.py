@@ -6,13 +6,17 @@ from collections.abc import Iterable, Iterator
 from statistics import median
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from django.utils import timezone
 
 from engine.durations import said
 from engine.models import CriterionResult, Deployment, Revision, Run, StepRun
+from engine.models.step import Vote
 from engine.views import marks
+from engine.views.asks import VERBS
 from engine.views.live import line
+from engine.views.said import deadline
 from journeys.grid import seen_of
 from journeys.models import Journey, JourneyMap, MapVersion
 from journeys.trace import reached_production
@@ -123,22 +127,46 @@ BEGINNINGS[:0] = [from_published]
 
 # --- what waits ------------------------------------------------------------------------------------------------------
 
-VERBS = {"approve": "Approve", "confirm": "By hand", "decide": "Decide"}
+MOST_WAITING = 300  # nobody answers more, and the bar counts them on every page
 
 
 def steps(user: User) -> Iterator[Waiting]:
-    rows = (
-        StepRun.objects.visible_to(user)
-        .asking()
-        .select_related("run__revision__template", "run__team", "run__started_by")
-    )
-    for row in rows:
+    """What steps ask of this person, and the events they wait for that this person may tell."""
+    rows = StepRun.objects.visible_to(user).asking().defer("memory", "outputs", "run__revision__document")
+    rows = rows.select_related("run__revision__template", "run__team", "run__started_by", "run__deployment")
+    voted = Vote.objects.filter(step=OuterRef("pk"), attempt=OuterRef("attempt"), user=user)
+    known: dict[Any, tuple[bool, bool]] = {}  # many ask the same people: each group is looked up once
+    titles: dict[int, str] = {}
+    for row in rows.exclude(Exists(voted))[:MOST_WAITING]:
         asking = row.asking or {}
-        if row.may_answer(user):
-            yield Waiting(
-                VERBS[asking["verb"]], asking["question"], reverse("run", args=[row.run_id]),
-                row.asked_at or timezone.now(), asked_by=str(row.run.started_by or ""), details=row.run.title,
-            )  # fmt: skip
+        asks = (row.run.team_id, row.run.revision.template.persona_id, str(asking.get("by")), str(_barred(asking)))
+        if asks not in known:
+            known[asks] = row.may_answer(user), can(user, "change", row.run)
+        mine, may_tell = known[asks]
+        if mine or (may_tell and asking.get("needs", {}).get("events")):
+            yield _waiting(row, mine, titles.setdefault(row.run_id, row.run.title))
+
+
+def _barred(asking: dict[str, Any]) -> list[str]:
+    return list(asking.get("needs", {}).get("not", []))
+
+
+def _waiting(row: StepRun, mine: bool, title: str) -> Waiting:
+    asking, until = row.asking or {}, deadline(row)
+    return Waiting(
+        VERBS[asking["verb"]] if mine else "Event", asking["question"], reverse("run", args=[row.run_id]),
+        row.asked_at or timezone.now(), asked_by=str(row.run.started_by or ""),
+        details=" · ".join([title, *_said_so_far(row, asking)]),
+        deadline=until.at if until else None, otherwise=until.otherwise if until else "", mine=mine,
+    )  # fmt: skip
+
+
+def _said_so_far(row: StepRun, asking: dict[str, Any]) -> Iterator[str]:
+    needs = asking.get("needs", {})
+    if needs.get("quorum", 1) > 1:
+        yield f"{row.votes.filter(attempt=row.attempt, approve=True).count()} of {needs['quorum']} said yes"
+    if events := needs.get("events"):
+        yield f"goes on when told {' or '.join(events)}"
 
 
 def criteria(user: User) -> Iterator[Waiting]:

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils.safestring import SafeString, mark_safe
 
 from engine.drawing import Mark, course
-from engine.flow import from_document
+from engine.flow import Branch, Choose, Foreach, Leaf, Sequence, Sub, from_document
 
 COLOURS = [
     "paper",
@@ -95,6 +95,24 @@ SEEN = {
 }
 
 
+BLOCKS = Sequence((
+    Foreach("${{ inputs.tables }}", Sequence((
+        Leaf("load", "Load it", "command.run"), Leaf("check", "Check it", "command.run"),
+    )), "table", 4),
+    Sub("ship", Sequence((Leaf("ship.preview", "Preview", "endpoint.release"), Leaf("ship.ask", "Ask", "approve"))),
+        "preview-and-ask", "0" * 64, "Preview and ask"),
+    Choose((
+        Branch(Leaf("bill", "Send the bill", "command.run"), on={"event": "paid"}),
+        Branch(Leaf("trust", "Trust them", "manual"), on={"approve": {"by": "champion"}}),
+        Branch(Leaf("remind", "Remind them", "command.run"), on={"after": 3600}),
+    ), "first"),
+))  # fmt: skip
+ITEMS = {
+    "load": Mark("done", note="12 of 12", href="#ask"), "check": Mark("going", note="8 of 12", current=True),
+    "ship.preview": Mark("quiet"),
+}  # fmt: skip
+
+
 class Vote(forms.Form):
     comment = forms.CharField(required=False, widget=forms.TextInput)
 
@@ -108,6 +126,7 @@ def courses() -> list[tuple[str, SafeString]]:
             course(root, WALKED, title="A run", walked=True),
         ),
         ("A map: who was seen; a step nobody was seen doing is dashed", course(root, SEEN, title="A map")),
+        ("Once for each table, another template, and whatever comes first", course(BLOCKS, ITEMS, walked=True)),
         ("Done", course(from_document([FLOW[-1]]), {"all": Mark("done")}, title="Finished", walked=True, done=True)),
     ]
     return [(title, mark_safe(svg)) for title, svg in drawn]  # noqa: S308 - engine.drawing escapes every word

@@ -24,18 +24,21 @@ class Waiting:
     details: str = ""
     deadline: datetime | None = None
     otherwise: str = ""  # what happens at the deadline
+    mine: bool = True  # False: it waits for something to happen, and this person may say that it has
 
 
 Source = Callable[[User], Iterable[Waiting]]
 SOURCES: list[Source] = []
 
 
-def for_user(user: User) -> list[Waiting]:
-    """Everything that waits for this person, the most urgent first, then the oldest."""
-    found = [item for source in SOURCES for item in source(user)]
+def for_user(user: User, *, mine: bool = True) -> list[Waiting]:
+    """Everything that waits for this person, the most urgent first, then the oldest; or what waits for an event."""
+    found = [item for source in SOURCES for item in source(user) if item.mine == mine]
     return sorted(found, key=lambda item: (item.deadline is None, item.deadline or item.since, item.since))
 
 
 @login_required
 def page(request: HttpRequest) -> HttpResponse:
-    return render(request, "waiting.html", {"waiting": for_user(me(request))})
+    return render(
+        request, "waiting.html", {"waiting": for_user(me(request)), "events": for_user(me(request), mine=False)}
+    )

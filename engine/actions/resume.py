@@ -9,10 +9,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from engine import advance, plan
+from engine import advance
 from engine.actions.start_run import StartRun
 from engine.expressions import Reference, expressions_in, parse
 from engine.flow import Choose, Flow, Foreach, Leaf, Node, Repeat, Sub
+from engine.following import Following
 from engine.models import Run, StepRun
 from engine.recount import ended_steps, place_of
 from engine.statuses import RunState, StepState
@@ -80,11 +81,8 @@ def reset_set(run: Run, corrected: Mapping[str, Any] | None = None) -> list[Step
         place_of(row) for row in rows
         if place_of(row) not in stands or row.undone or place_of(row)[0] in readers
     }  # fmt: skip
-    return [row for row in rows if place_of(row) in first or _follows(run.flow, first, row)]
-
-
-def _follows(flow: Flow, first: set[plan.Place], row: StepRun) -> bool:
-    return any(plan.comes_after(flow, place, place_of(row)) for place in first)
+    following = Following(run.flow, first)
+    return [row for row in rows if place_of(row) in first or place_of(row) in following]
 
 
 def readers_of(flow: Flow, names: set[str]) -> set[tuple[int, ...]]:

@@ -50,7 +50,7 @@ def schedule(request: Request, pk: int) -> Response:
         return Response(ScheduleShape(fetch(me(request), Schedule, pk=pk)).data)
     found = fetch(me(request), Schedule, "change", pk=pk)
     if request.method == "DELETE":
-        found.delete()
+        found.remove()
         return Response(status=204)
     filled = ScheduleShape(found, data=request.data, partial=True)
     filled.is_valid(raise_exception=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: "User") -> Self:
-        return self.filter(team__memberships__user=user).distinct()
+        return self.filter(team__in=user.memberships.values("team"))
 
     def active(self) -> Self:
         return self.exclude(state__in=ENDED_RUNS)

@@ -1,6 +1,6 @@
 """When a template is run by the clock."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,16 +13,26 @@ if TYPE_CHECKING:
     from people.models import User
 
 
+KEPT = timedelta(days=7)  # how long a removed schedule can be put back
+
+
 class NeverComes(ValueError):
     """The cron expression, or its time zone, cannot be read or names no time; the message says which."""
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
     def visible_to(self, user: "User") -> Self:
-        return self.filter(team__memberships__user=user).distinct()
+        return self.filter(team__in=user.memberships.values("team"))
 
     def due(self, now: datetime) -> Self:
         return self.filter(paused=False, next_at__lte=now).order_by("next_at")
+
+
+class StandingManager(models.Manager["Schedule"]):
+    """Without those that were removed."""
+
+    def get_queryset(self) -> models.QuerySet["Schedule"]:
+        return super().get_queryset().filter(removed_at=None)
 
 
 class Schedule(models.Model):
@@ -47,8 +57,10 @@ class Schedule(models.Model):
     problem = models.TextField(blank=True)  # why the last run could not be started
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     made_at = models.DateTimeField(default=timezone.now, editable=False)
+    removed_at = models.DateTimeField(null=True)
 
-    objects = ScheduleQuerySet.as_manager()
+    objects = StandingManager.from_queryset(ScheduleQuerySet)()
+    everything = ScheduleQuerySet.as_manager()  # with those that were removed
 
     class Meta:
         ordering = ["pk"]
@@ -56,6 +68,21 @@ class Schedule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.template} at {self.cron} ({self.zone})"
+
+    def remove(self) -> None:
+        """Start nothing more; the runs it has started stay."""
+        self.removed_at, self.next_at = timezone.now(), None
+        self.save(update_fields=["removed_at", "next_at"])
+
+    def restore(self) -> None:
+        """Go on as if it had only been paused meanwhile. Raises NeverComes."""
+        self.removed_at, self.next_at = None, self.after(timezone.now())
+        self.save(update_fields=["removed_at", "next_at"])
+
+    def pause(self, *, paused: bool) -> None:
+        """Paused it serves nothing; what came meanwhile is not made up for. Raises NeverComes."""
+        self.paused, self.next_at = paused, self.after(timezone.now())
+        self.save(update_fields=["paused", "next_at"])
 
     def after(self, moment: datetime) -> datetime:
         """The first time after this moment. Raises NeverComes."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 class StepRunQuerySet(models.QuerySet["StepRun"]):
     def visible_to(self, user: "User") -> Self:
-        return self.filter(run__team__memberships__user=user).distinct()
+        return self.filter(run__team__in=user.memberships.values("team"))
 
     def asking(self) -> Self:
         """Those that wait for a person, the oldest first."""

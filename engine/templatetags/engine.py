@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import template
+from django.utils.formats import date_format
 
 from engine import durations
-from engine.models import StepRun
-from engine.statuses import MARKS
+from engine.statuses import MARKS, StepState
 
 register = template.Library()
 QUIET = "idle"  # the look's word for a state that asks for nothing
@@ -30,15 +32,20 @@ def mark_kind(found: str) -> str:
 
 
 @register.filter
-def step_mark(step: StepRun) -> str:
-    """A step that waits for its own work is going; one that waits for a person is waiting."""
-    return "going" if step.state == "waiting" and not step.asking else mark(step.state)
+def step_word(state: str) -> str:
+    """A step's state in a word."""
+    return str(StepState(state).label)
 
 
 @register.filter
-def step_says(step: StepRun) -> str:
-    """The sentence beside a step's state: what it asks, why it failed, or what it noted."""
-    return str(step.asking["question"]) if step.asking else step.reason or step.note
+def tz_date(moment: datetime, how: str) -> str:
+    """A moment in the time zone it carries, which the page's own would replace."""
+    return date_format(moment.replace(tzinfo=None), how)
+
+
+@register.filter
+def in_zone(moment: datetime, zone: str) -> datetime:
+    return moment.astimezone(ZoneInfo(zone))
 
 
 @register.filter

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from django.urls import reverse
 
 from engine.drawing import Mark
-from engine.flow import Choose, Flow
+from engine.flow import Choose, Flow, Path, read_path, write_path
 from engine.models import Revision, Run, StepRun
-from engine.statuses import MARKS, RunState
+from engine.statuses import LIVE_STEPS, MARKS, RunState, StepState
+from engine.turns import PAUSED
+from engine.views import said
+from engine.views.seen import Seen
+from engine.views.step_list import HEAVY, Tally, address, totals_of
 
-
-@dataclass(frozen=True)
-class Seen:
-    """How people did a step before it was a step: how many of how many were seen, how often, how long it took them."""
-
-    people: int
-    of: int
-    count: int
-    took: str = ""
-
+MOST_DECIDED = 1000  # questions that are looked through for ways that were not taken
 
 # What a higher room knows of a revision's leaves. The engine knows nothing of evidence; the first that knows answers.
 SEEN: list[Callable[[Revision], Mapping[str, Seen]]] = []
@@ -31,11 +26,14 @@ def seen_of(revision: Revision) -> Mapping[str, Seen]:
     return next((found for source in SEEN if (found := source(revision))), {})
 
 
-def marks_of(run: Run, rows: Iterable[StepRun], seen: Mapping[str, Seen]) -> dict[str, Mark]:
-    """The newest row of each leaf decides; leaves of branches that were not taken stay unwalked."""
-    newest = {row.leaf: row for row in rows if row.purpose == StepRun.Purpose.LEAF}
+def marks_of(run: Run, counted: Tally, seen: Mapping[str, Seen]) -> dict[str, Mark]:
+    """The newest row of each leaf decides, in a foreach all; leaves of ways that were not taken stay unwalked."""
+    newest = {row.leaf: row for row in run.steps.filter(pk__in=list(counted.newest.values())).defer(*HEAVY)}
+    totals = totals_of(run, newest.values())
     return {
-        leaf.id: _seen_too(_mark(run, newest[leaf.id]) if leaf.id in newest else Mark(), seen.get(leaf.id))
+        leaf.id: _seen_too(
+            _mark(run, newest[leaf.id], counted, totals) if leaf.id in newest else Mark(), seen.get(leaf.id)
+        )
         for leaf in run.flow.leaves()
     }
 
@@ -44,31 +42,57 @@ def _seen_too(mark: Mark, seen: Seen | None) -> Mark:
     return replace(mark, people=seen.people, of=seen.of, count=seen.count) if seen and seen.people else mark
 
 
-def _mark(run: Run, row: StepRun) -> Mark:
-    state = "going" if row.state == "waiting" and not row.asking else MARKS[row.state]
-    rounds = f"round {row.iteration}" if row.iteration not in ("", "1") else ""
-    note = "waits for a person" if row.asking else row.note if state == "going" else rounds
-    here = row.state in ("running", "waiting", "ready") and not run.ended
-    return Mark(state, note=note, href=reverse("run-step", args=[run.pk, row.pk]), current=here)
+def _mark(run: Run, row: StepRun, counted: Tally, totals: said.Totals) -> Mark:
+    if said.in_foreach(run.flow, row.path):
+        return _mark_of_items(run, row, counted, totals)
+    state = said.mark(row, MARKS)
+    where = said.place(run.flow, row, totals)
+    note = _now(row) or (row.note if state == "going" else where)
+    href = reverse("run-step", args=[run.pk, row.pk])
+    return Mark(state, note=note, href=href, current=row.state in LIVE_STEPS and not run.ended)
+
+
+def _now(row: StepRun) -> str:
+    """What holds a step up that could be at work, in a few words."""
+    if said.held(row):
+        return "waits for its turn" if row.queue and row.queue != PAUSED else "paused"
+    if row.asking:
+        return "waits for an event" if said.groups_of(row.asking) == ["nobody"] else "waits for a person"
+    return "undone" if row.undone else "tries again" if said.retrying(row) else ""
+
+
+def _mark_of_items(run: Run, row: StepRun, counted: Tally, totals: said.Totals) -> Mark:
+    """All items together: how many of them are over."""
+    states = counted.of[row.leaf]
+    live = sum(states.get(state, 0) for state in LIVE_STEPS)
+    begun = counted.total(row.leaf)
+    loops = run.flow.rounds(read_path(row.path))
+    total = totals.get((write_path(loops[0]), ""), begun) if len(loops) == 1 else begun
+    if states.get(StepState.FAILED):
+        state = "failed"
+    elif live or (begun < total and not run.ended):
+        state = "waiting" if row.asking else "going"
+    else:
+        state = "done" if states.get(StepState.SUCCEEDED) else "quiet"
+    href = address(run, step=row.leaf) if begun > 1 else reverse("run-step", args=[run.pk, row.pk])
+    return Mark(state, note=f"{begun - live:,} of {total:,}", href=href, current=bool(live) and not run.ended)
 
 
 def finished(run: Run) -> bool:
     return run.state == RunState.SUCCEEDED
 
 
-def not_taken(flow: Flow, rows: Iterable[StepRun]) -> set[str]:
+def not_taken(run: Run) -> set[str]:
     """The leaves of branches a choice did not take: they will not be walked any more."""
     skipped: set[str] = set()
-    for row in rows:
-        node = flow.nodes.get(tuple(int(p) for p in row.path.split(".")) if row.path else ())
-        if row.purpose != StepRun.Purpose.DECIDE or not isinstance(node, Choose) or row.state != "succeeded":
-            continue
-        for index in range(len(node.branches)):
-            if index != row.outputs.get("branch"):
-                prefix = f"{row.path}.{index}" if row.path else str(index)
-                skipped |= {leaf for leaf, p in flow.leaf_paths.items() if _under(".".join(map(str, p)), prefix)}
+    decided = run.steps.filter(purpose=StepRun.Purpose.DECIDE, state=StepState.SUCCEEDED)
+    for path, outputs in decided.values_list("path", "outputs")[:MOST_DECIDED]:
+        node = None if said.in_foreach(run.flow, path) else run.flow.nodes.get(read_path(path))
+        for index in range(len(node.branches)) if isinstance(node, Choose) else ():
+            if index != outputs.get("branch"):
+                skipped |= _under(run.flow, (*read_path(path), index))
     return skipped
 
 
-def _under(path: str, prefix: str) -> bool:
-    return path == prefix or path.startswith(f"{prefix}.")
+def _under(flow: Flow, above: Path) -> set[str]:
+    return {leaf for leaf, path in flow.leaf_paths.items() if path[: len(above)] == above}

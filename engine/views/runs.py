@@ -1,33 +1,60 @@
-"""/runs/: the runs, one run live, one of its steps; the answers people give it."""
+"""/runs/: the runs, one run live, and what moves it as a whole: pause, continue, cancel."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
+from django import forms
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_POST
 
 from engine import advance
-from engine.actions.resume import Resume, reset_set
+from engine.actions.resume import reset_set
 from engine.drawing import course
 from engine.flow import Leaf
-from engine.forms import AnswerForm, VoteForm
-from engine.models import Run, StepRun
-from engine.views.marks import Seen, finished, marks_of, not_taken, seen_of
+from engine.models import Run, Template
+from engine.statuses import RunState
+from engine.views.asks import asks_of
+from engine.views.marks import finished, marks_of, not_taken, seen_of
+from engine.views.paging import newest, number_in
+from engine.views.seen import Seen
+from engine.views.step_list import MOST_DRAWN, MOST_ROWS, Tally, groups, tally
 from people.access import can, fetch, may, me, visible
 from people.toasts import say, warn
 
 LINES = 400  # of the log on a run's page; the newest
+ON_A_PAGE = 50  # of the list of runs
+COMPARED = 10  # earlier runs that a run's page offers to compare with
 
 
 @login_required
 def runs(request: HttpRequest) -> HttpResponse:
-    rows = visible(me(request), Run).select_related("revision__template", "deployment__target", "team", "started_by")
-    return render(request, "engine/runs.html", {"runs": rows[:200]})
+    """The newest first, a page at a time: `before` is the number of the last run on the page before."""
+    rows = visible(me(request), Run).select_related("revision__template", "deployment", "team", "started_by")
+    state, template = request.GET.get("state", ""), request.GET.get("template", "")
+    if state in RunState.values:
+        rows = rows.filter(state=state)
+    if template:
+        known = Template.objects.filter(name=template).values_list("revisions", flat=True)
+        rows = rows.filter(revision__in=list(known))
+    if mine := request.GET.get("mine", ""):
+        rows = rows.filter(started_by=me(request))
+    if before := number_in(request, "before"):
+        rows = rows.filter(pk__lt=before)
+    found = newest(rows, me(request), ON_A_PAGE + 1)
+    filters = {key: value for key, value in (("state", state), ("template", template), ("mine", mine)) if value}
+    older = urlencode({**filters, "before": found[ON_A_PAGE - 1].pk}) if len(found) > ON_A_PAGE else ""
+    context = {
+        "runs": found[:ON_A_PAGE], "older": older, "filters": filters, "newest": urlencode(filters),
+        "states": RunState.choices, "templates": visible(me(request), Template).values_list("name", "title"),
+        "paged": bool(before),
+    }  # fmt: skip
+    return render(request, "engine/runs.html", context)
 
 
 @login_required
@@ -41,31 +68,52 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "engine/run.html", context)
 
 
-def run_context(request: HttpRequest, found: Run, answered: AnswerForm | None = None) -> dict[str, Any]:
-    """`answered`: what somebody typed that cannot be taken yet; it is shown again with what is wrong."""
-    rows = list(found.steps.all())
-    seen = seen_of(found.revision)
-    marks = marks_of(found, rows, seen)
-    drawing = course(found.flow.root, marks, title=found.title, walked=True, done=finished(found))
+def run_context(request: HttpRequest, found: Run, filled: forms.Form | None = None) -> dict[str, Any]:
+    """`filled`: what somebody typed that cannot be taken yet; it is shown again with what is wrong."""
+    seen, counted = seen_of(found.revision), tally(found)
+    asks = asks_of(found, me(request), filled)
     last = found.events.order_by("-pk").values_list("pk", flat=True).first() or 0
+    shown = groups(found, counted, seen)
     return {
         "run": found,
-        "drawing": mark_safe(drawing),  # noqa: S308 - made by engine.drawing, which escapes every word
-        "rows": [(row, seen.get(row.leaf)) for row in rows if row.purpose == StepRun.Purpose.LEAF or row.asking],
-        "ahead": _ahead(found, rows, seen),
-        "asks": [_ask(request, row, answered) for row in rows if row.asking and row.state == "waiting"],
-        "log": reversed(found.events.exclude(text="").select_related("step").order_by("-pk")[:LINES]),
+        "drawing": _drawing(found, counted, seen),
+        "leaves": len(found.flow.leaf_paths),
+        "counted": counted,
+        "groups": shown,
+        "all_shown": sum(len(group.lines) + max(0, group.more) for group in shown) >= counted.all,
+        "some_hidden": sum(len(group.lines) for group in shown) < counted.all,
+        "ahead": _ahead(found, counted, seen),
+        "asks": asks,
+        "asks_more": max(0, found.waiting_steps().count() - len(asks)),
+        "log": reversed(_log(found)),
         "last_event": last,
         "may_change": can(me(request), "change", found),
-        "reset": reset_set(found) if found.state == "failed" else [],
+        "reset": reset_set(found) if found.state == RunState.FAILED and counted.all <= MOST_ROWS else [],
         "criteria": _criteria(found),
+        "earlier": earlier(request, found),
     }
 
 
-def _ahead(found: Run, rows: list[StepRun], seen: Mapping[str, Seen]) -> list[tuple[Leaf, Seen | None]]:
+def _drawing(found: Run, counted: Tally, seen: Mapping[str, Seen]) -> SafeString | None:
+    if len(found.flow.leaf_paths) > MOST_DRAWN:
+        return None
+    marks = marks_of(found, counted, seen)
+    drawn = course(found.flow.root, marks, title=found.title, walked=True, done=finished(found))
+    return mark_safe(drawn)  # noqa: S308 - made by engine.drawing, which escapes every word
+
+
+def _log(found: Run) -> list[Any]:
+    events = found.events.exclude(text="").select_related("step").order_by("-pk")
+    heavy = ("memory", "outputs", "answer", "asking")
+    return list(events.defer("data", *(f"step__{name}" for name in heavy))[:LINES])
+
+
+def _ahead(found: Run, counted: Tally, seen: Mapping[str, Seen]) -> list[tuple[Leaf, Seen | None]]:
     """The leaves that may still come, in the flow's order."""
-    begun = {row.leaf for row in rows} | not_taken(found.flow, rows)
-    return [] if found.ended else [(leaf, seen.get(leaf.id)) for leaf in found.flow.leaves() if leaf.id not in begun]
+    if found.ended or len(found.flow.leaf_paths) > MOST_DRAWN:
+        return []
+    begun = set(counted.of) | not_taken(found)
+    return [(leaf, seen.get(leaf.id)) for leaf in found.flow.leaves() if leaf.id not in begun]
 
 
 def _criteria(found: Run) -> list[dict[str, Any]]:
@@ -76,58 +124,14 @@ def _criteria(found: Run) -> list[dict[str, Any]]:
     return [{"title": leaf.name, "result": known.get(leaf.id)} for leaf in found.revision.parsed.done]
 
 
-def _ask(request: HttpRequest, row: StepRun, answered: AnswerForm | None) -> dict[str, Any]:
-    mine = row.may_answer(me(request))
-    if answered and answered.step.pk == row.pk:
-        return {"row": row, "mine": mine, "form": answered}
-    verb = (row.asking or {}).get("verb")
-    form = VoteForm() if verb == "approve" else AnswerForm(step=row)
-    return {"row": row, "mine": mine, "form": form if mine else None}
-
-
-@login_required
-def step(request: HttpRequest, pk: int, step_pk: int) -> HttpResponse:
-    found = fetch(me(request), StepRun.objects.select_related("run__revision__template"), pk=step_pk, run=pk)
-    jobs = found.memory.get("jobs", [])
-    output = found.run.target.connect().logs(jobs[-1], offset=-20000).text if jobs else ""
-    others = found.run.steps.filter(leaf=found.leaf).exclude(pk=found.pk) if found.leaf else []
-    context = {
-        "step": found,
-        "run": found.run,
-        "output": output,
-        "events": found.events.exclude(text=""),
-        "others": others,
-    }
-    return render(request, "engine/step.html", context)
-
-
-@login_required
-@require_POST
-def approve(request: HttpRequest, pk: int, step_pk: int) -> HttpResponse:
-    found = fetch(me(request), StepRun, pk=step_pk, run=pk)
-    form = VoteForm(request.POST)
-    if not found.may_answer(me(request)):
-        warn(request, "This waits for somebody else, or has been answered already.")
-    elif form.is_valid():
-        yes = "no" not in request.POST
-        voted = found.vote(me(request), approve=yes, comment=form.cleaned_data["comment"])
-        say(request, ("You said yes." if yes else "You said no.") if voted else "Somebody was quicker.")
-    return redirect("run", pk)
-
-
-@login_required
-@require_POST
-def confirm(request: HttpRequest, pk: int, step_pk: int) -> HttpResponse:
-    found = fetch(me(request), StepRun.objects.select_related("run"), pk=step_pk, run=pk)
-    if not found.may_answer(me(request)):
-        warn(request, "This waits for somebody else, or has been answered already.")
-        return redirect("run", pk)
-    form = AnswerForm(request.POST, request.FILES, step=found)
-    if not form.is_valid() or (values := form.kept(me(request))) is None:
-        return render(request, "engine/run.html", run_context(request, found.run, form), status=422)
-    done = found.confirm(me(request), values, form.cleaned_data["comment"])
-    say(request, "Confirmed." if done else "Somebody was quicker.")
-    return redirect("run", pk)
+def earlier(request: HttpRequest, found: Run) -> list[Run]:
+    """Runs of the same template and deployment to compare with: the last that succeeded, then the newest."""
+    revisions = list(found.revision.template.revisions.values_list("pk", flat=True))
+    rows = visible(me(request), Run).filter(revision__in=revisions, deployment=found.deployment_id, pk__lt=found.pk)
+    rows = rows.select_related("revision__template").order_by("-pk")
+    good = rows.filter(state=RunState.SUCCEEDED).first()
+    others = [one for one in rows[:COMPARED] if one != good]
+    return [good, *others] if good else others
 
 
 @login_required
@@ -138,8 +142,14 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 @require_POST
-def resume(request: HttpRequest, pk: int) -> HttpResponse:
-    return _move(request, pk, lambda run, user: Resume(run, user).execute(), "It goes on.")
+def pause(request: HttpRequest, pk: int) -> HttpResponse:
+    return _move(request, pk, advance.pause, "Paused: nothing new begins. What is at work is looked after to its end.")
+
+
+@login_required
+@require_POST
+def go_on(request: HttpRequest, pk: int) -> HttpResponse:
+    return _move(request, pk, advance.go_on, "It goes on.")
 
 
 def _move(request: HttpRequest, pk: int, verb: Any, said: str) -> HttpResponse:
@@ -148,7 +158,12 @@ def _move(request: HttpRequest, pk: int, verb: Any, said: str) -> HttpResponse:
     try:
         verb(found, me(request))
     except advance.NotNow as error:
-        warn(request, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        warn(request, sentence(error))
     else:
         say(request, said)
     return redirect("run", pk)
+
+
+def sentence(error: Exception) -> str:
+    """What the engine says, as a sentence."""
+    return f"{str(error)[:1].upper()}{str(error)[1:]}."

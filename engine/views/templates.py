@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 from markdown_it import MarkdownIt
@@ -24,6 +24,9 @@ from engine.forms import StartForm
 from engine.models import Artefact, Revision, Template
 from engine.steps import registry
 from engine.template import FILE_TYPES
+from engine.views.limits import bound
+from engine.views.schedules import planned
+from engine.views.step_list import MOST_DRAWN
 from people.access import can, fetch, may, me, visible
 from people.models import Team
 from people.toasts import say, warn
@@ -47,22 +50,35 @@ def _revision(request: HttpRequest, name: str) -> Revision:
 
 @login_required
 def template(request: HttpRequest, name: str) -> HttpResponse:
+    """One revision; with ?part=yaml, its document alone."""
     found = _revision(request, name)
+    if request.GET.get("part") == "yaml":
+        return HttpResponse(found.parsed.yaml(), content_type="text/plain; charset=utf-8")
     persona = found.template.persona
-    leaves = [(leaf, registry()[leaf.uses].says(persona)) for leaf in found.parsed.flow.leaves()]
+    every = found.parsed.flow.leaves()
+    leaves = [(leaf, registry()[leaf.uses].says(persona)) for leaf in every[:MOST_DRAWN]]
     context = {
         "revision": found,
         "template": found.template,
-        "drawing": mark_safe(course(found.parsed.flow.root, title=found.title)),  # noqa: S308 - engine.drawing escapes
+        "drawing": _drawing(found) if len(every) <= MOST_DRAWN else None,
         "leaves": leaves,
-        "inputs": found.parsed.inputs,
+        "leaves_more": len(every) - len(leaves),
+        "schedules": planned(me(request), found.template),
+        "may_schedule": any(can(me(request), "start_in", team) for team in visible(me(request), Team)),
+        "bound": bound("of this template", "", template=found.template),
+        "may_limit": can(me(request), "limit", found.template),
+        "inputs": list(found.parsed.inputs.items()),  # not as a mapping: an input may be called “items”
         "done": [(leaf, registry()[leaf.uses].says(persona)) for leaf in found.parsed.done],
-        "yaml": found.parsed.yaml(),
+        "yaml": found.parsed.yaml() if len(every) <= MOST_DRAWN else "",
         "revisions": found.template.revisions.select_related("published_by", "made_by"),
-        "runs": found.runs.filter(team__memberships__user=me(request)).distinct()[:5],
+        "runs": visible(me(request), found.runs.all())[:5],
         "may_publish": can(me(request), "publish", found),
     }
     return render(request, "engine/template.html", context)
+
+
+def _drawing(found: Revision) -> SafeString:
+    return mark_safe(course(found.parsed.flow.root, title=found.title))  # noqa: S308 - engine.drawing escapes
 
 
 @login_required

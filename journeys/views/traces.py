@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -42,11 +43,17 @@ def leaf(request: HttpRequest, pk: int, leaf: str) -> HttpResponse:
     return render(request, "journeys/trace.html", {"threads": [found], "kind": "leaf"})
 
 
+MOST_LEAVES = 150  # that a run's page says the evidence of
+
+
 @login_required
 def run_evidence(request: HttpRequest, pk: int) -> HttpResponse:
     """For a run page: what each step rests on, each a way into the thread."""
     run = fetch(me(request), Run.objects.select_related("revision__template"), pk=pk)
     seen = seen_of(run.revision)
-    begun = {row.leaf: row for row in run.steps.filter(purpose=StepRun.Purpose.LEAF)}
-    rows = [(leaf, begun.get(leaf.id), seen.get(leaf.id)) for leaf in run.flow.leaves()]
+    leaves = [leaf for leaf in run.flow.leaves() if seen][:MOST_LEAVES]
+    named = [leaf.id for leaf in leaves]
+    newest = run.steps.filter(purpose=StepRun.Purpose.LEAF, leaf__in=named).order_by().values("leaf")
+    begun = {row["leaf"]: row["newest"] for row in newest.annotate(newest=Max("pk"))}
+    rows = [(leaf, begun.get(leaf.id), seen.get(leaf.id)) for leaf in leaves]
     return render(request, "journeys/run_evidence.html", {"rows": rows, "known": bool(seen), "run": run})

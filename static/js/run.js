@@ -20,8 +20,10 @@ const bring = async () => {
   const left = course()?.scrollLeft ?? 0;
   const atEnd = !log() || log().scrollTop + log().clientHeight > log().scrollHeight - 8;
   const top = log()?.scrollTop ?? 0;
+  const comparing = document.querySelector("#compare-with")?.open;
   const link = document.activeElement?.closest?.("#run-course a")?.getAttribute("href");
   await htmx.ajax("GET", `${page.dataset.run}?part=now`, { target: "#run-now", swap: "innerHTML" });
+  if (comparing && document.querySelector("#compare-with")) document.querySelector("#compare-with").open = true;
   course()?.scrollTo({ left });
   if (follows) centre();
   if (log()) log().scrollTop = atEnd ? log().scrollHeight : top;

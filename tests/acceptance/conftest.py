@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.running import *  # noqa: F403
 from tests.thread import *  # noqa: F403
 
 CHECKOUT = Path(__file__).resolve().parents[2]

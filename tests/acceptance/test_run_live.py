@@ -94,6 +94,7 @@ def test_a_refusal_fails_it_and_resume_asks_again(clara_page, server, asking, te
     expect(page.locator("#run-now .notice")).to_contain_text("Clara refused: too early", timeout=30_000)
     expect(page.locator("#run-now .notice")).to_contain_text("Resuming runs again: Ask the owner")
     shoot(page, server, "run-failed")
+    page.get_by_role("link", name="Resume…").click()
     page.get_by_role("button", name="Resume").click()
     expect(page.locator(".ask", has_text="Serve this to everyone?")).to_be_visible(timeout=10_000)
 

@@ -5,22 +5,29 @@ import uuid
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from engine.models import Schedule
 from tests.conftest import signed_in
 
 PUBLIC = {"consent", "invitation"}  # the secret in the address is the key
 EVERYBODYS = {
     "persona", "journey", "template", "template-start", "kind", "trace-leaf", "journey-review", "cell", "step-evidence",
+    "schedule-new",
 }  # fmt: skip
-CHAMPIONS = {"journey-edit", "journey-derive", "journey-import", "journey-undo", "journey-version", "template-publish"}
+CHAMPIONS = {
+    "journey-edit", "journey-derive", "journey-import", "journey-undo", "journey-version", "template-publish",
+    "template-limit",
+}  # fmt: skip
 FORBIDDEN = {*CHAMPIONS, "journey-draft"}  # of a thing that everybody sees: 403, and not 404
 MINE = {"token_revoke"}  # one's own alone
 THEIRS = {
     "run", "run-events", "run-cancel", "run-resume", "run-step", "run-approve", "run-confirm", "run-evidence", "trace",
     "deployment", "deployment-rollback", "deployment-remove", "deployment-restore", "criterion-confirm", "team",
-    "invite", "membership_remove",
+    "invite", "membership_remove", "run-pause", "run-continue", "run-steps", "run-tell", "run-compare", "limits",
+    "schedule", "schedule-pause", "schedule-remove", "schedule-restore",
 }  # fmt: skip
 ENGINEERS = {
-    "run-cancel", "run-resume", "deployment-rollback", "deployment-remove", "deployment-restore", "criterion-confirm",
+    "run-cancel", "run-resume", "run-pause", "run-continue", "run-tell", "limits", "schedule", "schedule-pause",
+    "schedule-remove", "deployment-rollback", "deployment-remove", "deployment-restore", "criterion-confirm",
 }  # fmt: skip
 OTHERS = {"library-text", "library-serve"}  # not ours
 
@@ -47,7 +54,21 @@ RESEARCH = {name for name, route in PAGES.items() if route.startswith(ROOMS)}
 
 
 @pytest.fixture
-def arguments(live, run, asking, version, session, participant, case, quote, insight, study, team, current):
+def schedule(run, team, alice) -> Schedule:
+    return Schedule.objects.create(team=team, template=run.revision.template, cron="0 9 * * *", made_by=alice)
+
+
+@pytest.fixture
+def removed(schedule) -> Schedule:
+    made = Schedule.objects.create(team=schedule.team, template=schedule.template, cron="0 8 * * *")
+    made.remove()
+    return made
+
+
+@pytest.fixture
+def arguments(
+    live, run, asking, version, session, participant, case, quote, insight, study, team, current, schedule, removed
+):
     """For each parameter that occurs, that of Alice's thing; some addresses say more."""
     step = current.steps.get(key="match-features")
     consent = participant.consents.get()
@@ -62,8 +83,11 @@ def arguments(live, run, asking, version, session, participant, case, quote, ins
         **dict.fromkeys(("journey", "journey-edit", "journey-draft", "journey-import", "journey-derive", "journey-undo",
                          "journey-version"), ship),
         "journey-review": {**ship, "pk": version.pk}, "persona": {"slug": "ml-engineer"}, "kind": {"name": "manual"},
-        **{key: {"name": "ship-it"} for key in ("template", "template-publish", "template-start")},
+        **{key: {"name": "ship-it"} for key in ("template", "template-publish", "template-start", "template-limit")},
         **{key: {"pk": run.pk} for key in [n for n in PAGES if n.startswith("run")]},
+        "run-compare": {"pk": run.pk, "other": run.pk}, "limits": {"slug": team.slug},
+        **{key: {"pk": schedule.pk} for key in [n for n in PAGES if n.startswith("schedule-") or n == "schedule"]},
+        "schedule-new": {"name": "ship-it"}, "schedule-restore": {"pk": removed.pk},
         "trace": {"kind": "run", "pk": run.pk}, "trace-leaf": {"pk": run.revision_id},
         "cell": {"pk": step.cells.first().pk}, "step-evidence": {"pk": step.pk},
         **{key: {"slug": team.slug} for key in ("team", "invite")},
@@ -125,7 +149,7 @@ def test_a_viewer_of_the_team_may_not_change_what_it_runs(arguments, vera):
 
 def test_somebody_on_the_team_sees_it(arguments, vera):
     client = signed_in(vera)
-    for name in THEIRS - {"run-events"}:
+    for name in THEIRS - {"run-events", "schedule"}:  # the form is for those who may change it
         assert client.get(arguments(name)).status_code in (200, 405), name
 
 

@@ -145,3 +145,12 @@ def test_a_drop_that_is_too_large_says_so(as_bob, published, settings):
     page = as_bob.post("/drop/", {"file": file()}, follow=True)
     assert page.request["PATH_INFO"] == "/"
     assert 'class="toast error"' in page.content.decode()
+
+
+def test_an_input_may_be_called_items(as_bob, begin):
+    from tests.running import EACH
+
+    run = begin(EACH, "items: {type: json}", items=[1, 2])
+    assert as_bob.get("/templates/probe/").status_code == 200
+    question = run.steps.get(purpose="decide")
+    assert as_bob.get(f"/runs/{run.pk}/steps/{question.pk}/").status_code == 200

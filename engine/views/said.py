@@ -1,0 +1,219 @@
+"""What pages say of a step: which item it is, what holds it up, whom it waits for, what happens at a deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from engine import durations, turns
+from engine.flow import Branch, Choose, Flow, Foreach, Path, Repeat, leaves, read_path, write_path
+from engine.models import Limit, StepRun
+from engine.statuses import RunState, StepState
+from people.models import Role
+
+Totals = Mapping[tuple[str, str], int]  # (path, iteration) of a foreach's block -> how many items it has
+LATE = {"fail": "the step fails", "approve": "it counts as a yes", "skip": "the step is skipped"}
+GROUPS = {"team": "an engineer of the team", "champion": "the champion", "nobody": "an event, and for nobody's word"}
+
+
+# --- where a step stands ---------------------------------------------------------------------------------------------
+
+
+def place(flow: Flow, row: StepRun, totals: Totals) -> str:
+    """“item 3 of 12, round 2”: which item of each foreach around a step, and which round of each repeat."""
+    if row.purpose == StepRun.Purpose.UNDO:
+        return ""
+    return where(flow, read_path(row.path), row.iteration, totals)
+
+
+def where(flow: Flow, path: Path, iteration: str, totals: Totals | None = None) -> str:
+    numbers = read_path(iteration)
+    loops = flow.rounds(path)
+    if isinstance(flow.nodes.get(path), Repeat):  # its question is asked once a round
+        loops = (*loops, path)
+    said = []
+    for depth, (loop, number) in enumerate(zip(loops, numbers, strict=False)):
+        node = flow.at(loop)
+        if isinstance(node, Foreach):
+            total = (totals or {}).get((write_path(loop), write_path(numbers[:depth])))
+            said.append(f"{node.name} {number:,}{f' of {total:,}' if total else ''}")
+        elif number > 1:
+            said.append(f"round {number}")
+    return ", ".join(said)
+
+
+def question(flow: Flow, path: str) -> str:
+    """What a block asks, as the title of its question."""
+    match flow.nodes.get(read_path(path)):
+        case Repeat():
+            return "Again?"
+        case Foreach(name=name):
+            return f"Which {name}s?"
+        case Choose(ask="first"):
+            return "Whichever comes first"
+        case _:
+            return "Which way?"
+
+
+def title(row: StepRun) -> str:
+    return question(row.run.flow, row.path) if row.purpose == StepRun.Purpose.DECIDE else row.title
+
+
+def in_foreach(flow: Flow, path: str) -> bool:
+    return any(isinstance(flow.at(loop), Foreach) for loop in flow.rounds(read_path(path)))
+
+
+# --- what a step is about --------------------------------------------------------------------------------------------
+
+
+def retrying(row: StepRun) -> bool:
+    """Whether it failed for now and waits for its next attempt."""
+    again = row.attempt > 1 and row.started_at is None and row.wake_at is not None
+    return again and row.state == StepState.WAITING and not row.asking
+
+
+def held(row: StepRun) -> bool:
+    """Whether it could begin but for something else: its turn, or a paused run."""
+    paused = row.state == StepState.READY and row.run.state == RunState.PAUSED
+    return bool(row.queue) or paused
+
+
+def word(row: StepRun) -> str:
+    if held(row):
+        return "Queued"
+    return "Tries again" if retrying(row) else row.get_state_display()
+
+
+def mark(row: StepRun, marks: Mapping[str, str]) -> str:
+    """Its mark: what waits for its own work is going, what waits for its turn is quiet."""
+    if held(row) or row.undone:
+        return "quiet"
+    return "going" if row.state == StepState.WAITING and not row.asking else marks[row.state]
+
+
+def says(row: StepRun, limits: Mapping[str, Limit]) -> str:
+    """The sentence beside a step's state: what holds it up, what it asks, why it failed, or what it noted."""
+    if held(row):
+        return held_by(row.queue, limits)
+    if retrying(row):
+        return f"attempt {row.attempt} comes {soon(row.wake_at)}; before: {row.reason}"
+    if row.asking:
+        return str(row.asking["question"])
+    return row.reason or row.note
+
+
+def held_by(queue: str, limits: Mapping[str, Limit]) -> str:
+    kind, _, name = queue.partition(":")
+    if kind == "mutex":
+        return f"waits for its turn: mutex {name.partition(':')[2]}"
+    if queue in limits:
+        return f"waits: {limits[queue]}"
+    return "waits: the run is paused" if queue in ("", turns.PAUSED) else "waits for its turn"
+
+
+def limits_of(rows: list[StepRun]) -> dict[str, Limit]:
+    """The limits that some of these wait for, by their key."""
+    if not any(row.queue.startswith("limit:") for row in rows):
+        return {}
+    return {limit.key: limit for limit in Limit.objects.select_related("team", "template", "target")}
+
+
+def soon(moment: datetime | None) -> str:
+    """“at 14:03:12, in 9 s”."""
+    if moment is None:
+        return "soon"
+    left = (moment - timezone.now()).total_seconds()
+    return (
+        f"at {date_format(timezone.localtime(moment), 'H:i:s')}, {f'in {durations.said(left)}' if left > 1 else 'now'}"
+    )
+
+
+# --- what a step asks ------------------------------------------------------------------------------------------------
+
+
+def groups_of(asking: Mapping[str, Any]) -> list[str]:
+    by = asking.get("by", "team")
+    return [str(group) for group in by] if isinstance(by, list) else [str(by)]
+
+
+def whom(asking: Mapping[str, Any]) -> str:
+    """“the champion or Clara”."""
+    return " or ".join(GROUPS.get(group) or _role(group) for group in groups_of(asking))
+
+
+def _role(group: str) -> str:
+    article = "an" if group[:1] in "aeiou" else "a"
+    return f"{article} {Role(group).label.lower()} of the team" if group in Role.values else group
+
+
+@dataclass(frozen=True)
+class Deadline:
+    at: datetime
+    otherwise: str  # what happens then
+
+
+def deadline(row: StepRun) -> Deadline | None:
+    asking = row.asking or {}
+    if not asking.get("deadline"):
+        return None
+    at = datetime.fromtimestamp(asking["deadline"], UTC)
+    if asking["verb"] == "decide":
+        return Deadline(at, f"it goes the way of “{_by_time(row)}”")
+    return Deadline(at, LATE.get(asking.get("needs", {}).get("on_deadline", ""), "it goes on without you"))
+
+
+def _by_time(row: StepRun) -> str:
+    """The branch that a `first` takes when its time is up: the one with the shortest."""
+    timed = [branch for branch in branches(row) if "after" in (branch.on or {})]
+    known = [branch for branch in timed if isinstance(_after(branch), int | float)]
+    if len(known) == len(timed) and known:
+        return called(min(known, key=lambda branch: float(_after(branch))))
+    return called(timed[0]) if len(timed) == 1 else "the time"
+
+
+def _after(branch: Branch) -> Any:
+    return (branch.on or {}).get("after")
+
+
+def branches(row: StepRun) -> tuple[Branch, ...]:
+    node = row.run.flow.nodes.get(read_path(row.path))
+    return node.branches if isinstance(node, Choose) and row.purpose == StepRun.Purpose.DECIDE else ()
+
+
+def called(branch: Branch) -> str:
+    """What a branch of a `first` is called: its label, its event or its time."""
+    on = branch.on or {}
+    if branch.label:
+        return branch.label
+    if "event" in on:
+        return str(on["event"])
+    after = on.get("after")
+    return f"after {durations.said(after)}" if isinstance(after, int | float) else "the time"
+
+
+def ways(row: StepRun) -> list[tuple[str, str]]:
+    """What a `first` waits for: (what has to come, what then happens)."""
+    until = deadline(row)
+    return [(_comes(branch, until), _then(branch)) for branch in branches(row) if branch.on]
+
+
+def _then(branch: Branch) -> str:
+    first = next(leaves(branch.flow), None)
+    return first.name if first else "it goes on"
+
+
+def _comes(branch: Branch, until: Deadline | None) -> str:
+    on = branch.on or {}
+    if "event" in on:
+        return f"the run is told “{on['event']}”"
+    if "approve" in on:
+        return f"{whom({'by': (on['approve'] or {}).get('by', 'champion')})} says so"
+    after = on.get("after")
+    time = f" ({durations.said(after)})" if isinstance(after, int | float) else ""
+    at = date_format(timezone.localtime(until.at), "j M H:i") if until else "the time it was given"
+    return f"nothing has come by {at}{time}"
