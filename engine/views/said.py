@@ -86,6 +86,8 @@ def held(row: StepRun) -> bool:
 def word(row: StepRun) -> str:
     if held(row):
         return "Queued"
+    if row.undone:
+        return "Undone"
     return "Tries again" if retrying(row) else row.get_state_display()
 
 
