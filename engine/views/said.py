@@ -105,7 +105,7 @@ def says(row: StepRun, limits: Mapping[str, Limit]) -> str:
     if retrying(row):
         return f"attempt {row.attempt} comes {soon(row.wake_at)}; before: {row.reason}"
     if row.asking:
-        return str(row.asking["question"])
+        return "" if row.asking["question"] == title(row) else str(row.asking["question"])
     return row.reason or row.note
 
 
