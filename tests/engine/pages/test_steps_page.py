@@ -91,7 +91,7 @@ def test_a_large_run_is_read_within_a_moment(flow, count, as_bob, begin):
     page, took = timed(as_bob, f"/runs/{run.pk}/")
     _, part = timed(as_bob, f"/runs/{run.pk}/?part=now")
     _, listed = timed(as_bob, f"/runs/{run.pk}/steps/")
-    assert text(as_bob, "/templates/probe/?part=yaml").startswith("desirepath: 1")
+    assert "desirepath: 1" in text(as_bob, "/templates/probe/?part=yaml")
     _, template = timed(as_bob, "/templates/probe/")
     print(f"{count:,} steps: page {took:.2f} s, part {part:.2f} s, list {listed:.2f} s, template {template:.2f} s")
     assert max(took, part, listed, template) < PAGE
