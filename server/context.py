@@ -40,7 +40,7 @@ def bar(request: HttpRequest) -> dict[str, Any]:
         "words": words,
         "rooms": rooms(words),
         "room": ROOMS.get(request.path.split("/")[1]),
-        "waiting_count": SimpleLazyObject(lambda: len(waiting.for_user(user))) if user else 0,
+        "waiting_count": SimpleLazyObject(lambda: waiting.count(user)) if user else "",
         "theme": theme(request),
         "themes": THEMES,
     }

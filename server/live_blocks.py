@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from statistics import median
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Prefetch
 from django.urls import reverse
 from django.utils import timezone
 
@@ -127,17 +127,16 @@ BEGINNINGS[:0] = [from_published]
 
 # --- what waits ------------------------------------------------------------------------------------------------------
 
-MOST_WAITING = 300  # nobody answers more, and the bar counts them on every page
-
 
 def steps(user: User) -> Iterator[Waiting]:
     """What steps ask of this person, and the events they wait for that this person may tell."""
-    rows = StepRun.objects.visible_to(user).asking().defer("memory", "outputs", "run__revision__document")
-    rows = rows.select_related("run__revision__template", "run__team", "run__started_by", "run__deployment")
+    rows = StepRun.objects.visible_to(user).asking().defer("memory", "outputs")
+    runs = Run.objects.select_related("revision__template", "team", "started_by", "deployment")
+    rows = rows.prefetch_related(Prefetch("run", runs.defer("revision__document")))  # many of one run share it
     voted = Vote.objects.filter(step=OuterRef("pk"), attempt=OuterRef("attempt"), user=user)
     known: dict[Any, tuple[bool, bool]] = {}  # many ask the same people: each group is looked up once
     titles: dict[int, str] = {}
-    for row in rows.exclude(Exists(voted))[:MOST_WAITING]:
+    for row in rows.exclude(Exists(voted))[: waiting.MOST]:
         asking = row.asking or {}
         asks = (row.run.team_id, row.run.revision.template.persona_id, str(asking.get("by")), str(_barred(asking)))
         if asks not in known:

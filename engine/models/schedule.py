@@ -98,7 +98,7 @@ def next_time(cron: str, zone: str, after: datetime) -> datetime:
     try:
         return next(CronSim(cron, local)).astimezone(ZoneInfo("UTC"))
     except CronSimError as error:
-        why = str(error).lower()
+        why = str(error).lower().replace("bad day-of-month", "there is no such day")
         raise NeverComes(
             f"“{cron}” names no time: {why}. Write minute, hour, day, month and weekday, for example 30 2 * * 1-5."
         ) from error

@@ -86,6 +86,8 @@ def held(row: StepRun) -> bool:
 def word(row: StepRun) -> str:
     if held(row):
         return "Queued"
+    if row.undone:
+        return "Undone"
     return "Tries again" if retrying(row) else row.get_state_display()
 
 
@@ -103,7 +105,7 @@ def says(row: StepRun, limits: Mapping[str, Limit]) -> str:
     if retrying(row):
         return f"attempt {row.attempt} comes {soon(row.wake_at)}; before: {row.reason}"
     if row.asking:
-        return str(row.asking["question"])
+        return "" if row.asking["question"] == title(row) else str(row.asking["question"])
     return row.reason or row.note
 
 

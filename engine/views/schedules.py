@@ -136,7 +136,7 @@ def _edit(request: HttpRequest, template: Template, form: ScheduleForm, title: s
         except forms.ValidationError as error:  # a file that could not be stored
             form.add_error(None, error)
         else:
-            say(request, f"{in_words(made.cron)} ({made.zone}).")
+            say(request, f"It runs by the clock: {in_words(made.cron)}, {made.zone}.")
             return redirect("template", template.name)
     cron, zone = form["cron"].value() or "", form["zone"].value() or ""
     context = {

@@ -28,6 +28,8 @@ URGENCY = Case(
     When(state=StepState.RUNNING, then=Value(2)), When(state=StepState.WAITING, then=Value(3)),
     When(state=StepState.READY, then=Value(4)), default=Value(5), output_field=IntegerField(),
 )  # fmt: skip
+# Of what is still going on the oldest first, of what is over the newest.
+AGE = Case(When(ended_at__isnull=True, then=F("pk")), default=-F("pk"), output_field=IntegerField())
 HEAVY = ("memory", "outputs", "answer")
 
 
@@ -89,9 +91,9 @@ def address(run: Run, **filters: str) -> str:
 
 def chosen(run: Run) -> list[StepRun]:
     """The rows that the run's page shows: of each leaf so many; in trouble or at work first, then the newest."""
-    leaf = Window(RowNumber(), partition_by=[F("leaf"), F("purpose")], order_by=[URGENCY.asc(), F("pk").desc()])
-    few = run.steps.filter(LISTED).annotate(of_leaf=leaf, urgency=URGENCY).filter(of_leaf__lte=MOST_OF_ONE)
-    pks = few.order_by("urgency", "-pk").values_list("pk", flat=True)[:MOST_ROWS]
+    leaf = Window(RowNumber(), partition_by=[F("leaf"), F("purpose")], order_by=[URGENCY.asc(), AGE.asc()])
+    few = run.steps.filter(LISTED).annotate(of_leaf=leaf, urgency=URGENCY, age=AGE).filter(of_leaf__lte=MOST_OF_ONE)
+    pks = few.order_by("urgency", "age").values_list("pk", flat=True)[:MOST_ROWS]
     return list(run.steps.filter(pk__in=list(pks)).defer(*HEAVY))
 
 

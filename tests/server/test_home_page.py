@@ -81,7 +81,7 @@ def test_a_researcher_sees_the_quotes_that_reached_production(as_alice, live, qu
 
 def test_the_look_shows_the_course_the_asks_and_the_map(as_charlie):
     page = as_charlie.get("/look/").content.decode()
-    assert page.count('class="course"') == 3
+    assert page.count('class="course"') == 4
     for state in ("done", "going", "waiting", "failed", "quiet"):
         assert f"course-control {state}" in page or f"course-crossing {state}" in page
     assert "none-seen" in page

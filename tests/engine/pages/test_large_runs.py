@@ -12,9 +12,9 @@ SLOW = 2 * PAGE  # these are asked for once, not while one looks on
 
 
 def timed(client, address: str) -> float:
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert client.get(address).status_code == 200
-    return time.perf_counter() - begun
+    return time.process_time() - begun
 
 
 @pytest.mark.parametrize(("flow", "count"), [(WIDE, 1000), (LONG, 10_000)], ids=["wide", "long"])

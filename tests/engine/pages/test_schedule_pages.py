@@ -55,7 +55,7 @@ def test_one_is_made_with_the_inputs_and_a_file(as_bob, revision, bob, dummy):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"cron": "0 0 30 2 *"}, "names no time"),
+        ({"cron": "0 0 30 2 *"}, "names no time: there is no such day"),
         ({"cron": "0 0 29 2"}, "names no time"),
         ({"zone": "Mars/Olympus"}, "is not a time zone"),
         ({"rows": "many"}, "Enter a whole number"),
