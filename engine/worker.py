@@ -53,7 +53,7 @@ from engine.targets.base import TargetError
 
 TROUBLES = 5  # how often a target may be in trouble for a moment before its step fails
 CHAIN = 0.25  # seconds for which a worker goes on with the next step of the same run before it looks at others
-RECONCILE = 5.0  # seconds between two looks whether somebody in a queue, or under a lease, was forgotten
+RECONCILE = 5.0  # seconds between two looks whether somebody in a queue was forgotten
 ROUNDS = 5  # how often a claim looks again when all that it found could not be taken
 OVERDUE_FIRST = 0.5  # seconds after which what is due is asked for before what is ready, however much of that there is
 AGAIN = timedelta(seconds=1)  # after which a step that could not be recorded may be taken again
@@ -92,7 +92,7 @@ def claim(owner: str, limit: int = 1) -> list[StepRun]:
                 step.say(TAKEN_OVER, "Its worker was gone; this one took it over")
         if len(taken) >= limit:
             break
-    _look_after_the_forgotten()
+    _let_in_the_forgotten()
     return taken
 
 
@@ -120,12 +120,11 @@ def _candidates(due: Q, order: str, count: int) -> list[tuple[int, int]]:
         return list(found.select_for_update(skip_locked=True)[:count])
 
 
-def _look_after_the_forgotten() -> None:
+def _let_in_the_forgotten() -> None:
     global _reconciled
     if time.monotonic() - _reconciled > RECONCILE:
         _reconciled = time.monotonic()
         turns.reconcile()
-        cut_long_leases()
 
 
 def loaded() -> QuerySet[StepRun]:
@@ -169,7 +168,8 @@ def let_go(owner: str, pk: int) -> None:
 
 
 def cut_long_leases() -> int:
-    """A lease that ends later than any can was given before a clock was set back. Whoever lives prolongs it again."""
+    """A lease that ends later than any can was given before this machine's clock was set back; whoever lives prolongs
+    it again. Only then: a machine whose clock is merely slow would take from the others what they are at."""
     now = timezone.now()
     long = StepRun.objects.filter(state=StepState.RUNNING, lease_until__gt=now + 2 * advance.LEASE)
     return long.update(lease_until=now + advance.LEASE)
