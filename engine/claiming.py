@@ -26,7 +26,7 @@ from engine.models.template import pinned
 from engine.statuses import StepState
 
 LEASE = timedelta(seconds=8)  # prolonged four times as often; a dead machine is noticed after it
-RECONCILE = 5.0  # seconds between two looks whether somebody in a queue, or under a lease, was forgotten
+RECONCILE = 5.0  # seconds between two looks whether somebody in a queue was forgotten
 OVERDUE_FIRST = 0.5  # seconds after which what is due is asked for before what is ready, however much of that there is
 TRIES = 50  # how often it is asked again when all that was found had to wait for its turn
 AGAIN = timedelta(seconds=1)  # after which a step that could not be recorded may be taken again
@@ -55,7 +55,7 @@ def claim(owner: str, limit: int = 1) -> list[StepRun]:
             taken += _taken(due, order, owner, limit - len(taken))
             if len(taken) >= limit:
                 break
-    _look_after_the_forgotten()
+    _let_in_the_forgotten()
     return taken
 
 
@@ -141,11 +141,10 @@ def _hold(step: StepRun, owner: str) -> bool:
     return True
 
 
-def _look_after_the_forgotten() -> None:
+def _let_in_the_forgotten() -> None:
     if time.monotonic() - _Asked.forgotten > RECONCILE:
         _Asked.forgotten = time.monotonic()
         turns.reconcile()
-        cut_long_leases()
 
 
 def next_wake() -> float | None:
@@ -174,7 +173,8 @@ def let_go(owner: str, pk: int) -> None:
 
 
 def cut_long_leases() -> int:
-    """A lease that ends later than any can was given before a clock was set back. Whoever lives prolongs it again."""
+    """A lease that ends later than any can was given before this machine's clock was set back; whoever lives prolongs
+    it again. Only then: a machine whose clock is merely slow would take from the others what they are at."""
     now = timezone.now()
     long = StepRun.objects.filter(state=StepState.RUNNING, lease_until__gt=now + 2 * LEASE)
     return long.update(lease_until=now + LEASE)
