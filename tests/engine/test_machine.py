@@ -67,7 +67,7 @@ class Machine(RuleBasedStateMachine):
         Run.objects.all().delete()
         turns.limits.forget()
         # What an engine does now and then is done here when it is drawn, not by the clock.
-        worker._overdue_asked = worker._reconciled = float("inf")
+        claiming._Asked.overdue_first = claiming._Asked.forgotten = float("inf")
         revision = Template.objects.keep(template.compose("probe", "", "probe", {}, node), self.alice)
         self.run = advance.start(
             Run(revision=revision, team=self.team, target=self.target, started_by=self.alice)
@@ -79,7 +79,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(skew=SKEWS, count=st.integers(1, 3), overdue_first=st.booleans())
     def a_worker_claims(self, skew: int, count: int, overdue_first: bool) -> None:
-        worker._overdue_asked = float("-inf" if overdue_first else "inf")
+        claiming._Asked.overdue_first = float("-inf" if overdue_first else "inf")
         with time_machine.travel(timezone.now() + timedelta(seconds=skew), tick=False):
             self.held += [(step, None) for step in claim(claiming.new_owner(), limit=count)]
 
@@ -227,8 +227,8 @@ def test_whatever_happens_every_run_ends_and_nothing_is_done_twice(
     class Here(Machine):
         pass
 
-    monkeypatch.setattr(worker, "_overdue_asked", 0.0)
-    monkeypatch.setattr(worker, "_reconciled", 0.0)
+    monkeypatch.setattr(claiming._Asked, "overdue_first", 0.0)
+    monkeypatch.setattr(claiming._Asked, "forgotten", 0.0)
 
     Here.team, Here.alice = team, alice
     Here.target = Target.objects.create(team=team, name="dummy", kind="dummy")
