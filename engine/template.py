@@ -60,7 +60,27 @@ class Template:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def yaml(self) -> str:
-        return yaml_text.write(self.document)
+        """As its author would write it, however the database has ordered its keys."""
+        return yaml_text.write(_in_order(self.document))
+
+
+# The order in which keys are written; what is not here (inputs, settings) comes as it is kept.
+_ORDER = (
+    "desirepath", "id", "title", "template", "digest", "persona", "description", "inputs", "outputs", "type", "help",
+    "optional", "default", "uses", "with", "in", "as", "max_parallel", "at_most", "until", "event", "after", "approve",
+    "when", "otherwise", "label", "ask", "on_limit", "mutex", "retries", "timeout", "limits", "on_failure",
+    "compensate", "evidence", "flow", "again", "done",
+)  # fmt: skip
+_RANK = {key: rank for rank, key in enumerate(_ORDER)}
+
+
+def _in_order(value: Any, *, named_by_author: bool = False) -> Any:
+    if isinstance(value, list):
+        return [_in_order(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    keys = list(value) if named_by_author else sorted(value, key=lambda key: _RANK.get(key, len(_RANK)))
+    return {key: _in_order(value[key], named_by_author=key in ("inputs", "with", "outputs")) for key in keys}
 
 
 def from_yaml(text: str, lookup: Lookup | None = None) -> Template:

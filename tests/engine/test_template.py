@@ -133,3 +133,10 @@ def test_the_digest_does_not_depend_on_how_the_yaml_is_laid_out() -> None:
 def test_criteria_that_act_cannot_judge_what_is_done() -> None:
     with pytest.raises(TemplateError, match="acts, so it cannot judge what is done"):
         template.from_yaml(document("- {id: a, uses: test.probe}", done="- {id: b, uses: endpoint.rollback}"))
+
+
+def test_its_yaml_is_in_the_order_of_an_author_however_its_keys_are_kept() -> None:
+    kept = {"flow": [{"with": {"value": 1}, "uses": "test.probe", "id": "a"}], "template": "t", "desirepath": 1}
+    written = template.from_json(kept).yaml()
+    assert written == "desirepath: 1\ntemplate: t\nflow:\n- id: a\n  uses: test.probe\n  with:\n    value: 1\n"
+    assert template.from_yaml(written).digest == template.from_json(kept).digest
