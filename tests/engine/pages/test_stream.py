@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.db import connections
 from django.test import AsyncClient
 
 from engine.models import Event, Run
@@ -16,6 +18,7 @@ from tests.engine.conftest import Runner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WITHIN = 10  # seconds
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -43,6 +46,19 @@ async def ids(stream: AsyncIterator[str], count: int) -> list[int]:
     return found
 
 
+def driven(body: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What it returns, run in a thread of its own: the browser tests leave an event loop running in this one."""
+
+    def run() -> T:
+        try:
+            return async_to_sync(body)()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result(4 * WITHIN)
+
+
 def of(run: Run) -> list[int]:
     return list(Event.objects.filter(run=run).order_by("pk").values_list("pk", flat=True))
 
@@ -53,7 +69,7 @@ def test_a_new_page_gets_all_of_it_in_order(run: Run, alice: User) -> None:
     async def look() -> None:
         assert await ids(opened(alice, run), len(written)) == written
 
-    async_to_sync(look)()
+    driven(look)
 
 
 def test_a_page_that_comes_back_gets_what_it_has_not_seen_and_then_what_happens(run: Run, alice: User) -> None:
@@ -69,7 +85,7 @@ def test_a_page_that_comes_back_gets_what_it_has_not_seen_and_then_what_happens(
         new = await sync_to_async(run.say)("step.log", "said while one looks")
         assert await ids(again, 1) == [new.pk]
 
-    async_to_sync(look)()
+    driven(look)
 
 
 @pytest.mark.parametrize("sent", ["x", "-1", "9" * 30, "\xb2", ""])
@@ -77,7 +93,7 @@ def test_what_is_no_number_counts_as_nothing_seen(run: Run, alice: User, sent: s
     async def look() -> None:
         assert await ids(opened(alice, run, **{"Last-Event-ID": sent}), 1) == [(await sync_to_async(of)(run))[0]]
 
-    async_to_sync(look)()
+    driven(look)
 
 
 def test_a_run_that_is_over_says_so_to_a_page_that_has_seen_all(run_flow: Runner, alice: User) -> None:
@@ -87,4 +103,4 @@ def test_a_run_that_is_over_says_so_to_a_page_that_has_seen_all(run_flow: Runner
     async def look() -> list[str]:
         return [part async for part in opened(alice, run, **{"Last-Event-ID": str(last)})]
 
-    assert async_to_sync(look)() == ["retry: 1000\n\n", "event: over\ndata: {}\n\n"]
+    assert driven(look) == ["retry: 1000\n\n", "event: over\ndata: {}\n\n"]
