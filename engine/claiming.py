@@ -28,7 +28,7 @@ from engine.statuses import StepState
 LEASE = timedelta(seconds=8)  # prolonged four times as often; a dead machine is noticed after it
 RECONCILE = 5.0  # seconds between two looks whether somebody in a queue was forgotten
 OVERDUE_FIRST = 0.5  # seconds after which what is due is asked for before what is ready, however much of that there is
-TRIES = 50  # how often it is asked again when all that was found had to wait for its turn
+ASK_FOR = 0.05  # seconds for which it is asked again when all that was found had to wait for its turn
 AGAIN = timedelta(seconds=1)  # after which a step that could not be recorded may be taken again
 
 
@@ -61,12 +61,12 @@ def claim(owner: str, limit: int = 1) -> list[StepRun]:
 
 def _taken(due: Q, order: str, owner: str, count: int) -> list[StepRun]:
     """So many that are due in this sense; whoever has to wait for a turn is out of the way when it is asked again."""
-    for _ in range(TRIES):
+    until = time.monotonic() + ASK_FOR
+    while True:
         candidates = _candidates(due, order, count)
         taken = [step for step in candidates if _take(step, owner)]
-        if taken or not candidates:
+        if taken or not candidates or time.monotonic() > until:
             return taken
-    return []
 
 
 def _at_once() -> AbstractContextManager[object]:

@@ -20,7 +20,8 @@ from engine.statuses import LIVE_STEPS, StepState
 
 PAUSED = "paused"  # the queue of steps whose run is paused; continuing lets them out
 KNOWN_FOR = 1.0  # seconds for which a process takes the limits as read
-MANY = 500  # how many ready steps are queued at once behind something that is full
+ALL_AT_ONCE = 10_000  # how many are let in at once when nothing holds them up any more
+MANY = 100  # how many ready steps are queued at once behind something that is full
 
 # Who takes up room of a limit: a step that a worker has, or that has work launched and looks at it.
 WORKING = Q(state=StepState.RUNNING) | Q(
@@ -130,6 +131,6 @@ def reconcile() -> int:
         StepRun.objects.exclude(queue="").exclude(queue=PAUSED).order_by().values_list("queue", flat=True).distinct()
     ):
         turn = known.get(key) or (_mutex(key.partition(":")[2]) if key.startswith("mutex:") else None)
-        free = turn.free() if turn else MANY
+        free = turn.free() if turn else ALL_AT_ONCE  # its limit was lifted
         let += _let_in(key, free) if free > 0 else 0
     return let
