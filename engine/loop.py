@@ -68,6 +68,8 @@ class Engine:
         self.noted = float("-inf")  # monotonic: when that was last written down
         self.changed_at = 0.0  # monotonic: when the database was last seen to have changed
         self.judged_at = 0.0  # monotonic
+        self.scheduled_at = 0.0  # monotonic: when it was last looked whether a schedule's time has come
+        self.schedule_at = 0.0  # monotonic: when the next one's comes
         self.rung = 0  # how often: a ring between a look and the wait that follows is not missed
         self.threads = [self._thread(self._work, f"step-{i}") for i in range(threads)]
         for name, body in (("judge", self._judge), ("tend", self._tend), ("clock", self._start_scheduled)):
@@ -195,7 +197,15 @@ class Engine:
         self._again_and_again(TEND, _tend_all, "a target could not be looked after")
 
     def _start_scheduled(self) -> None:
-        self._again_and_again(CLOCK, schedules.start_due, "a scheduled run could not be started")
+        self._again_and_again(CLOCK, self._start_when_due, "a scheduled run could not be started")
+
+    def _start_when_due(self) -> None:
+        now = time.monotonic()
+        if self.changed_at >= self.scheduled_at or now >= self.schedule_at or now - self.scheduled_at > IDLE_JUDGE:
+            self.scheduled_at = now  # before looking: what is written meanwhile is looked at next time
+            schedules.start_due()
+            wait = schedules.next_start()
+            self.schedule_at = float("inf") if wait is None else time.monotonic() + wait
 
     def _send_spans(self) -> None:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # only where it is wanted

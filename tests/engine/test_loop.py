@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from django.utils import timezone
 
 from engine import advance, template
 from engine.loop import Engine
-from engine.models import Presence, Run, Target, Template
+from engine.models import Presence, Run, Schedule, Target, Template
 from people.models import Team, User
 from tests.engine import kinds
 from tests.engine.conftest import document
@@ -55,3 +56,18 @@ def test_it_says_that_it_looks_and_takes_its_leave(engine: Engine) -> None:
     while Presence.objects.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not Presence.objects.exists()
+
+
+def test_it_starts_what_comes_by_the_clock(engine: Engine) -> None:
+    team = Team.objects.create(name="Loop", slug="loop")
+    alice = User.objects.create_user("alice", first_name="Alice")
+    Target.objects.create(team=team, name="dummy", kind="dummy")
+    revision = Template.objects.keep(template.from_yaml(document("- {id: a, uses: test.probe}")), alice)
+    Schedule.objects.create(
+        team=team, template=revision.template, cron="* * * * *", next_at=timezone.now(), made_by=alice
+    )
+    deadline = time.monotonic() + 20
+    while not Run.objects.filter(state="succeeded").exists() and time.monotonic() < deadline:
+        engine.stopping.wait(0.02)
+    assert Run.objects.get().schedule
+    assert kinds.DONE == {"a[]": 1}
