@@ -39,3 +39,5 @@ def test_idle_web_and_engine_take_little(home, capsys):
     memory = sum(part.memory_full_info().pss for part in parts) / 2**20
     with capsys.disabled():
         print(f"\nidle, web and engine: {used / 30:.2%} of a core, {memory:.0f} MB")
+    assert used / 30 < 0.03  # the goal is 0.01; a busy machine is not to fail this, a loop that spins is
+    assert memory < 200
