@@ -115,9 +115,16 @@ def no_violations(page: Any) -> None:
     assert not said, "\n".join(said)
 
 
+def follow(page: Any, control: Any) -> None:
+    """Click what leads to another page and be there: what follows never meets the page that is going."""
+    with page.expect_navigation():
+        control.click()
+
+
 def shoot(page: Any, server: Server, name: str) -> None:
     """The page light and dark, on a desk and on a phone, for somebody to look at; and axe on each."""
     SCREENSHOTS.mkdir(exist_ok=True)
+    page.wait_for_load_state()
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 800})
         for theme in ("light", "dark"):

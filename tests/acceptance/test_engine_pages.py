@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from engine import advance
 from engine.models import Limit, Schedule
-from tests.acceptance.conftest import shoot, sign_in
+from tests.acceptance.conftest import follow, shoot, sign_in
 from tests.running import EACH, HAND, MUTEX, drained, many
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -96,7 +96,7 @@ def test_inputs_are_corrected_before_it_goes_on(bob_page, server, failed):
     page.goto(f"{server.url}/runs/{failed.pk}/")
     expect(page.locator("table.steps")).to_contain_text("Undo Take it out")
     shoot(page, server, "run-undone")
-    page.get_by_role("link", name="Resume…").click()
+    follow(page, page.get_by_role("link", name="Resume…"))
     shoot(page, server, "resume")
     page.get_by_label("Rows").fill("")
     page.get_by_label("Note").fill("it was a Friday")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from journeys.models import Cell
-from tests.acceptance.conftest import no_violations, shoot, sign_in
+from tests.acceptance.conftest import follow, no_violations, shoot, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -122,7 +122,7 @@ def test_the_champion_signs_off_and_derives(clara_page, server, ideal):
     page = clara_page
     page.reload()
     shoot(page, server, "map-current")
-    page.get_by_role("link", name="Ideal").click()
+    follow(page, page.get_by_role("link", name="Ideal"))
     shoot(page, server, "map-ideal")
     page.get_by_role("button", name="Sign off").click()
     page.get_by_label("What you want to say").fill("This is how we want it.")
@@ -130,7 +130,7 @@ def test_the_champion_signs_off_and_derives(clara_page, server, ideal):
     page.get_by_role("button", name="Sign off").click()
     expect(page.get_by_text("Signed off by Clara")).to_be_visible()
     page.get_by_role("link", name="From a model to production").click()
-    page.get_by_role("link", name="Bind steps").click()
+    follow(page, page.get_by_role("link", name="Bind steps"))
     shoot(page, server, "bind")
     page.locator("#bind-parity").get_by_label("Step kind").select_option("manual")
     page.locator("#bind-parity").get_by_label("Settings").fill("instructions: Look at the columns")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from research.models import Consent, Insight, Session, Study
-from tests.acceptance.conftest import no_violations, on_server, shoot
+from tests.acceptance.conftest import follow, no_violations, on_server, shoot
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -18,7 +18,7 @@ def test_a_researcher_goes_from_nothing_to_an_insight(alice_page, server, ml):
     page.get_by_label("Title").fill("Shipping a model")
     page.get_by_label("Persona").select_option(label="ML engineer")
     shoot(page, server, "study-new")
-    page.get_by_role("button", name="Make the study").click()
+    follow(page, page.get_by_role("button", name="Make the study"))
     shoot(page, server, "study-empty")
 
     page.get_by_role("button", name="Start watching").click()
@@ -54,7 +54,7 @@ def test_a_researcher_goes_from_nothing_to_an_insight(alice_page, server, ml):
     page.get_by_role("button", name="Make an insight").click()
     page.get_by_label("Title").fill("Columns are compared by eye")
     shoot(page, server, "insight-new")
-    page.get_by_role("button", name="Keep it").click()
+    follow(page, page.get_by_role("button", name="Keep it"))
     shoot(page, server, "insight")
     page.get_by_role("button", name="Remove").click()
     page.get_by_role("button", name="Undo").click()

@@ -9,7 +9,7 @@ from engine import done
 from engine.models import Deployment, Run
 from people.models import Team
 from server import example, starters
-from tests.acceptance.conftest import no_violations, shoot, sign_in
+from tests.acceptance.conftest import follow, no_violations, shoot, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -135,7 +135,7 @@ def test_the_example_is_removed_by_one_button(page, server, ml):
     remy.set_password("walk the grass")
     remy.save()
     sign_in(page, server, "remy")
-    page.get_by_role("link", name="What it is, and removing it").click()
+    follow(page, page.get_by_role("link", name="What it is, and removing it"))
     shoot(page, server, "example")
     page.get_by_role("button", name="Remove the example").click()
     no_violations(page)
