@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import re
 import subprocess
-import threading
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -162,7 +162,7 @@ def test_a_command_runs_in_the_live_release_and_ends_as_it_ends(shop):
 def test_logs_are_followed_as_they_are_written(shop):
     shop.push("--until", "done", web=write_app(shop.folder).joinpath("web.py").read_text())
     with subprocess.Popen(
-        ["python3", "-m", "desirepath.cli", "logs", shop.name, "--follow"], stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "desirepath.cli", "logs", shop.name, "--follow"], stdout=subprocess.PIPE, text=True,
         cwd=shop.home.folder, env={**shop.home.env, "PYTHONPATH": str(Path(__file__).parents[2])},
     ) as following:  # fmt: skip
         assert following.stdout is not None
