@@ -98,7 +98,7 @@ def seen_of(revision: Revision) -> dict[str, Seen]:
     rows = _evidence([origin.step for origin in origins])
     of = _participants(origins[0].step.map.journey) if origins else 0
     found = {origin.leaf: rows[origin.step_id] for origin in origins}
-    return {leaf: Seen(_people(seen), of, len(seen), took(seen)) for leaf, seen in found.items()}
+    return {leaf: Seen(_people(seen), of, len(seen), took(seen), _seconds(seen)) for leaf, seen in found.items()}
 
 
 def _people(rows: list[Observation]) -> int:
@@ -144,10 +144,15 @@ def _does(rows: list[Observation], reading: Reading) -> str:
     return next((text for text in told if text), "")
 
 
+def _seconds(rows: list[Observation]) -> tuple[float, ...]:
+    """How long it took each time somebody was timed at it."""
+    return tuple(row.lasts / 1000 for row in rows if row.kind == "does" and row.lasts)
+
+
 def took(rows: list[Observation]) -> str:
     """The median of how long it took, in words; "" where no interval was seen."""
-    times = [row.lasts for row in rows if row.kind == "does" and row.lasts]
-    return durations.said(median(times) / 1000) if times else ""
+    times = _seconds(rows)
+    return durations.said(median(times)) if times else ""
 
 
 def _time(rows: list[Observation]) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from engine.models import Artefact, Revision, Template
 from engine.steps import registry
 from engine.template import FILE_TYPES
 from engine.views.limits import bound
+from engine.views.onboarding import onboarding
 from engine.views.schedules import planned
 from engine.views.step_list import MOST_DRAWN
 from people.access import can, fetch, may, me, visible
@@ -115,7 +116,13 @@ def start(request: HttpRequest, name: str) -> HttpResponse:
             form.add_error(None, error)
         except advance.NotNow as error:
             form.add_error(None, f"{str(error)[:1].upper()}{str(error)[1:]}.")
-    context = {"form": form, "revision": revision, "plan": plan, "teams": form.fields["team"].queryset}  # type: ignore[attr-defined]
+    context = {
+        "form": form,
+        "revision": revision,
+        "plan": plan,
+        "teams": form.fields["team"].queryset,  # type: ignore[attr-defined]
+        "onboarding": onboarding(revision, form.brought),
+    }
     return render(request, "engine/start.html", context)
 
 
