@@ -50,6 +50,7 @@ class ShownStep:
     step: MapStep
     cells: list[ShownCell]
     people: int
+    of: int  # participants of the persona
     observations: int
     uses: str = ""
     took: str = ""  # median (p90)
@@ -75,7 +76,7 @@ def grid_of(map_: JourneyMap, user: User) -> Grid:
     by_step = _evidence(steps)
     tree = map_.tree()
     shown = [
-        _step(step, by_step[step.pk], reading, tree.leaf(step.key).uses)
+        _step(step, by_step[step.pk], reading, of, tree.leaf(step.key).uses)
         for step in steps
         if step.key in tree.leaf_paths
     ]
@@ -118,10 +119,10 @@ def _evidence(steps: list[MapStep]) -> dict[int, list[Observation]]:
     return found
 
 
-def _step(step: MapStep, rows: list[Observation], reading: Reading, uses: str) -> ShownStep:
+def _step(step: MapStep, rows: list[Observation], reading: Reading, of: int, uses: str) -> ShownStep:
     cells = {cell.lane: cell for cell in step.cells.all()}
     shown = [_cell(cells[lane], lane, rows, reading) for lane in LANES]
-    return ShownStep(step, shown, _people(rows), len(rows), uses, took(rows))
+    return ShownStep(step, shown, _people(rows), of, len(rows), uses, took(rows))
 
 
 def _cell(cell: Cell, lane: Lane, rows: list[Observation], reading: Reading) -> ShownCell:

@@ -52,3 +52,20 @@ def test_what_was_dropped_is_named_step_by_step(page_of, server, revision, clara
     expect(page.locator(".guide")).to_contain_text("Reads churn.pkl before opening it")
     shoot(page, server, "onboarding-start")
     follow(page, page.get_by_role("link", name="Templates").first)
+
+
+def test_two_personas_ways_stand_side_by_side(page_of, server, ideal, app):
+    page = page_of("ml-engineer")
+    page.goto(f"{server.url}/journeys/ship/")
+    follow(page, page.get_by_role("link", name="Side by side"))
+    shoot(page, server, "journeys-compared")
+    with page.expect_navigation():
+        page.get_by_label("App developers: From a folder to users").click()
+    expect(page.get_by_label("App developers: From a folder to users")).to_be_checked()  # there is nothing else
+
+
+def test_alone_a_journey_says_whom_to_watch_next(page_of, server, current):
+    page = page_of("ml-engineer")
+    page.goto(f"{server.url}/journeys/ship/compare/")
+    expect(page.get_by_text("Only ML engineers have a map")).to_be_visible()
+    shoot(page, server, "journeys-compared-alone")
