@@ -126,7 +126,10 @@ def _store(
             asking=asking,
         )  # fmt: skip
         word = CriterionState(state).label.lower()
-        deployment.say("criterion.changed", f"{leaf.name}: {word}. {reason}", criterion=leaf.id, state=str(state))
+        deployment.say(
+            "criterion.changed", f"{leaf.name}: {word}. {reason}",
+            criterion=leaf.id, title=leaf.name, state=str(state), reason=reason, release=release.number,
+        )  # fmt: skip
     return made
 
 

@@ -17,7 +17,7 @@ class Stop:
     """A step on the way. `maybe`: it is not walked every time."""
 
     leaf: Leaf
-    where: tuple[str, ...] = ()  # outermost first: “up to 5 times”, “if no worse than live”
+    where: tuple[str, ...] = ()  # outermost first: “up to 5 times”, “if: no worse than live”
     only: str = ""  # its own condition
     maybe: bool = False
 
@@ -64,4 +64,4 @@ def _way(node: Choose, branch: Branch) -> str:
         return branch_words(branch)
     if branch.when is None:
         return f"otherwise: {branch.label}" if branch.label else "otherwise"
-    return f"if {branch.label or condition(branch.when)}"
+    return f"if: {branch.label}" if branch.label else f"if {condition(branch.when)}"

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from engine import done
+from engine.models import Confirmation, Deployment
 from people.models import Persona
 from server import starters
 from tests.acceptance.conftest import follow, shoot, sign_in
@@ -69,3 +71,35 @@ def test_alone_a_journey_says_whom_to_watch_next(page_of, server, current):
     page.goto(f"{server.url}/journeys/ship/compare/")
     expect(page.get_by_text("Only ML engineers have a map")).to_be_visible()
     shoot(page, server, "journeys-compared-alone")
+
+
+def test_what_was_done_and_is_no_longer_reads_as_a_history(page_of, server, live, alice):
+    done.judge(live)
+    done.confirm(live, "drift", alice, "I look at it on Mondays")
+    Confirmation.objects.all().delete()
+    done.judge(Deployment.objects.get())
+    page = page_of("ml-engineer")
+    page.goto(f"{server.url}/live/retention/dummy/churn/")
+    expect(page.locator(".changes > li")).to_have_count(5)
+    expect(page.locator(".changes > li").first).to_contain_text("Regressed")
+    shoot(page, server, "history")
+
+
+def test_the_done_rate_of_a_few_is_words_and_of_many_an_interval(page_of, server, live, clara):
+    page = page_of("ml-engineer")
+    expect(page.get_by_text("0 of 1 is done; too few for a rate")).to_be_visible()
+    for number in range(9):
+        Deployment.objects.create(
+            team=live.team, target=live.target, name=f"model-{number}", persona=live.persona, state="done"
+        )
+    page.goto(server.url)
+    expect(page.get_by_text("9 of 10 are done (60–98 %)")).to_be_visible()
+    shoot(page, server, "home-rate")
+    follow(page, page.get_by_role("link", name="Desirepath, home"))
+
+
+def test_a_champion_reads_the_rate_of_whom_they_speak_for(page, server, live, clara, version):
+    page.set_default_timeout(10_000)
+    sign_in(page, server, "clara")
+    expect(page.get_by_text("0 of 1 is done; too few for a rate")).to_be_visible()
+    shoot(page, server, "home-champion")

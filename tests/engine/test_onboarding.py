@@ -25,7 +25,7 @@ BAD = {"label": "bad", "flow": [leaf("b")]}
         ),
         (
             [{"choose": [{"when": "x", "label": "no worse", "flow": [leaf("a")]}, {"flow": [leaf("b")]}]}],
-            [("a", ("if no worse",), True), ("b", ("otherwise",), True)],
+            [("a", ("if: no worse",), True), ("b", ("otherwise",), True)],
         ),
         (
             [{"choose": [{"when": "${{ steps.m.outputs.fine }}", "flow": [leaf("a")]}, BAD]}],
