@@ -133,11 +133,15 @@ def _store(
     return made
 
 
+def _all(results: list[CriterionResult]) -> str:
+    return "its one criterion is" if len(results) == 1 else f"all {len(results)} criteria are"
+
+
 def _settle(deployment: Deployment, release: Release, results: list[CriterionResult]) -> None:
     deployment.results.filter(current=True).exclude(pk__in=[r.pk for r in results]).update(current=False)
     if results and all(result.state == CriterionState.MET for result in results):
         Release.objects.filter(pk=release.pk, done_at=None).update(done_at=timezone.now())
-        deployment.become(DeploymentState.DONE, f"{release} is done: all {len(results)} criteria are met")
+        deployment.become(DeploymentState.DONE, f"{release} is done: {_all(results)} met")
     elif release.done_at:
         lost = ", ".join(r.title for r in results if r.state != CriterionState.MET)
         deployment.become(DeploymentState.REGRESSED, f"{release} was done and is no longer: {lost}")

@@ -19,6 +19,7 @@ from engine.views.asks import VERBS
 from engine.views.live import line
 from engine.views.onboarding import onboarding
 from engine.views.said import deadline
+from engine.views.templates import of_others
 from journeys.grid import seen_of
 from journeys.models import Journey, JourneyMap, MapVersion
 from journeys.trace import reached_production
@@ -116,14 +117,16 @@ def from_published(user: User) -> list[Beginning]:
     rows = Revision.objects.filter(published_at__isnull=False).select_related("template__persona")
     newest = {r.template_id: r for r in rows.order_by("published_at")}
     mine = sorted(newest.values(), key=lambda r: (r.template.persona_id != user.persona_id, r.title))
-    return [_beginning(revision) for revision in mine]
+    return [_beginning(revision, user) for revision in mine]
 
 
-def _beginning(revision: Revision) -> Beginning:
+def _beginning(revision: Revision, user: User) -> Beginning:
     persona = revision.template.persona
     have = persona.says()["have"] if persona else "Something to run"
     url = reverse("template-start", args=[revision.template.name])
-    return Beginning(have, f"{revision.title} · {revision}", url, "Start")
+    steps = len(revision.parsed.flow.leaves())
+    about = f"{revision.title}: {steps} step{'s' if steps != 1 else ''}, each told before you start"
+    return Beginning(have, about, url, "Start", theirs=of_others(revision.template, user))
 
 
 BLOCKS[:0] = [engineer, champion]

@@ -121,7 +121,7 @@ def confirm(request: HttpRequest, team: str, target: str, name: str, criterion: 
     except ValueError as error:
         warn(request, _sentence(error))
     else:
-        say(request, "Confirmed for this version.")
+        say(request, "Confirmed for what is live now.")
     return redirect("deployment", team, target, name)
 
 
