@@ -27,9 +27,9 @@ class Seen:
         if not self.times:
             return "nobody was timed at it"
         if len(self.times) >= FEW:
-            return f"took people {said(median(self.times))} in the middle (n {len(self.times)})"
+            return f"took people a median of {said(median(self.times))} (n {len(self.times)})"
         shortest, longest = said(min(self.times)), said(max(self.times))
         if len(self.times) == 1:
-            return f"took {longest} the one time it was timed"
+            return f"timed once: {longest}"
         span = longest if shortest == longest else f"{shortest} to {longest}"
-        return f"took {span} the {('two', 'three', 'four')[len(self.times) - 2]} times it was timed"
+        return f"timed {('twice', 'three times', 'four times')[len(self.times) - 2]}: {span}"

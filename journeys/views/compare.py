@@ -12,7 +12,7 @@ from django.shortcuts import render
 from engine.flow import Leaf, from_document
 from engine.steps import registry
 from engine.steps.base import FOR_ANYTHING, PURPOSES
-from journeys.aligning import Row, align, match, plain
+from journeys.aligning import Columns, Row, Stop, align, match
 from journeys.grid import ShownStep, grid_of
 from journeys.models import Journey, JourneyMap
 from people.access import fetch, me, visible
@@ -85,30 +85,31 @@ def _way(journey: Journey, user: User) -> Way:
 
 def _criteria(map_: JourneyMap) -> list[Leaf]:
     written = [leaf for leaf in (from_document(one) for one in map_.done) if isinstance(leaf, Leaf)]
-    return written or [Leaf(id=plain(line), title=line) for line in map_.journey.persona.done_criteria]
+    return written or [Leaf(id=line, title=line) for line in map_.journey.persona.done_criteria]
 
 
-def _key(title: str, uses: str) -> str:
-    """Two steps with one key are the same stop: their kinds are for the same thing, or they are called the same."""
+def _stop(title: str, uses: str) -> Stop:
     kind = registry().get(uses)
-    return kind.purpose if kind and kind.purpose not in FOR_ANYTHING else plain(title)
+    return Stop(kind.purpose if kind and kind.purpose not in FOR_ANYTHING else "", title)
 
 
 def _steps(ways: list[Way]) -> list[Beside]:
-    rows = align([[_key(shown.step.title, shown.uses) for shown in way.steps] for way in ways])
-    return [_beside(row, ways, [way.steps for way in ways]) for row in rows]
+    columns = [[_stop(shown.step.title, shown.uses) for shown in way.steps] for way in ways]
+    return [_beside(row, ways, columns, [way.steps for way in ways]) for row in align(columns)]
 
 
 def _done(ways: list[Way]) -> list[Beside]:
-    rows = match([[_key(leaf.name, leaf.uses) for leaf in way.done] for way in ways])
-    return [_beside(row, ways, [way.done for way in ways]) for row in rows]
+    columns = [[_stop(leaf.name, leaf.uses) for leaf in way.done] for way in ways]
+    return [_beside(row, ways, columns, [way.done for way in ways]) for row in match(columns)]
 
 
-def _beside(row: Row, ways: list[Way], columns: Sequence[Sequence[ShownStep | Leaf]]) -> Beside:
-    found = [None if place is None else column[place] for column, place in zip(columns, row.places, strict=True)]
+def _beside(row: Row, ways: list[Way], columns: Columns, shown: Sequence[Sequence[ShownStep | Leaf]]) -> Beside:
+    stops = [column[place] for column, place in zip(columns, row.places, strict=True) if place is not None]
+    purposes = {stop.purpose for stop in stops}
+    purpose = PURPOSES.get(purposes.pop(), "") if len(purposes) == 1 else ""
     plurals = [way.journey.persona.plural for way in ways]
-    purpose = PURPOSES.get(row.key, "called the same")
-    return Beside(row.shared, purpose if row.shared else "", list(zip(plurals, found, strict=True)))
+    found = [None if place is None else column[place] for column, place in zip(shown, row.places, strict=True)]
+    return Beside(row.shared, purpose or "called the same", list(zip(plurals, found, strict=True)))
 
 
 def _alone(rows: list[Beside], column: int) -> int:

@@ -7,8 +7,12 @@ from playwright.sync_api import expect
 
 from engine import done
 from engine.models import Confirmation, Deployment
+from journeys.actions.derive import DeriveTemplate
+from journeys.actions.draft import DraftCurrent
+from journeys.actions.import_ideal import ImportIdeal
+from journeys.models import Journey
 from people.models import Persona
-from server import starters
+from server import example, starters
 from tests.acceptance.conftest import follow, shoot, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -54,6 +58,36 @@ def test_what_was_dropped_is_named_step_by_step(page_of, server, revision, clara
     expect(page.locator(".guide")).to_contain_text("Reads churn.pkl before opening it")
     shoot(page, server, "onboarding-start")
     follow(page, page.get_by_role("link", name="Templates").first)
+
+
+@pytest.fixture
+def watched(ml: Any) -> Journey:
+    """The example's journey, its template published; nothing of it has been run."""
+    study = example.LoadExample().execute()
+    made = Journey.objects.create(persona=ml, study=study, slug="to-production", title="From a model to production")
+    DraftCurrent(made).execute()
+    ines = example.people()["ines"]
+    DeriveTemplate(ImportIdeal(made, example.ideal()).execute(), ines).execute().publish(ines)
+    return made
+
+
+def test_it_is_told_how_long_it_took_the_people_who_were_watched(page, server, watched):
+    mira = example.people()["mira"]
+    mira.set_password("walk the grass")
+    mira.save()
+    page.set_default_timeout(10_000)
+    sign_in(page, server, "mira")
+    expect(page.locator(".guide")).to_contain_text("nobody was timed at it")
+    expect(page.locator(".guide")).to_contain_text("took people a median of 48 min (n 6)")
+    expect(page.locator(".guide")).to_contain_text("up to 5 times")
+    shoot(page, server, "onboarding-watched")
+
+
+def test_a_study_watched_lies_beside_a_wish(page_of, server, watched, app):
+    page = page_of("ml-engineer")
+    page.goto(f"{server.url}/journeys/to-production/compare/")
+    expect(page.get_by_role("row", name="Somebody says yes")).to_be_visible()
+    shoot(page, server, "journeys-compared-example")
 
 
 def test_two_personas_ways_stand_side_by_side(page_of, server, ideal, app):
@@ -103,3 +137,15 @@ def test_a_champion_reads_the_rate_of_whom_they_speak_for(page, server, live, cl
     sign_in(page, server, "clara")
     expect(page.get_by_text("0 of 1 is done; too few for a rate")).to_be_visible()
     shoot(page, server, "home-champion")
+
+
+def test_what_others_begin_with_is_apart(page_of, server):
+    starters.bring()
+    page = page_of("app-developer")
+    page.goto(f"{server.url}/new/")
+    expect(page.get_by_text("You have a trained model in a .pkl file")).to_be_hidden()
+    page.get_by_text("What others begin with").click()
+    expect(page.get_by_text("You have a trained model in a .pkl file")).to_be_visible()
+    shoot(page, server, "new-app-developer")
+    page.goto(f"{server.url}/templates/")
+    shoot(page, server, "templates-app-developer")

@@ -16,7 +16,7 @@ def test_shared_steps_stand_in_one_row_and_own_ones_in_their_column(as_bob, idea
     assert "<b>Say yes</b>" in column(page, "Ask the owner")
     assert page.count("Called the same") == 2  # two commands and two confirmations by hand that are called the same
     assert "<b>" not in column(page, "Build it").replace("<b>Build it</b>", "")
-    assert "2 steps are shared; 1 is ML engineers’ own; 2 are App developers’ own." in page
+    assert "2 steps are shared; 1 is ML engineers’ own; 2 are app developers’ own." in page
 
 
 def test_what_done_means_is_shared_or_own(as_bob, ideal, app):

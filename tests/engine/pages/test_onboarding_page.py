@@ -15,10 +15,10 @@ from server import starters
     [
         (Seen(0, 0, 0), "nobody was watched at it"),
         (Seen(2, 6, 9), "nobody was timed at it"),
-        (Seen(1, 6, 1, times=(540,)), "took 9 min the one time it was timed"),
-        (Seen(2, 6, 2, times=(540, 60)), "took 60 s to 9 min the two times it was timed"),
-        (Seen(2, 6, 2, times=(540, 540, 541)), "took 9 min the three times it was timed"),
-        (Seen(5, 6, 9, times=(540, 60, 600, 120, 3600)), "took people 9 min in the middle (n 5)"),
+        (Seen(1, 6, 1, times=(540,)), "timed once: 9 min"),
+        (Seen(2, 6, 2, times=(540, 60)), "timed twice: 60 s to 9 min"),
+        (Seen(2, 6, 2, times=(540, 540, 541)), "timed three times: 9 min"),
+        (Seen(5, 6, 9, times=(540, 60, 600, 120, 3600)), "took people a median of 9 min (n 5)"),
     ],
 )
 def test_a_few_times_are_no_median(seen, words):
@@ -59,8 +59,8 @@ def test_a_step_that_lacks_an_optional_input_says_so(ml):
 
 def test_it_says_what_it_took_the_people_who_were_watched(as_bob, revision):
     seen = {line.title: line.seen.in_words for line in onboarding(revision).lines if line.seen}
-    assert seen["Match features"] == "took 9 min the one time it was timed"
+    assert seen["Match features"] == "timed once: 9 min"
     assert seen["Ask the owner"] == "nobody was watched at it"
     page = as_bob.get("/templates/ship-it/start/").content.decode()
-    assert "took 9 min the one time it was timed" in page
+    assert "timed once: 9 min" in page
     assert "Done, as ML engineers define it" in page
