@@ -15,7 +15,7 @@ from people.models.persona import pack, shipped
 PLATFORM = (
     "pod", "manifest", "namespace", "container", "kubernetes", "kubectl", "helm", "ingress", "replica", "replica set",
     "replicaset", "deployment object", "workload", "sidecar", "daemonset", "configmap", "supervisord", "supervisor",
-    "uvicorn", "gunicorn", "celery", "broker", "systemd", "docker", "dockerfile",
+    "celery", "broker", "systemd",
 )  # fmt: skip
 VOID = {"br", "hr", "img", "input", "link", "meta", "source", "wbr"}
 READ_ALOUD = ("aria-label", "title", "placeholder", "alt", "value", "data-label")

@@ -171,7 +171,7 @@ def drop(request: HttpRequest) -> HttpResponse:
     except ArtefactError as error:
         warn(request, str(error))
         return redirect("home")
-    called = slugify((file.name or "").rsplit(".", 1)[0])[:40]
+    called = slugify((file.name or "").rsplit(".", 1)[0].removesuffix(".tar"))[:40]
     query = urlencode({into: kept.sha256, "called": called, "team": team.pk, "revision": revision.number})
     return redirect(f"{reverse('template-start', args=[revision.template.name])}?{query}")
 

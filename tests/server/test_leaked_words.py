@@ -284,11 +284,11 @@ def test_the_kinds_of_a_starter_say_nothing_they_should_not(slug):
     assert found == {}
 
 
-# What is for those who run the server, what the example's walk tells, what is about a model file alone, and the help of
-# a field that only researchers fill in.
+# What is for those who run the server, what the example's walk tells, what is about a model file or an app's
+# folder alone, and the help of a field that only researchers fill in.
 APART = (
     "migrations", "management", "server/walk.py", "server/backup.py", "server/example.py", "engine/serving.py",
-    "engine/bell.py", "engine/steps/", "engine/runtimes/", "engine/targets/", "engine/exports/",
+    "engine/app_folder.py", "engine/bell.py", "engine/steps/", "engine/runtimes/", "engine/targets/", "engine/exports/",
     "research/models/case.py",
 )  # fmt: skip
 SHARED = [
