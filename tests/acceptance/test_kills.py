@@ -106,7 +106,7 @@ def champion(alice: User, team: Team) -> User:
 
 def ideal(user: User) -> Revision:
     """The template of the champion's ideal map."""
-    document = yaml.safe_load((CHECKOUT / "examples" / "study" / "ideal.yaml").read_text())["template"]
+    document = yaml.safe_load((CHECKOUT / "examples" / "studies" / "ml-engineer" / "ideal.yaml").read_text())["template"]
     return Template.objects.keep(template.from_json(document), user)
 
 

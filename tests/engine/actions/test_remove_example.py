@@ -19,7 +19,7 @@ def workspace(db, target):
     """The example, with a model of it live."""
     Persona.objects.bring()
     starters.bring()
-    study = LoadExample().execute()
+    study = LoadExample(example.MODELS).execute()
     team = Team.objects.get(slug=example.TEAM)
     on = Target.objects.create(team=team, name="local", kind="dummy")
     churn = Deployment.objects.create(team=team, target=on, name="progression")
@@ -53,5 +53,5 @@ def test_the_starters_stay_and_are_published(workspace):
 def test_twice_is_as_once_and_it_can_be_brought_again(workspace):
     RemoveExample().execute()
     RemoveExample().execute()
-    again = LoadExample().execute()
+    again = LoadExample(example.MODELS).execute()
     assert again.sessions.count() == workspace.sessions.model.objects.count() > 0
