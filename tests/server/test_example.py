@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import pytest
+import yaml
 
 from journeys.actions.draft import DraftCurrent
 from journeys.models import Journey
@@ -57,6 +58,14 @@ def test_a_current_map_is_found_in_its_cases(shipped):
     current = DraftCurrent(journey_of(shipped)).execute()
     assert len(current.steps.all()) >= 7
     assert all(step.links.exists() for step in current.steps.all())
+
+
+@each
+def test_its_ideal_map_rests_on_what_the_study_has(shipped):
+    study = LoadExample(shipped).execute()
+    steps = [step for stage in yaml.safe_load(shipped.ideal())["stages"] for step in stage["steps"]]
+    assert {key for step in steps for key in step["rests_on"]} <= {one.key for one in shipped.vocabulary()}
+    assert {title for step in steps for title in step.get("insights", [])} == {i.title for i in study.insights.all()}
 
 
 @each
