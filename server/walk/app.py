@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,16 +48,17 @@ class AppWalk(Thread):
             self.say(f"{self.name} is live already: what is there is what a new release takes the place of")
             return
         self.say(f"First, what is live today: [bold]desirepath push examples/app --name {self.name}[/]")
-        self.went_live(
-            self.engineer.push(APP, name=self.name, template="push-app", until="done", tell=self.telling.event)
-        )
+        with copied("1.0") as folder:
+            self.went_live(
+                self.engineer.push(folder, name=self.name, template="push-app", until="done", tell=self.telling.event)
+            )
 
     def _prototype(self, revision: Revision) -> Run:
         """The derived template on a changed app, while somebody uses the one that is live."""
         version = f"1.{self.engineer.deployment(self.name)['live']}"
         self.say(f"Now the prototype test: {revision} on a changed copy, version {version}, while it is used")
         url = self.address()
-        with changed(version) as folder:
+        with copied(version) as folder:
             inputs = {"app": self.engineer.upload(folder)}
             with meanwhile(Traffic(lambda client, _: client.get(url), most=10_000, pause=0.02)) as traffic:
                 run = self.try_out(revision, inputs, {})
@@ -87,14 +89,15 @@ class AppWalk(Thread):
 
 
 @contextmanager
-def changed(version: str) -> Iterator[Path]:
-    """A copy of the app that says it is this version."""
+def copied(version: str) -> Iterator[Path]:
+    """A copy of the app that says it is this version, and takes the Python there is here: any from 3.11 on does."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "shelf"
         shutil.copytree(APP, folder, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3*", ".venv"))
+        (folder / ".python-version").write_text("{}.{}\n".format(*sys.version_info))
         file = folder / "shelf" / "__init__.py"
         text = file.read_text()
         if VERSION not in text:
-            raise RuntimeError(f"{APP.name} does not say {VERSION}")
+            raise RuntimeError(f"{file.name} of the example's app does not say {VERSION}")
         file.write_text(text.replace(VERSION, f'VERSION = "{version}"'))
         yield folder
