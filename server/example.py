@@ -87,6 +87,13 @@ def _read(file: Path) -> dict[str, Any]:
     return read
 
 
+def shelf() -> Path:
+    """What the example's app keeps its things in: outside of its releases, so that it outlasts them."""
+    folder = Path(settings.DESIREPATH_HOME) / "examples"
+    folder.mkdir(exist_ok=True)
+    return folder / "shelf.sqlite3"
+
+
 def password() -> str:
     """The example people's password: made once for this home, readable by its owner alone."""
     file = settings.DESIREPATH_HOME / "example-password"
@@ -176,6 +183,8 @@ class RemoveExample:
             gone = User.objects.filter(username__in=PEOPLE, memberships=None)
             PersonaChampion.objects.filter(user__in=gone).delete()
             gone.update(is_active=False)
+        for file in shelf().parent.glob(f"{shelf().name}*"):
+            file.unlink()
 
 
 def _participant(study: Study, body: dict[str, str]) -> Participant:

@@ -86,11 +86,16 @@ class Thread:
 
     # --- runs ---
 
+    def found(self) -> Json | None:
+        """Its deployment, where somebody has named it already."""
+        return next(iter(self.engineer.ls(name=self.name)), None)
+
     def is_live(self) -> bool:
-        return bool(self.engineer.ls(name=self.name))
+        found = self.found()
+        return found is not None and found["live"] is not None
 
     def address(self) -> str:
-        return str(self.engineer.ls(name=self.name)[0]["address"])
+        return str(self.engineer.deployment(self.name)["address"])
 
     def went_live(self, served: Served) -> None:
         if served.run["state"] != "succeeded":

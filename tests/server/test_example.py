@@ -5,7 +5,10 @@ from uuid import UUID
 import pytest
 import yaml
 
+from engine.models import Template
+from journeys.actions.derive import DeriveTemplate
 from journeys.actions.draft import DraftCurrent
+from journeys.actions.import_ideal import ImportIdeal
 from journeys.models import Journey
 from people.models import Persona, PersonaChampion, Team, User
 from research.models import Activity, Case, Insight, Observation, Participant, Session, Study
@@ -13,6 +16,7 @@ from server import example
 from server.example import APPS, MODELS, STUDIES, LoadExample, RemoveExample, Shipped
 
 pytestmark = pytest.mark.django_db
+EVIDENCE = (Study, Session, Observation, Participant, Case, Insight)
 each = pytest.mark.parametrize("shipped", STUDIES, ids=lambda shipped: shipped.persona)
 
 
@@ -69,6 +73,16 @@ def test_its_ideal_map_rests_on_what_the_study_has(shipped):
 
 
 @each
+def test_its_ideal_map_becomes_a_template_that_can_be_run_every_step_with_evidence(shipped):
+    revision = DeriveTemplate(ImportIdeal(journey_of(shipped), shipped.ideal()).execute(), None).execute()
+    assert revision.template.persona.slug == shipped.persona
+    leaves = revision.parsed.flow.leaves()
+    assert all(leaf.evidence for leaf in leaves)
+    assert {origin.leaf for origin in revision.origins.all()} == {leaf.id for leaf in leaves}
+    assert len(revision.parsed.done) == 4
+
+
+@each
 def test_somebody_speaks_for_its_persona(shipped):
     LoadExample(shipped).execute()
     persona = Persona.objects.get(slug=shipped.persona)
@@ -90,9 +104,26 @@ def test_the_ids_that_others_name_stay_and_no_two_are_the_same():
 def test_removing_it_leaves_nothing_of_either_study():
     before = User.objects.count()
     for shipped in STUDIES:
-        DraftCurrent(journey_of(shipped)).execute()
+        journey = journey_of(shipped)
+        DraftCurrent(journey).execute()
+        revision = DeriveTemplate(ImportIdeal(journey, shipped.ideal()).execute(), None).execute()
+        Template.objects.filter(pk=revision.template_id).update(example=True)
+    example.shelf().touch()
     RemoveExample().execute()
-    for model in (Study, Session, Observation, Participant, Case, Insight, Journey, Activity, Team, PersonaChampion):
+    assert not example.shelf().exists()
+    for model in (
+        Template,
+        Study,
+        Session,
+        Observation,
+        Participant,
+        Case,
+        Insight,
+        Journey,
+        Activity,
+        Team,
+        PersonaChampion,
+    ):
         rows = getattr(model, "everything", model._default_manager)
         assert rows.count() == 0, model
     assert User.objects.filter(is_active=True).count() == before

@@ -1,6 +1,7 @@
 """The shelf: things a company lends to its own people, and who has them."""
 
 import os
+import sqlite3
 from datetime import datetime
 
 from flask import Flask, abort, flash, redirect, render_template, request, session, url_for
@@ -48,7 +49,12 @@ def create_app(shelf: Shelf | None = None) -> Flask:
 
     @app.get("/healthz")
     def healthz():
-        return {"ok": things.answers(), "version": VERSION}
+        try:
+            rows = things.all()
+        except sqlite3.Error as error:
+            return {"ok": False, "version": VERSION, "why": str(error)}, 503
+        out = sum(thing.taken_by is not None for thing in rows)
+        return {"ok": True, "version": VERSION, "things": len(rows), "out": out}
 
     @app.template_filter()
     def day(moment: datetime) -> str:

@@ -107,10 +107,6 @@ class Shelf:
             rows.executemany("UPDATE thing SET reminded_at = ? WHERE number = ?", [(now, t.number) for t in late])
         return late
 
-    def answers(self) -> bool:
-        with self._open() as rows:
-            return rows.execute("SELECT count(*) FROM thing").fetchone() is not None
-
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         rows = sqlite3.connect(self.file, timeout=5)

@@ -65,8 +65,14 @@ class ShelfTest(unittest.TestCase):
         assert self.browser.post("/things/99/take", data={"who": "Ada"}).status_code == 404
         assert self.browser.post("/things/99/bring-back").status_code == 404
 
-    def test_it_is_healthy_while_its_database_answers(self) -> None:
-        assert self.browser.get("/healthz").get_json() == {"ok": True, "version": VERSION}
+    def test_while_its_database_answers_it_is_healthy_and_says_how_many_are_out(self) -> None:
+        self.shelf.take(1, "Ada")
+        said = {"ok": True, "version": VERSION, "things": len(FIRST), "out": 1}
+        assert self.browser.get("/healthz").get_json() == said
+
+    def test_without_its_table_it_is_not_healthy(self) -> None:
+        Path(self.shelf.file).unlink()
+        assert self.browser.get("/healthz").status_code == 503
 
 
 if __name__ == "__main__":
