@@ -14,10 +14,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from desirepath import __version__, login, place, words
+from desirepath.app_verbs import app_verbs, config_app
 from desirepath.checkout_verbs import checkout_app
-from desirepath.client import ApiError, Json
+from desirepath.client import ApiError
 from desirepath.clock_verbs import limit_app, schedule_app
 from desirepath.run_verbs import run_app
+from desirepath.served import follow_to_answer
 from desirepath.template_verbs import template_app
 from desirepath.terminal import (
     AsJson,
@@ -76,44 +78,13 @@ def serve(
     json: AsJson = False,
 ) -> None:
     """Put a model into production. Exit 0 means that it answers; the last line says how far it is from done."""
-    tell = None if json else _tell
-    served = here().serve(
-        model, data=data, label=label, name=name, team=team, template=template, port=port, at_least=at_least,
-        until=until, tell=tell,
+    follow_to_answer(
+        lambda tell: here().serve(
+            model, data=data, label=label, name=name, team=team, template=template, port=port, at_least=at_least,
+            until=until, tell=tell,
+        ),
+        json,
     )  # fmt: skip
-    deployment = _judged(served.deployment)
-    answer = {"run": served.run, "deployment": deployment, "release": served.release}
-    show(answer, json, lambda: _say_served(served.run, deployment, served.release))
-    if not served.answers:
-        raise typer.Exit(1)
-
-
-def _judged(deployment: Json | None) -> Json | None:
-    """Its criteria are looked at right after it answers: give them a moment."""
-    deadline = time.monotonic() + 2
-    while deployment and not deployment["done"]["of"] and time.monotonic() < deadline:
-        time.sleep(0.1)
-        deployment = here().deployment_by_id(deployment["id"])
-    return deployment
-
-
-def _tell(event: Json) -> None:
-    if event["kind"] in ("step.succeeded", "step.failed", "step.skipped", "step.asks") and event["leaf"]:
-        state = {"asks": "waiting"}.get(event["kind"].split(".")[1], event["kind"].split(".")[1])
-        out.print(f"{words.sign(state)} {event['leaf']:<12} {escape(event['text'])}")
-    elif event["kind"] == "step.log":
-        out.print(f"[dim]  {event['leaf']:<12} {escape(event['text'])}[/]")
-
-
-def _say_served(run: Json, deployment: Json | None, release: int | None) -> None:
-    if run["state"] == "failed" or deployment is None or release is None:
-        out.print(f"[red]×[/] {escape(run['reason'] or run['state'])}")
-        out.print(f"[dim]Mend it, then: desirepath run resume {run['id']}; or start again[/]")
-        return
-    out.print(f"\n[bold]{deployment['name']} {release}[/] at {deployment['address']}")
-    if deployment["call"]:
-        out.print(f"  {deployment['call']}", markup=False)
-    out.print(words.standing(run, deployment))
 
 
 # --- what is live ----------------------------------------------------------------------------------------------------
@@ -164,17 +135,27 @@ def status(name: Name, team: Team = None, target: Target = None, json: AsJson = 
 @app.command()
 def logs(
     name: Name, follow: Annotated[bool, typer.Option("--follow", "-f")] = False, team: Team = None,
-    target: Target = None, release: Annotated[int | None, typer.Option()] = None, json: AsJson = False,
+    target: Target = None, release: Annotated[int | None, typer.Option()] = None,
+    process: Annotated[str, typer.Option(help="One of several: web.1.")] = "", json: AsJson = False,
 ) -> None:  # fmt: skip
-    """What it printed."""
-    client, offset = here(), 0
+    """What it printed; of several processes, each line with the process it is from."""
+    client, offsets = here(), dict[tuple[int | None, str], int]()
+    which = {"team": team, "target": target}
     while True:
-        found = client.logs(name, offset=offset, release=release, team=team, target=target)
-        offset = found["offset"]
-        show(found, json, partial(write, found["text"]))
+        found = client.deployment(name, team=team, target=target)
+        names = [process] if process or release else [row["name"] for row in found["processes"]] or [""]
+        for one in names:
+            key = (release or found["live"], one)
+            read = client.logs(name, offset=offsets.get(key, 0), release=release, process=one, **which)
+            offsets[key] = read["offset"]
+            show(read, json, partial(write, _prefixed(read["text"], one if len(names) > 1 else "")))
         if not follow:
             return
         time.sleep(0.5)
+
+
+def _prefixed(text: str, process: str) -> str:
+    return "".join(f"{process} | {line}" for line in text.splitlines(keepends=True)) if process else text
 
 
 @app.command("open")
@@ -234,6 +215,8 @@ def login_(
 
 
 # After the verbs from here, in the order that `--help` lists them.
+app.add_typer(app_verbs)
+app.add_typer(config_app, name="config")
 app.add_typer(template_app, name="template")
 app.add_typer(run_app, name="run")
 app.add_typer(schedule_app, name="schedule")

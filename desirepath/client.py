@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
 
-from desirepath import place
+from desirepath import folders, place
 
 Json = dict[str, Any]
 Told = Callable[[Json], None]
@@ -76,6 +76,30 @@ class Desirepath:
         inputs |= {k: v for k, v in (("label", label), ("at_least", at_least)) if v is not None}
         run = self.start(inputs, template=template, name=name or name_for(path), team=team, port=port)
         return self.follow(run["id"], until=until, tell=tell)
+
+    def push(
+        self, folder: str | Path, *, name: str | None = None, team: str | None = None, template: str | None = None,
+        check: str | None = None, python: str | None = None, port: int | None = None, until: str = "answers",
+        tell: Told | None = None,
+    ) -> Served:  # fmt: skip
+        """Release an app, a folder with a Procfile or a git address, with the published template of your persona.
+
+        `check` is a path that has to answer 200 before the release gets requests. Returns like `serve`.
+        """
+        place = str(folder)
+        inputs: Json = {"app": self.upload_folder(place, team=team)}
+        inputs |= {key: value for key, value in (("check", check), ("python", python)) if value is not None}
+        called = name or plain_name(folders.name_of(place), "app")
+        run = self.start(inputs, template=template, name=called, team=team, port=port)
+        return self.follow(run["id"], until=until, tell=tell)
+
+    def upload_folder(self, place: str | Path, *, team: str | None = None) -> Json:
+        """Hand a folder in, packed; the same folder twice is the same file. Returns what `upload` does."""
+        try:
+            with folders.at_hand(str(place)) as folder, folders.packed(folder) as file:
+                return self.upload(file, team=team)
+        except folders.BadFolder as error:
+            raise ApiError(str(error)) from error
 
     def upload(self, file: str | Path, *, team: str | None = None) -> Json:
         """Hand a file in. Returns its sha256, name and size in bytes: an input of a run."""
@@ -145,11 +169,49 @@ class Desirepath:
     def deployment_by_id(self, pk: int) -> Json:
         return cast(Json, self._ask("GET", f"deployments/{pk}/"))
 
-    def logs(self, name: str, *, offset: int = 0, release: int | None = None, **which: str | None) -> Json:
-        """Text and the offset to read on from."""
+    def logs(
+        self, name: str, *, offset: int = 0, release: int | None = None, process: str = "", **which: str | None
+    ) -> Json:  # fmt: skip
+        """Text and the offset to read on from, of one process; without a name, of the first."""
         found = self.deployment(name, **which)  # type: ignore[arg-type]
         params = {"offset": offset} | ({"release": release} if release else {})
+        params |= {"process": process} if process else {}  # type: ignore[dict-item]
         return cast(Json, self._ask("GET", f"deployments/{found['id']}/logs/", params=params))
+
+    def config(self, name: str, **which: str | None) -> list[Json]:
+        """The names of its settings, who set them and when. No value can be read back."""
+        found = self.deployment(name, **which)  # type: ignore[arg-type]
+        return cast(list[Json], self._ask("GET", f"deployments/{found['id']}/config/"))
+
+    def configure(self, name: str, values: Mapping[str, str | None], **which: str | None) -> list[Json]:
+        """Set some, and (None) take some away. They take effect with the next release: `release_again`."""
+        found = self.deployment(name, **which)  # type: ignore[arg-type]
+        return cast(list[Json], self._ask("PATCH", f"deployments/{found['id']}/config/", json={"values": values}))
+
+    def make(self, name: str, *, team: str | None = None) -> Json:
+        """A name with nothing behind it yet, so that it can be configured before its first release."""
+        body = {"name": name} | ({"team": team} if team else {})
+        return cast(Json, self._ask("POST", "deployments/", json=body))
+
+    def release_again(self, name: str, *, until: str = "answers", tell: Told | None = None, **which: Any) -> Served:
+        """Release what is live once more, with the settings as they are now. Returns like `serve`."""
+        run = self._act(name, "again/", which)
+        return self.follow(run["id"], until=until, tell=tell)
+
+    def scale(self, name: str, counts: Mapping[str, int], **which: str | None) -> Json:
+        """How many of each process run: {"web": 2, "worker": 1}."""
+        return self._act(name, "scale/", which, counts=dict(counts))
+
+    def execute(self, name: str, command: Sequence[str], **which: str | None) -> Iterator[Json]:
+        """Run a command once in the live release. Yields {"text", "ended", "exit_code", …} until it has ended."""
+        found = self.deployment(name, **which)  # type: ignore[arg-type]
+        here = f"deployments/{found['id']}/exec/"
+        state = cast(Json, self._ask("POST", here, json={"command": list(command)}))
+        yield state
+        while not state["ended"]:
+            time.sleep(0.1)
+            state = cast(Json, self._ask("GET", f"{here}{state['job']}/", params={"offset": state["offset"]}))
+            yield state
 
     def rollback(self, name: str, **which: str | None) -> Json:
         return self._act(name, "rollback/", which)
@@ -314,8 +376,13 @@ def _released(run: Json) -> int | None:
     return made[-1] if made else None
 
 
+def plain_name(text: str, otherwise: str) -> str:
+    """A name from any text: `My Guestbook` is my-guestbook."""
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40]
+    return name if name[:1].isalpha() else f"{otherwise}-{name}".strip("-")[:40]
+
+
 def name_for(path: Path) -> str:
     """A name from a file: `Churn Model.pkl` is churn-model; `model.pkl` takes its folder's name."""
     stem = path.stem if path.stem.lower() not in ("model", "pipeline") else path.resolve().parent.name or path.stem
-    name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40]
-    return name if name[:1].isalpha() else f"model-{name}".strip("-")[:40]
+    return plain_name(stem, "model")

@@ -18,7 +18,7 @@ from engine.runtimes.model_runtime.needs import choose_python, needs_of
 from engine.runtimes.model_runtime.reading import BadModel
 from engine.runtimes.model_runtime.scan import Scan, scan
 from engine.steps.base import FileValue, Job, Planning, Step
-from engine.targets.base import Change, Environment, Kind, State, Status, Target, TargetError, Workload
+from engine.targets.base import Change, Environment, Kind, State, Target, TargetError, Workload
 
 READY_WITHIN = 60.0  # seconds
 
@@ -100,19 +100,20 @@ def server_of(release: Release) -> Workload:
     )  # fmt: skip
 
 
-def restart_release(target: Target, release: Release) -> Status:
-    """Start a release's server again under its own name."""
-    return target.apply(server_of(release))
+def restart_release(target: Target, release: Release) -> None:
+    """Start what answers of a release again, under its own name."""
+    if not release.begin(target, answering=True) and release.answering:
+        target.apply(server_of(release))
 
 
-def wait_until_ready(target: Target, release: Release, within: float = READY_WITHIN) -> Status:
-    """Wait for a server outside a run. Raises TargetError when it does not come up."""
-    deadline = time.monotonic() + within
-    while (status := target.status(release.workload)).state != State.READY:
-        if status.state == State.FAILED or time.monotonic() > deadline:
-            raise TargetError(f"{release} did not come up: {status.reason or 'no answer'}")
-        time.sleep(0.1)
-    return status
+def wait_until_ready(target: Target, release: Release, names: Sequence[str] | None = None) -> None:
+    """Wait outside a run for these workloads of it, or for what answers. Raises TargetError when one stays away."""
+    deadline = time.monotonic() + READY_WITHIN
+    for name in release.answering if names is None else names:
+        while (status := target.status(name)).state != State.READY:
+            if status.state == State.FAILED or time.monotonic() > deadline:
+                raise TargetError(f"{release} did not come up: {status.reason or 'no answer'}")
+            time.sleep(0.1)
 
 
 def sample_of(release: Release) -> dict[str, Any]:
@@ -121,12 +122,14 @@ def sample_of(release: Release) -> dict[str, Any]:
 
 
 def curl_for(deployment: Deployment) -> str:
-    """A command that asks the live release with a real row."""
+    """A command that asks the live release, where it is a model with a real row."""
     import json
 
     live = deployment.live
     if live is None or not deployment.address:
         return ""
+    if live.programs:
+        return f"curl -s {deployment.address}{live.settings.get('check') or '/'}"
     body = json.dumps(sample_of(live), ensure_ascii=False).replace("'", "'\\''")
     return f"curl -s {deployment.address}/predict -H 'Content-Type: application/json' -d '{body}'"
 

@@ -257,7 +257,7 @@ def put_back(row: StepRun) -> Outcome:
         run.deployment.send(target, weights, why, run=run)
         if run.state == RunState.CANCELLING:
             for release in run.releases.filter(weight=0, retired_at=None):
-                target.stop(release.workload)
+                release.stop(target, for_good=True)
     return Succeeded()
 
 

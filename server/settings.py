@@ -14,6 +14,7 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 DESIREPATH_HOME = place.home(BASE_DIR)
 SECRET_KEY = place.secret_key(DESIREPATH_HOME)
+SECRET_KEY_FALLBACKS = os.environ.get("DESIREPATH_SECRET_KEY_BEFORE", "").split()
 DEBUG = os.environ.get("DESIREPATH_DEBUG") == "1"
 ALLOWED_HOSTS = os.environ.get("DESIREPATH_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("DESIREPATH_ORIGINS", "").split(",") if origin]

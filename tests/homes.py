@@ -31,7 +31,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 LABEL = "progressed"
 T = TypeVar("T")
 
-# Alice owns, Bob is on the team, Charlie has no access.
+# Alice owns, Bob is on the team, Charlie has no access; Tom is the app developer on Alice's team.
 SEED = """
     from django.core.management import call_command
     call_command("migrate", verbosity=0)
@@ -41,16 +41,17 @@ SEED = """
     from server import starters
     Persona.objects.bring()
     starters.bring()
-    ml = Persona.objects.get(slug="ml-engineer")
-    def person(name):
-        return User.objects.create_user(name, first_name=name.capitalize(), password="walk the grass", persona=ml)
-    alice, bob, charlie = person("alice"), person("bob"), person("charlie")
+    ml, app = (Persona.objects.get(slug=slug) for slug in ("ml-engineer", "app-developer"))
+    def person(name, persona=ml):
+        return User.objects.create_user(name, first_name=name.capitalize(), password="walk the grass", persona=persona)
+    alice, bob, charlie, tom = person("alice"), person("bob"), person("charlie"), person("tom", app)
     team = Team.objects.create(name="Retention", slug="retention")
     team.add(alice, "engineer", "champion", "admin")
     team.add(bob, "viewer")
+    team.add(tom, "engineer")
     ml.champions.create(user=alice)
     Target.objects.default_for(team)
-    print(json.dumps({user.username: AuthToken.objects.create(user)[1] for user in (alice, bob, charlie)}))
+    print(json.dumps({user.username: AuthToken.objects.create(user)[1] for user in (alice, bob, charlie, tom)}))
 """
 
 

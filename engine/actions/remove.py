@@ -31,7 +31,7 @@ class Remove:
         target = self.deployment.target.connect()
         target.remove(self.deployment.route_name)
         for release in self.deployment.releases.running():
-            target.stop(release.workload)
+            release.stop(target)
         now = timezone.now()
         Deployment.objects.filter(pk=self.deployment.pk).update(removed_at=now)
         self.deployment.removed_at = now

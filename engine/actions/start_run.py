@@ -14,7 +14,7 @@ from engine.expressions import ExpressionError, typed
 from engine.models import Artefact, Deployment, Revision, Run, Schedule, Target
 from engine.statuses import DeploymentState
 from engine.template import FILE_TYPES
-from people.models import Team, User
+from people.models import Persona, Team, User
 
 NAME = re.compile(r"^[a-z][a-z0-9-]{0,39}$")
 
@@ -25,6 +25,43 @@ class Refused(ValueError):
     def __init__(self, problems: Mapping[str, str]) -> None:
         self.problems = dict(problems)
         super().__init__("; ".join(f"{name}: {why}" for name, why in problems.items()))
+
+
+def problem_of_name(name: str) -> str:
+    """Why this cannot be a deployment's name; "" when it can."""
+    return "" if NAME.fullmatch(name) else f"“{name}” is not a name: small letters, digits and -, at most 40"
+
+
+@dataclass(frozen=True)
+class Name:
+    """Make a deployment with nothing behind it yet, or find it."""
+
+    team: Team
+    user: User | None
+    name: str
+    target: Target | None = None
+    persona: Persona | None = None
+    port: int | None = None
+
+    def check(self) -> None:
+        """Raises Refused."""
+        if problem := problem_of_name(self.name):
+            raise Refused({"name": problem})
+
+    def execute(self) -> Deployment:
+        """Raises Refused for a name that was removed."""
+        self.check()
+        target = self.target or Target.objects.default_for(self.team)
+        persona = self.persona or (self.user.persona if self.user else None)
+        found, made = Deployment.objects.get_or_create(
+            team=self.team, target=target, name=self.name, defaults={"persona": persona, "port": self.port}
+        )
+        if found.removed_at:
+            raise Refused({"name": f"{self.name} was removed; `desirepath restore {self.name}`, or take another name"})
+        if made:
+            who = self.user.name if self.user else "A schedule"
+            found.say(f"deployment.{DeploymentState.NEW}", f"{who} made {self.name}", actor=self.user)
+        return found
 
 
 @dataclass(frozen=True)
@@ -54,8 +91,8 @@ class StartRun:
                 values[name] = self._file(value) if spec.type in FILE_TYPES else typed(value, spec.type)
             except (ExpressionError, ValueError) as error:
                 problems[name] = str(error)
-        if self.name and not NAME.match(self.name):
-            problems["name"] = f"“{self.name}” is not a name: small letters, digits and -, at most 40"
+        if self.name and (problem := problem_of_name(self.name)):
+            problems["name"] = problem
         if problems:
             raise Refused(problems)
         return values
@@ -92,16 +129,12 @@ class StartRun:
     def _deployment(self, target: Target) -> Deployment | None:
         if not self.name:
             return None
-        found, made = Deployment.objects.get_or_create(
-            team=self.team, target=target, name=self.name,
-            defaults={"persona": self.revision.template.persona, "port": self.port},
-        )  # fmt: skip
-        if found.removed_at:
-            raise Refused({"name": f"{self.name} was removed; `desirepath restore {self.name}`, or take another name"})
-        if not made and self.port and found.port != self.port:
-            Deployment.objects.filter(pk=found.pk).update(port=self.port)
-            found.port = self.port
-        if made:
-            who = self.user.name if self.user else "A schedule"
-            found.say(f"deployment.{DeploymentState.NEW}", f"{who} made {self.name}", actor=self.user)
+        found = Name(self.team, self.user, self.name, target, self.revision.template.persona, self.port).execute()
+        # A name made for its settings alone has the persona of whoever made it, until something is put there.
+        before = found.port, found.persona_id
+        found.port = self.port or found.port
+        if not found.releases.exists():
+            found.persona = self.revision.template.persona or found.persona
+        if (found.port, found.persona_id) != before:
+            found.save(update_fields=["port", "persona"])
         return found

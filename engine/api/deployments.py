@@ -14,21 +14,28 @@ from rest_framework.response import Response
 from engine import advance, done
 from engine.actions.remove import Remove, Restore
 from engine.actions.roll_back import RollBack
-from engine.api.common import body
+from engine.actions.start_run import Name, Refused
+from engine.api.common import body, team_of
 from engine.api.runs import offset_of
 from engine.api.shapes import AnswerShape, CriterionShape, DeploymentShape, LogShape, WholeDeploymentShape
+from engine.api.shapes_of_services import NamedShape
 from engine.models import Deployment
 from engine.targets.base import TargetError
-from people.access import fetch, visible
+from people.access import fetch, may, visible
 from people.rest import Conflict, me
 
 _FILTERS = [OpenApiParameter(name, str) for name in ("name", "team", "target")]
 
 
-@extend_schema(responses=DeploymentShape(many=True), parameters=[*_FILTERS, OpenApiParameter("removed", bool)])
-@api_view(["GET"])
+@extend_schema(
+    methods=["GET"], responses=DeploymentShape(many=True), parameters=[*_FILTERS, OpenApiParameter("removed", bool)]
+)
+@extend_schema(methods=["POST"], request=NamedShape, responses={201: DeploymentShape})
+@api_view(["GET", "POST"])
 def deployments(request: Request) -> Response:
-    """What is live and may be seen by you, by name; with `removed`, also what can still be restored."""
+    """What is live and may be seen by you, by name; with `removed`, also what can still be restored. Or make a name."""
+    if request.method == "POST":
+        return _make(request)
     rows = visible(me(request), Deployment).select_related("team", "target")
     if request.query_params.get("removed") not in ("1", "true"):
         rows = rows.filter(removed_at=None)
@@ -36,6 +43,18 @@ def deployments(request: Request) -> Response:
         if value := request.query_params.get(name):
             rows = rows.filter(**{field: value})
     return Response(DeploymentShape(rows, many=True).data)
+
+
+def _make(request: Request) -> Response:
+    """A name with nothing behind it yet, so that it can have settings before its first release."""
+    sent = body(request, NamedShape)
+    team = team_of(me(request), sent.get("team"))
+    may(me(request), "start_in", team)
+    try:
+        made = Name(team, me(request), sent["name"]).execute()
+    except Refused as error:
+        raise ValidationError({key: [why] for key, why in error.problems.items()}) from error
+    return Response(DeploymentShape(made).data, status=201)
 
 
 @extend_schema(methods=["GET"], responses=WholeDeploymentShape)
@@ -82,15 +101,23 @@ def confirm(request: Request, pk: int, criterion: str) -> Response:
     return Response(CriterionShape(result).data)
 
 
-@extend_schema(responses=LogShape, parameters=[OpenApiParameter("offset", int), OpenApiParameter("release", int)])
+@extend_schema(
+    responses=LogShape,
+    parameters=[OpenApiParameter("offset", int), OpenApiParameter("release", int), OpenApiParameter("process", str)],
+)
 @api_view(["GET"])
 def logs(request: Request, pk: int) -> Response:
-    """What the live release (or the one asked for) printed."""
+    """What a process of the live release (or the one asked for) printed; without a name, its first."""
     found = fetch(me(request), Deployment, pk=pk)
     number = request.query_params.get("release", "")
     wanted = found.releases.filter(number=int(number)).first() if number.isdigit() and len(number) < 10 else found.live
     release = wanted or found.releases.order_by("-number").first()
     if release is None:
         raise NotFound(f"{found.name} has no release yet.")
-    log = found.target.connect().logs(release.workload, offset=offset_of(request))
+    workload = release.workload_of(request.query_params.get("process", ""))
+    if workload is None:
+        raise NotFound(
+            f"{release} has no such process; it has {', '.join(release.processes) or 'one, without a name'}."
+        )
+    log = found.target.connect().logs(workload, offset=offset_of(request))
     return Response({"text": log.text, "offset": log.offset})

@@ -73,7 +73,7 @@ def _revision(user: User, sent: dict[str, Any]) -> Revision:
         found = template.published or template.latest
     else:
         persona = Persona.objects.filter(slug=sent["persona"]).first() if sent.get("persona") else user.persona
-        published = Revision.objects.published_for(persona)
+        published = Revision.objects.published_for(persona, taking=sent["inputs"])
         if published is None:
             raise ValidationError({"template": [f"No template is published for {persona or 'you'}; name one."]})
         found = published

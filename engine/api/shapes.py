@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.urls import reverse
 from django.utils import timezone
@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from engine import done, serving
+from engine.api.shapes_of_services import ProcessShape
 from engine.models import (
     Artefact,
     CriterionResult,
@@ -172,13 +173,18 @@ class WholeDeploymentShape(DeploymentShape):
     criteria = serializers.SerializerMethodField()
     call = serializers.SerializerMethodField(help_text="a command that asks it with a real row")
     run = serializers.SerializerMethodField()
+    processes = serializers.SerializerMethodField(help_text="of the live release, as they run now")
 
     class Meta(DeploymentShape.Meta):
-        fields = [*DeploymentShape.Meta.fields, "releases", "criteria", "call", "run"]
+        fields = [*DeploymentShape.Meta.fields, "releases", "processes", "criteria", "call", "run"]
 
     @extend_schema_field(CriterionShape(many=True))
     def get_criteria(self, deployment: Deployment) -> Any:
         return CriterionShape(deployment.results.filter(current=True), many=True).data
+
+    @extend_schema_field(ProcessShape(many=True))
+    def get_processes(self, deployment: Deployment) -> Any:
+        return ProcessShape(cast(Any, deployment.running()), many=True).data
 
     def get_call(self, deployment: Deployment) -> str:
         return serving.curl_for(deployment)

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from engine.api import audit, deployments, exports, files, limits, runs, schedules, templates
+from engine.api import audit, deployments, exports, files, limits, runs, schedules, services, templates
 
 
 class Id:
@@ -43,6 +43,11 @@ urlpatterns = [
     path("deployments/<id:pk>/", deployments.deployment, name="api-deployment"),
     path("deployments/<id:pk>/restore/", deployments.restore, name="api-deployment-restore"),
     path("deployments/<id:pk>/rollback/", deployments.rollback, name="api-deployment-rollback"),
+    path("deployments/<id:pk>/config/", services.config, name="api-deployment-config"),
+    path("deployments/<id:pk>/again/", services.again, name="api-deployment-again"),
+    path("deployments/<id:pk>/scale/", services.scale, name="api-deployment-scale"),
+    path("deployments/<id:pk>/exec/", services.execute, name="api-deployment-exec"),
+    path("deployments/<id:pk>/exec/<slug:job>/", services.executed, name="api-deployment-executed"),
     path("deployments/<id:pk>/logs/", deployments.logs, name="api-deployment-logs"),
     path("deployments/<id:pk>/done/<slug:criterion>/confirm/", deployments.confirm, name="api-criterion-confirm"),
     path("templates/", templates.templates, name="api-templates"),

@@ -9,6 +9,7 @@ from engine.models.measurement import Measurement
 from engine.models.presence import Presence
 from engine.models.run import Block, Run
 from engine.models.schedule import Schedule
+from engine.models.setting import Setting
 from engine.models.signal import Signal
 from engine.models.step import StepRun, Vote
 from engine.models.target import Target
@@ -16,5 +17,5 @@ from engine.models.template import Revision, Template
 
 __all__ = [
     "Artefact", "Block", "Bookmark", "Confirmation", "CriterionResult", "Deployment", "Event", "Limit", "Measurement",
-    "Presence", "Release", "Revision", "Run", "Schedule", "Signal", "StepRun", "Target", "Template", "Vote",
+    "Presence", "Release", "Revision", "Run", "Schedule", "Setting", "Signal", "StepRun", "Target", "Template", "Vote",
 ]  # fmt: skip

@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from engine.models.event import Event
 from engine.models.run import Run
+from engine.models.setting import problem_with
+from engine.sealing import seal, unseal
 from engine.statuses import CriterionState, DeploymentState, RunState
-from engine.targets.base import Backend, Route
+from engine.targets.base import Backend, Route, Workload
 from engine.targets.base import Target as TargetAdapter
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Deployment(models.Model):
     state_since = models.DateTimeField(default=timezone.now)
     judged_at = models.DateTimeField(null=True)  # when its criteria were last looked at
     removed_at = models.DateTimeField(null=True)
+    scale = models.JSONField(default=dict)  # process → how many of it, where somebody has said so
 
     objects = DeploymentQuerySet.as_manager()
 
@@ -63,6 +66,14 @@ class Deployment(models.Model):
         """The release most requests go to."""
         return self.releases.filter(weight__gt=0).order_by("-weight", "-number").first()
 
+    def running(self) -> list[dict[str, Any]]:
+        """The processes of the live release, as the target finds them: {"name", "state", "reason", "starts", …}."""
+        live = self.live
+        if live is None or not live.programs:
+            return []
+        target = self.target.connect()
+        return [{"name": name, **vars(target.status(workload))} for name, workload in live.processes.items()]
+
     def traffic(self) -> dict[str, int]:
         """{release number: per cent} of those that run and may be sent requests."""
         return {str(r.number): r.weight for r in self.releases.usable()}
@@ -71,6 +82,65 @@ class Deployment(models.Model):
         """The template its criteria come from: that of the run that made the newest release in use."""
         release = self.live or self.releases.order_by("-number").first()
         return release.run.revision if release and release.run else None
+
+    def reserve(self, effect: str, run: Run, artefact: Mapping[str, Any], workload: str = "") -> "Release":
+        """The release that a step makes, with its number. Found again by the step's effect name after a kill."""
+        found = Release.objects.select_related("deployment").filter(effect=effect).first()
+        if found is None:
+            with transaction.atomic():
+                # Writers of one deployment queue here, so that each gets a number of its own.
+                Deployment.objects.select_for_update().get(pk=self.pk)
+                last = self.releases.order_by("-number").first()
+                found = Release.objects.create(
+                    deployment=self, number=last.number + 1 if last else 1, run=run, effect=effect,
+                    workload=workload or effect,
+                    artefact=artefact["sha256"], artefact_name=artefact["name"],
+                )  # fmt: skip
+        return found
+
+    def retire_older(self, target: TargetAdapter, release: "Release", run: Run | None) -> None:
+        """Keep this release and the one before it, to fall back to; stop what is older."""
+        before = release.previous()
+        kept = [release.pk, *([before.pk] if before else [])]
+        older = list(self.releases.running().exclude(pk__in=kept))
+        for old in older:
+            Release.objects.filter(pk=old.pk).update(retired_at=timezone.now(), weight=0)
+        # The route still names what is about to be stopped: sent once more without, before it is.
+        self.send(target, self.traffic(), "", run=run)
+        for old in older:
+            old.stop(target, for_good=True)
+
+    # --- its settings ---
+
+    def configured(self) -> set[str]:
+        """The names of its settings."""
+        return set(self.config.values_list("key", flat=True))
+
+    def settings(self) -> dict[str, str]:
+        """As its programs see them. For those alone: what is shown or noted never has a value. Raises Sealed."""
+        return {row.key: unseal(row.sealed) for row in self.config.all()}
+
+    def configure(self, values: Mapping[str, str | None], user: "User | None") -> None:
+        """Set some, and (None) take some away; what runs keeps what it began with. Raises ValueError, changing none."""
+        if problems := [text for key, value in values.items() if (text := problem_with(key, value))]:
+            raise ValueError("; ".join(problems))
+        with transaction.atomic():
+            for key, value in values.items():
+                if value is None:
+                    self.config.filter(key=key).delete()
+                else:
+                    held = {"sealed": seal(value), "set_at": timezone.now(), "set_by": user}
+                    self.config.update_or_create(key=key, defaults=held)
+            if values:
+                self._say_configured(values, user)
+
+    def _say_configured(self, values: Mapping[str, str | None], user: "User | None") -> None:
+        done = {
+            "set": [k for k, v in values.items() if v is not None],
+            "removed": [k for k, v in values.items() if v is None],
+        }
+        text = ", ".join(f"{verb} {' '.join(keys)}" for verb, keys in done.items() if keys)
+        self.say("deployment.configured", f"{user.name if user else 'Its app.json'} {text}", actor=user, **done)
 
     def say(self, kind: str, text: str, *, actor: "User | None" = None, **data: Any) -> Event:
         return Event.objects.create(team_id=self.team_id, deployment=self, kind=kind, text=text, actor=actor, data=data)
@@ -82,26 +152,34 @@ class Deployment(models.Model):
             self.state = state
             self.say(f"deployment.{state}", why)
 
-    def send(self, target: TargetAdapter, weights: Mapping[str, int], why: str, *, run: Run | None = None) -> bool:
+    def send(
+        self, target: TargetAdapter, weights: Mapping[str, int], why: str, *, run: Run | None = None,
+        for_a_moment: bool = False,
+    ) -> bool:  # fmt: skip
         """Split its requests so, first on the target, then here. True when that changed anything.
 
-        Safe to do again: the target changes nothing for the same route, and the rows are set, not moved.
+        What a release runs beside what answers (a worker) goes with most of the requests, unless it is only
+        `for_a_moment`. Safe to do again: the target changes nothing for the same route, and rows are set, not moved.
         """
         releases = {str(r.number): r for r in self.releases.running() if str(r.number) in weights}
         if not releases:
             target.remove(self.route_name)
+            for release in self.releases.running():
+                release.rest(target)
             self.releases.update(weight=0)
             Deployment.objects.filter(pk=self.pk).update(address="")
             self.become(DeploymentState.NEW, why)
             return True
         before = self.traffic()
-        routed = target.route(self._route(releases, weights))
+        address = self._routed(target, releases, weights)
+        if not for_a_moment:
+            self._move_the_rest(target, releases, weights)
         with transaction.atomic():
             for number, release in releases.items():
                 Release.objects.filter(pk=release.pk).update(weight=weights[number])
             self.releases.exclude(pk__in=[r.pk for r in releases.values()]).update(weight=0)
-            Deployment.objects.filter(pk=self.pk).update(address=routed.address)
-            self.address = routed.address
+            Deployment.objects.filter(pk=self.pk).update(address=address)
+            self.address = address
             changed = {k: v for k, v in before.items() if v} != {k: v for k, v in weights.items() if v}
             if changed:
                 Event.objects.create(
@@ -110,13 +188,35 @@ class Deployment(models.Model):
                 )  # fmt: skip
         return changed
 
+    def _routed(self, target: TargetAdapter, releases: "Mapping[str, Release]", weights: Mapping[str, int]) -> str:
+        """The address after its requests were split so; "" where what gets them answers none."""
+        main = releases.get(_main(weights))
+        if main is None or not main.answering:
+            target.remove(self.route_name)
+            return ""
+        answering = {number: release for number, release in releases.items() if release.answering}
+        return target.route(self._route(answering, weights)).address
+
     def _route(self, releases: "Mapping[str, Release]", weights: Mapping[str, int]) -> Route:
         backends = tuple(
-            Backend(n, r.workload, weights[n]) for n, r in sorted(releases.items(), key=lambda i: int(i[0]))
+            Backend(n, r.answering[0], weights[n], r.answering[1:])
+            for n, r in sorted(releases.items(), key=lambda i: int(i[0]))
         )
-        others = [n for n in releases if n != max(weights, key=lambda k: (weights[k], int(k)))]
+        others = [n for n in releases if n != _main(weights)]
         fallback = max(others, key=int) if others else None
-        return Route(self.route_name, backends, fallback, self.port)
+        own_errors = any(r.programs for r in releases.values())
+        return Route(self.route_name, backends, fallback, self.port, own_errors)
+
+    def _move_the_rest(
+        self, target: TargetAdapter, releases: "Mapping[str, Release]", weights: Mapping[str, int]
+    ) -> None:
+        """Workers of two releases would do the same work twice: the old ones end before the new ones begin."""
+        main = _main(weights)
+        for number, release in releases.items():
+            if number != main:
+                release.rest(target)
+        if main in releases:
+            releases[main].begin(target, answering=False)
 
     def shifted(self, release: "Release", traffic: int) -> dict[str, int]:
         """The weights when this release takes so many per cent and the rest keeps its proportions."""
@@ -131,6 +231,11 @@ class Deployment(models.Model):
             shares = {n: w * rest // whole for n, w in others.items()}
             shares[max(others, key=lambda n: others[n])] += rest - sum(shares.values())
         return {**shares, str(release.number): traffic}
+
+
+def _main(weights: Mapping[str, int]) -> str:
+    """The release that gets most requests, the newest of equals."""
+    return max(weights, key=lambda number: (weights[number], int(number)))
 
 
 class ReleaseQuerySet(models.QuerySet["Release"]):
@@ -168,6 +273,54 @@ class Release(models.Model):
 
     def __str__(self) -> str:
         return f"{self.deployment.name} {self.number}"
+
+    @property
+    def programs(self) -> list[dict[str, Any]]:
+        """What runs of it: [{"process": "web.1", "answers": true, "workload": …}]; none noted: one that answers."""
+        return list(self.settings.get("programs", []))
+
+    @property
+    def answering(self) -> tuple[str, ...]:
+        """The workloads that take its requests."""
+        if "programs" not in self.settings:
+            return (self.workload,)
+        return tuple(one["workload"]["name"] for one in self.programs if one["answers"])
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The workloads that work beside those."""
+        return tuple(one["workload"]["name"] for one in self.programs if not one["answers"])
+
+    @property
+    def processes(self) -> dict[str, str]:
+        """Its processes by name, each with its workload: {"web.1": …}; of a single server none has a name."""
+        return {one["process"]: one["workload"]["name"] for one in self.programs}
+
+    def workload_of(self, process: str) -> str | None:
+        """The workload of this process; without a name the first. None when it has none of that name."""
+        if process:
+            return self.processes.get(process)
+        return next(iter((*self.answering, *self.beside)), self.workload)
+
+    def begin(self, target: TargetAdapter, *, answering: bool) -> list[str]:
+        """Start those that answer, or those beside them, where they do not run; their names."""
+        ours = [one["workload"] for one in self.programs if one["answers"] == answering]
+        config = self.deployment.settings() if ours else {}
+        for stored in ours:
+            target.apply(Workload.read(stored, config))
+        return [stored["name"] for stored in ours]
+
+    def rest(self, target: TargetAdapter) -> None:
+        """End what works beside what answers: its requests go elsewhere."""
+        for name in self.beside:
+            target.stop(name)
+
+    def stop(self, target: TargetAdapter, *, for_good: bool = False) -> None:
+        """End all of it. `for_good`: its folder goes too."""
+        for name in (*self.answering, *self.beside):
+            target.stop(name)
+        if for_good and (source := self.settings.get("source")):
+            target.discard(source["name"])
 
     def previous(self) -> "Release | None":
         """The one to go back to."""

@@ -1,5 +1,6 @@
 """Workflow templates: a name and its immutable revisions."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
@@ -91,9 +92,16 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
     def visible_to(self, user: "User") -> Self:
         return self.all()
 
-    def published_for(self, persona: Persona | None) -> "Revision | None":
-        """What `serve`, `push` and `pipeline run` start: the persona's template published last."""
-        return self.filter(template__persona=persona, published_at__isnull=False).order_by("-published_at").first()
+    def published_for(self, persona: Persona | None, taking: Iterable[str] = ()) -> "Revision | None":
+        """What `serve`, `push` and `pipeline run` start: the persona's template published last.
+
+        When it does not take the inputs at hand (an ML engineer pushes an app), whosever does, published last.
+        """
+        published = self.filter(published_at__isnull=False).order_by("-published_at")
+        mine = published.filter(template__persona=persona).first()
+        if mine is not None and mine.takes(taking):
+            return mine
+        return next((revision for revision in published[:50] if taking and revision.takes(taking)), mine)
 
 
 class Revision(models.Model):
@@ -131,6 +139,10 @@ class Revision(models.Model):
     def persona_id(self) -> int | None:
         """Whose champion publishes it."""
         return self.template.persona_id
+
+    def takes(self, inputs: Iterable[str]) -> bool:
+        """Whether all of these are inputs of it."""
+        return set(inputs) <= set(self.parsed.inputs)
 
     @property
     def parsed(self) -> documents.Template:

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 from engine.expressions import ExpressionError, expressions_in
 from engine.outcomes import Outcome, PermanentFailure, TemporaryFailure
-from engine.targets.base import Change, Environment, Kind, State, Target, Workload
+from engine.targets.base import Change, Environment, Kind, Source, State, Target, Workload
 
 if TYPE_CHECKING:
     from engine.artefacts import Artefacts
@@ -97,6 +97,7 @@ class Step(Generic[F]):
     def job(
         self, what: str, argv: Iterable[str], *, environment: Environment | None = None,
         env: Mapping[str, str] | None = None, timeout: float | None = None, memory_mb: int | None = None,
+        source: Source | None = None, secrets: Mapping[str, str] | None = None,
     ) -> Job:  # fmt: skip
         """Run a job once per attempt and return what it left; raises NotYet while it runs and a failure when it fails.
 
@@ -113,7 +114,7 @@ class Step(Generic[F]):
         status = self.target.apply(
             Workload(
                 name, Kind.JOB, tuple(argv), env=env or {}, environment=environment, timeout=timeout,
-                labels={"run": str(self.run.pk), "step": self.leaf.id}, **limits,
+                labels={"run": str(self.run.pk), "step": self.leaf.id}, source=source, secrets=secrets or {}, **limits,
             )
         )  # fmt: skip
         if status.state == State.SUCCEEDED:

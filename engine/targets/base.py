@@ -7,6 +7,7 @@ was killed between doing and noting can simply do it again.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -32,6 +33,11 @@ class Environment:
     requirements: tuple[str, ...]  # requirement lines, for example ("scikit-learn==1.7.2", "pandas<3")
     optional: tuple[str, ...] = ()  # installed with them when they resolve together, left out otherwise
 
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Environment:
+        """From what `dataclasses.asdict` gave, through JSON."""
+        return cls(stored["python"], tuple(stored["requirements"]), tuple(stored["optional"]))
+
 
 class Kind(enum.StrEnum):
     SERVICE = "service"
@@ -39,14 +45,24 @@ class Kind(enum.StrEnum):
 
 
 @dataclass(frozen=True)
+class Source:
+    """A folder of somebody's own code, which programs start in. Those that name the same one share what they write."""
+
+    name: str  # unique on the target: the folder is made once under it
+    archive: str  # sha256 of a .tar.gz or .zip; a single folder at its top is left out
+
+
+@dataclass(frozen=True)
 class Workload:
     """What to run. In `argv` and `env` the target fills `{python}`, `{port}`, `{result}`, `{outputs}`, `{runtimes}`
-    (the folder of `model_runtime`, for PYTHONPATH) and `{artefact:SHA256}` (that file's path); other braces stay.
+    (the folder of `model_runtime`, for PYTHONPATH), `{source}` (that folder's path) and `{artefact:SHA256}` (that
+    file's path); other braces stay. `secrets` are taken as they are.
 
     A job may write one JSON object to `{result}` (also in its environment as RESULT); `status().result` returns it.
     Files it writes into the folder `{outputs}` (OUTPUTS) are stored as artefacts; `status().files` names them.
-    The environment of the process is built from nothing: `env`, PATH (the environment's programs first), HOME (a
-    scratch folder, also where it starts, and TMPDIR), LANG, and PORT, or RESULT and OUTPUTS.
+    The environment of the process is built from nothing: `env`, `secrets`, PATH (the environment's programs first),
+    HOME (a scratch folder, also TMPDIR, and where it starts unless it has a source), LANG, and PORT, or RESULT and
+    OUTPUTS.
     """
 
     name: str  # unique on the target and for ever: a release's or a hash of run, leaf and iteration (and attempt)
@@ -54,12 +70,34 @@ class Workload:
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     environment: Environment | None = None
-    health: str = "/"  # path a service answers with 200 on when it is ready
+    # The path a service answers with 200 on when it is ready. "": it has no port, and is ready when it has run a moment
+    health: str = "/"
+    any_answer: bool = False  # ready with any answer below 500: what a program says there is its own affair
+    source: Source | None = None
+    # More of its environment. Kept apart, never in `status`, and struck out of what `logs` and reasons say.
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float | None = None  # seconds a job may run before SIGTERM, then SIGKILL ten seconds later
     memory_mb: int | None = None
     cpu_seconds: int | None = None  # of processor time, over all its life
     file_mb: int | None = None  # how large a file it may write
     labels: Mapping[str, str] = field(default_factory=dict)  # deployment, release, run, step, attempt
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON, without its secrets."""
+        return {**dataclasses.asdict(dataclasses.replace(self, secrets={})), "kind": self.kind.value}
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> Workload:
+        """From what `stored` gave, also by an older version of it."""
+        made, source = stored["environment"], stored.get("source")
+        return cls(**{
+            **stored,
+            "kind": Kind(stored["kind"]),
+            "argv": tuple(stored["argv"]),
+            "environment": made and Environment.read(made),
+            "source": source and Source(**source),
+            "secrets": dict(secrets or {}),
+        })  # fmt: skip
 
 
 class State(enum.StrEnum):
@@ -97,6 +135,7 @@ class Backend:
     release: str  # "3": a release's number
     workload: str
     weight: int  # 0–100; the weights of a route add up to 100
+    more: tuple[str, ...] = ()  # other workloads of the same release, which answer in turn with the first
 
 
 @dataclass(frozen=True)
@@ -104,12 +143,15 @@ class Route:
     """How a deployment's requests are split. A backend of weight 0 is a preview, reached with the header
     `X-Desirepath-Release: N`. A request that fails on one backend (connection refused, 502, 503, 500 on idempotent
     inference) is tried again on `fallback`, or on the other backend with traffic when it was the fallback that failed.
-    A request that asked for a release by the header is answered by that one alone."""
+    A request that asked for a release by the header is answered by that one alone. With `own_errors` an answer of 500
+    and above is the program's own affair: it goes to the client, and only a program that is not there is stood in for.
+    """
 
     name: str  # the deployment
     backends: tuple[Backend, ...]
     fallback: str | None = None  # a release among the backends
     port: int | None = None  # asked for; None: the target gives one and keeps it for ever
+    own_errors: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,6 +238,10 @@ class Target(ABC):
     @abstractmethod
     def remove(self, name: str) -> None:
         """Take a workload, or a route of that name, away; its artefacts stay. Nothing there is fine."""
+
+    @abstractmethod
+    def discard(self, source: str) -> None:
+        """Delete the folder of a source; what ran in it has been stopped. Nothing there is fine."""
 
     @abstractmethod
     def plan(self, wanted: Workload | Route) -> list[Change]:

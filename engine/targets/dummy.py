@@ -41,6 +41,7 @@ class DummyTarget(Target):
         self.printed: dict[str, str] = {}
         self.routes: dict[str, RouteStatus] = {}
         self.counted: dict[str, dict[str, Counts]] = {}
+        self.discarded: set[str] = set()
         self._ends: dict[str, Status] = {}
         self._broken: str | None = None
 
@@ -119,8 +120,9 @@ class DummyTarget(Target):
         self._refuse_when_broken()
         checked(route)
         for backend in route.backends:
-            if backend.workload not in self.workloads:
-                raise TargetError(f"Release {backend.release} of {route.name} is not there: {backend.workload}.")
+            for name in (backend.workload, *backend.more):
+                if name not in self.workloads:
+                    raise TargetError(f"Release {backend.release} of {route.name} is not there: {name}.")
         held = self.routes.get(route.name)
         if held is None or held.route != route:
             self.calls.append(("route", route.name))
@@ -150,6 +152,16 @@ class DummyTarget(Target):
         self.statuses.pop(name, None)
         if found:
             self.calls.append(("remove", name))
+
+    def discard(self, source: str) -> None:
+        self._refuse_when_broken()
+        if source in self.sources():
+            self.calls.append(("discard", source))
+            self.discarded.add(source)
+
+    def sources(self) -> set[str]:
+        """The folders that are there: those of every workload that was applied, but the discarded."""
+        return {work.source.name for work in self.workloads.values() if work.source} - self.discarded
 
     def plan(self, wanted: Workload | Route) -> list[Change]:
         if isinstance(wanted, Route):

@@ -63,6 +63,9 @@ class ReadOnlyTarget(Target):
     def remove(self, name: str) -> None:
         self._refuse("remove")
 
+    def discard(self, source: str) -> None:
+        self._refuse("discard")
+
     def plan(self, wanted: Workload | Route) -> list[Change]:
         return self.inner.plan(wanted)
 

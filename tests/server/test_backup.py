@@ -46,7 +46,7 @@ def used(tmp_path: Path) -> Path:
     for name, kind in (("server-1", Kind.SERVICE), ("job-1", Kind.JOB), ("job-2", Kind.JOB)):
         folder = Folder(target.places.workload(name))
         workload = Workload(name, kind, ("{python}", "-m", "http.server", "{port}"))
-        folder.write_spec(spec_of(workload, folder.path, target.artefacts, python=None, port=45678))
+        folder.write_spec(spec_of(workload, folder.path, target.artefacts, source=None, python=None, port=45678))
         (folder.path / "state.json").write_text(json.dumps({"program": {"pid": os.getpid()}, "ended_at": None}))
     state = {"program": {"pid": os.getpid()}, "shim": {"pid": os.getpid()}, "ended_at": 1.0, "exit": 0}
     (target.places.workload("job-2") / "state.json").write_text(json.dumps(state))

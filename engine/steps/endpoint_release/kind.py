@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from django.db import transaction
 from pydantic import Field
 
 from engine import serving
-from engine.models import Deployment, Release
+from engine.models import Release
 from engine.outcomes import Outcome, PermanentFailure, Succeeded
 from engine.steps.base import FileValue, Form, Job, NotYet, Planning, Step, StepKind
 from engine.targets.base import Change, State
@@ -25,7 +24,8 @@ class EndpointRelease(StepKind):
 
     def run(self, step: Step[ReleaseForm]) -> Outcome:
         form = step.form
-        release = reserve(step)
+        effect, server = step.row.effect_name("release"), step.row.effect_name("server")
+        release = step.deployment.reserve(effect, step.run, form.model.model_dump(), server)
         prepared = serving.model_job(
             step, "prepare", form.model, holdout=form.holdout,
             more=["--name", step.deployment.name, "--version", str(release.number), "--folder", "{outputs}"],
@@ -52,23 +52,6 @@ class EndpointRelease(StepKind):
             serving.plan_environment(planning),
             Change("create", f"an endpoint release of {planning.deployment_name}", share),
         ]
-
-
-def reserve(step: Step[ReleaseForm]) -> Release:
-    """The release's row, with its number. Found again by the step's effect name after a kill."""
-    effect = step.row.effect_name("release")
-    found = Release.objects.select_related("deployment").filter(effect=effect).first()
-    if found is None:
-        with transaction.atomic():
-            # Writers of one deployment queue here, so that each gets a number of its own.
-            Deployment.objects.select_for_update().get(pk=step.deployment.pk)
-            last = step.deployment.releases.order_by("-number").first()
-            found = Release.objects.create(
-                deployment=step.deployment, number=last.number + 1 if last else 1, run=step.run, effect=effect,
-                workload=step.row.effect_name("server"), artefact=step.form.model.sha256,
-                artefact_name=step.form.model.name,
-            )  # fmt: skip
-    return found
 
 
 def settle(step: Step[ReleaseForm], release: Release, prepared: Job) -> None:

@@ -36,14 +36,19 @@ ANSWER_LIMIT = 300.0  # seconds a release may take to begin its answer
 
 
 class Release:
-    """A backend: where it is, its counts, its idle connections."""
+    """A backend: where its programs are, which answer in turn, its counts, its idle connections."""
 
-    def __init__(self, name: str, host: str, port: int, counter: counters.Counter) -> None:
-        self.name, self.host, self.port = name, host, port
+    def __init__(self, name: str, host: str, ports: list[int], counter: counters.Counter) -> None:
+        self.name, self.host, self.ports = name, host, ports
         self.counter = counter
         self.weight = 0
         self.idle: list[Upstream] = []
         self.header = b"X-Desirepath-Release: " + name.encode() + b"\r\n"
+
+    def in_turn(self) -> list[int]:
+        """Its ports, another one first each time."""
+        self.ports = [*self.ports[1:], self.ports[0]]
+        return self.ports
 
     def take(self) -> Upstream | None:
         while self.idle:
@@ -61,6 +66,7 @@ class Entry:
         self.name, self.port = name, port
         self.releases: dict[str, Release] = {}
         self.fallback: str | None = None
+        self.own_errors = False
         self.server: asyncio.Server | None = None
 
     def pick(self) -> Release | None:
@@ -245,17 +251,18 @@ class Client(asyncio.Protocol):
             self.connecting = asyncio.ensure_future(self._connect(release))
 
     async def _connect(self, release: Release) -> None:
-        try:
-            async with asyncio.timeout(5):
-                _, upstream = await self.gateway.loop.create_connection(
-                    lambda: Upstream(release), release.host, release.port
-                )
-        except (OSError, TimeoutError):
-            self.connecting = None
-            self._failed(sent=False)
-            return
+        upstream = None
+        for port in release.in_turn():
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(5):
+                    _, upstream = await self.gateway.loop.create_connection(
+                        lambda: Upstream(release), release.host, port
+                    )
+                    break
         self.connecting = None
-        if self.transport.is_closing():
+        if upstream is None:
+            self._failed(sent=False)
+        elif self.transport.is_closing():
             upstream.close()
         else:
             self._use(upstream)
@@ -313,7 +320,8 @@ class Client(asyncio.Protocol):
             self.answer = bytearray(rest)  # 1xx: a word in between
         if self.held and self.request.repeatable and _small(reply.body, len(rest)):
             return  # until a small answer is whole: should the release die now, another can still answer
-        if reply.status in (500, 502, 503) and self._try_again(sent=True):
+        failed = reply.status in (500, 502, 503) and not self.entry.own_errors
+        if failed and self._try_again(sent=True):
             return
         self.reply = reply
         self.release.counter.answered(time.perf_counter() - self.began, error=reply.status >= 500)
@@ -499,7 +507,7 @@ class Gateway:
         held, entry.releases = entry.releases, {}
         for backend in route["backends"]:
             entry.releases[backend["release"]] = self.release(name, backend, held.get(backend["release"]))
-        entry.fallback = route["fallback"]
+        entry.fallback, entry.own_errors = route["fallback"], route.get("own_errors", False)
         if entry.server is None:
             try:
                 entry.server = await self.loop.create_server(
@@ -511,12 +519,13 @@ class Gateway:
         self.entries[name] = entry
 
     def release(self, route: str, backend: dict[str, Any], held: Release | None) -> Release:
-        if held is None or held.port != backend["port"]:
+        ports = backend.get("ports") or [backend["port"]]  # a file of an older version names one
+        if held is None or sorted(held.ports) != sorted(ports):
             path = self.folder / "counts" / route / f"{backend['release']}.counts"
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if path not in self.counters:
                 self.counters[path] = counters.Counter(path)
-            held = Release(backend["release"], "127.0.0.1", backend["port"], self.counters[path])
+            held = Release(backend["release"], "127.0.0.1", ports, self.counters[path])
         held.weight = backend["weight"]
         return held
 

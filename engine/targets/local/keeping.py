@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.targets.base import Kind, TargetError
+from engine.targets.base import Kind, TargetError, Workload
 from engine.targets.local import ports
 from engine.targets.local.routes import GATEWAY
-from engine.targets.local.workloads import Folder, spec_of
+from engine.targets.local.workloads import Folder
 
 if TYPE_CHECKING:
     from engine.targets.local.target import LocalTarget
@@ -40,8 +40,9 @@ def kept(target: LocalTarget) -> Iterator[Kept]:
 
 def _service(named: str, folder: Folder, spec: dict[str, Any]) -> Iterator[Kept]:
     yield f"{named}/spec.json", json.dumps(spec).encode()
-    if (folder.path / "starts").exists():
-        yield f"{named}/starts", folder.path / "starts"
+    for name in ("starts", "secrets.json"):
+        if (folder.path / name).exists():
+            yield f"{named}/{name}", folder.path / name
 
 
 def _job(named: str, folder: Folder, spec: dict[str, Any]) -> Iterator[Kept]:
@@ -98,17 +99,16 @@ def bring_back(target: LocalTarget) -> None:
 
 def _back(target: LocalTarget, folder: Folder) -> bool:
     """Whether this one has come back, or need not."""
-    from engine.targets.local.target import _workload
-
     spec = folder.spec
     if spec is None or "then" not in spec:
         return True
-    workload = _workload(spec["workload"])
+    workload = Workload.read(spec["workload"])
     try:
-        python = target.environments.prepare(workload.environment, lambda _: None) if workload.environment else None
+        python = target._make_room_for(workload)
         with target.places.locked():
-            port = spec["port"] if ports.is_free(spec["port"]) else target._choose_port(workload.name)
-            new = spec_of(workload, folder.path, target.artefacts, python=python, port=port)
+            free = not spec["port"] or ports.is_free(spec["port"])
+            port = spec["port"] if free else target._choose_port(workload.name)
+            new = target._spec_of(workload, folder, python=python, port=port)
             folder.write_spec(new | {"wanted": spec["then"]})
     except TargetError as error:
         folder.write_spec(spec | {"broken": f"{error} It is tried again."})

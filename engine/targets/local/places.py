@@ -44,6 +44,10 @@ class Places:
         return self.root / "workloads"
 
     @property
+    def sources(self) -> Path:
+        return self.root / "sources"
+
+    @property
     def programs(self) -> Path:
         return self.root / "programs"
 

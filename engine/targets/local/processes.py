@@ -90,6 +90,31 @@ def _tagged(pid: str, wanted: bytes) -> bool:
         return False
 
 
+def listening(pids: list[int]) -> set[int]:
+    """The TCP ports that these processes listen on."""
+    sockets = {inode for pid in pids for inode in _sockets(pid)}
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError), open(table, encoding="ascii") as file:
+            for line in file.readlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and fields[9] in sockets:
+                    found.add(int(fields[1].rpartition(":")[2], 16))
+    return found
+
+
+def _sockets(pid: int) -> list[str]:
+    """The inodes of a process's sockets."""
+    found = []
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                link = os.readlink(f"/proc/{pid}/fd/{name}")
+                if link.startswith("socket:["):
+                    found.append(link[8:-1])
+    return found
+
+
 def send(group: int, tag: str, number: signal.Signals) -> None:
     """Signal a workload's whole process group and whatever it forked away."""
     for pid in members(group, tag):

@@ -62,8 +62,15 @@ class Routes:
             port = before["port"]
         else:
             port = ports.choose(f"{self.places.home}/route/{route.name}", taken | set(ports_of.values()))
-        backends = [dataclasses.asdict(backend) | {"port": ports_of[backend.workload]} for backend in route.backends]
-        return {"port": port, "asked_port": route.port, "fallback": route.fallback, "backends": backends, "changes": 0}
+        ports_by = {b.release: [ports_of[name] for name in (b.workload, *b.more)] for b in route.backends}
+        backends = [
+            dataclasses.asdict(backend) | {"more": list(backend.more), "ports": ports_by[backend.release]}
+            for backend in route.backends
+        ]
+        return {
+            "port": port, "asked_port": route.port, "fallback": route.fallback, "own_errors": route.own_errors,
+            "backends": backends, "changes": 0,
+        }  # fmt: skip
 
     def drop(self, name: str) -> bool:
         routes = self.all()
@@ -163,12 +170,15 @@ def planned(before: RouteStatus | None, wanted: Route) -> list[Change]:
 
 def _asked(entry: dict[str, Any]) -> Any:
     """A route without the ports of its workloads: whether these moved is not a change of the route."""
-    return [entry["port"], entry["fallback"], [{**backend, "port": 0} for backend in entry["backends"]]]
+    return [entry["port"], entry["fallback"], entry.get("own_errors", False),
+            [[backend["release"], backend["workload"], backend["weight"], list(backend.get("more", ()))]
+             for backend in entry["backends"]]]  # fmt: skip
 
 
 def _status(name: str, held: dict[str, Any]) -> RouteStatus:
     backends = tuple(
-        Backend(backend["release"], backend["workload"], backend["weight"]) for backend in held["backends"]
+        Backend(backend["release"], backend["workload"], backend["weight"], tuple(backend.get("more", ())))
+        for backend in held["backends"]
     )
-    route = Route(name, backends, held["fallback"], held["asked_port"])
+    route = Route(name, backends, held["fallback"], held["asked_port"], held.get("own_errors", False))
     return RouteStatus(route, f"http://127.0.0.1:{held['port']}", held["changes"])

@@ -201,7 +201,8 @@ class Shim:
                 signal.signal(number, signal.SIG_DFL)
             self._limit()
             os.chdir(self.spec.get("folder") or self.folder / "scratch")
-            os.execvpe(self.spec["argv"][0], self.spec["argv"], self.spec["env"])  # noqa: S606 - a list, no shell
+            env = {**self.spec["env"], **(processes.read_json(self.folder / "secrets.json") or {})}
+            os.execvpe(self.spec["argv"][0], self.spec["argv"], env)  # noqa: S606 - a list, no shell
         except OSError as error:
             os.write(2, f"{self.spec['argv'][0]} cannot be started: {error.strerror}\n".encode())
         finally:

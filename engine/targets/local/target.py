@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
-from engine.artefacts import Artefacts
+from engine.artefacts import ArtefactError, Artefacts
 from engine.targets.base import (
     Change,
     Counts,
@@ -19,16 +19,18 @@ from engine.targets.base import (
     Progress,
     Route,
     RouteStatus,
+    Source,
     State,
     Status,
     Target,
     TargetError,
     Workload,
 )
-from engine.targets.local import keeping, logs, ports, processes, routes
+from engine.targets.local import keeping, ports, processes, routes
 from engine.targets.local.environments import Environments, installed, uv
 from engine.targets.local.places import NAME, Places, checked_name
 from engine.targets.local.routes import GATEWAY, Routes
+from engine.targets.local.sources import Sources
 from engine.targets.local.supervisor import Supervisor
 from engine.targets.local.workloads import SYSTEM_PATH, Folder, spec_of, status_of
 
@@ -48,6 +50,7 @@ class LocalTarget(Target):
         self.places = Places(Path(home).resolve())
         self.artefacts = Artefacts(self.places.home / "artefacts")
         self.environments = Environments(self.places.home / "environments")
+        self.sources = Sources(self.places.sources)
         self.supervisor = Supervisor(self.places)
         self.routes = Routes(self.places)
 
@@ -132,7 +135,7 @@ class LocalTarget(Target):
         moved = False
         for folder in self._folders():
             spec = folder.spec
-            if spec is None or spec["kind"] != Kind.SERVICE or spec["wanted"] != "run" or spec["name"] == GATEWAY:
+            if spec is None or not spec["port"] or spec["wanted"] != "run":
                 continue
             if not folder.lives() and not ports.is_free(spec["port"]):
                 self._respecify(folder, spec, self._choose_port(spec["name"]))
@@ -140,10 +143,10 @@ class LocalTarget(Target):
         if moved:
             self._follow_ports()
 
-    def _respecify(self, folder: Folder, spec: dict[str, Any], port: int) -> None:
-        workload = _workload(spec["workload"])
+    def _respecify(self, folder: Folder, spec: dict[str, Any], port: int | None) -> None:
+        workload = Workload.read(spec["workload"])
         python = Path(spec["python"]) if spec["python"] else None
-        folder.write_spec(spec_of(workload, folder.path, self.artefacts, python=python, port=port))
+        folder.write_spec(self._spec_of(workload, folder, python=python, port=port))
 
     def _follow_ports(self) -> None:
         """The gateway's routes name ports: write them again after a workload has moved."""
@@ -177,7 +180,8 @@ class LocalTarget(Target):
             self.places.resting.unlink(missing_ok=True)
             spec = folder.spec
             if spec is None:
-                wanted = "prepare" if workload.environment else "run"
+                wanted = "prepare" if workload.environment or workload.source else "run"
+                folder.write_secrets(workload.secrets)
                 folder.write_spec(self._specify(workload, folder, python=None) | {"wanted": wanted})
         spec = folder.spec or {}
         if spec.get("wanted") == "prepare":
@@ -199,15 +203,18 @@ class LocalTarget(Target):
     def _specify(self, workload: Workload, folder: Folder, *, python: Path | None) -> dict[str, Any]:
         spec = folder.spec
         port = spec["port"] if spec else None
-        if workload.kind is Kind.SERVICE and port is None:
+        if workload.kind is Kind.SERVICE and workload.health and port is None:
             port = self._choose_port(workload.name)
-        return spec_of(workload, folder.path, self.artefacts, python=python, port=port)
+        return self._spec_of(workload, folder, python=python, port=port)
+
+    def _spec_of(self, workload: Workload, folder: Folder, *, python: Path | None, port: int | None) -> dict[str, Any]:
+        source = self.sources.folder(workload.source) if workload.source else None
+        return spec_of(workload, folder.path, self.artefacts, python=python, port=port, source=source)
 
     def _build(self, workload: Workload, folder: Folder) -> None:
-        """Build the environment without the lock: it may take a minute. A failure is noted; `apply` tries again."""
-        assert workload.environment is not None
+        """Build what it runs in without the lock: it may take a minute. A failure is noted; `apply` tries again."""
         try:
-            python = self.environments.prepare(workload.environment, lambda said: None)
+            python = self._make_room_for(workload)
         except TargetError as error:
             folder.write_spec((folder.spec or {}) | {"broken": str(error)})
             raise
@@ -215,14 +222,32 @@ class LocalTarget(Target):
             if (folder.spec or {}).get("wanted") == "prepare":
                 folder.write_spec(self._specify(workload, folder, python=python))
 
+    def _make_room_for(self, workload: Workload) -> Path | None:
+        """Its source's folder and its environment; the interpreter of the latter."""
+        if workload.source:
+            self.sources.make(workload.source, self._archive(workload.source))
+        if workload.environment is None:
+            return None
+        return self.environments.prepare(workload.environment, lambda said: None)
+
+    def _archive(self, source: Source) -> Path:
+        try:
+            return self.artefacts.path(source.archive)
+        except ArtefactError as error:
+            raise TargetError(str(error)) from error
+
     def _revive(self, workload: Workload, folder: Folder) -> None:
         """A service that was stopped or given up is wanted again; its port is looked at again."""
         spec, state = folder.spec, folder.state
         if spec is None or spec["kind"] != Kind.SERVICE or folder.kept():
             return
         if spec["wanted"] == "stop" or state.get("gave_up"):
-            port = spec["port"] if ports.is_free(spec["port"]) else self._choose_port(workload.name)
-            self._respecify(folder, spec, port)
+            if workload.source:
+                self.sources.make(workload.source, self._archive(workload.source))
+            if spec["port"] and not ports.is_free(spec["port"]):
+                self._respecify(folder, spec, self._choose_port(workload.name))
+            else:
+                self._respecify(folder, spec, spec["port"])
             processes.write_json(folder.path / "state.json", state | {"gave_up": False, "ended_at": None})
             self._follow_ports()
 
@@ -256,7 +281,7 @@ class LocalTarget(Target):
                 self.supervisor.uninstall(spec["name"])
 
     def logs(self, name: str, offset: int = 0, limit: int = 65536) -> Log:
-        data, end = logs.read(self.places.workload(checked_name(name)), offset, limit)
+        data, end = Folder(self.places.workload(checked_name(name))).said(offset, limit)
         return Log(data.decode("utf-8", "replace"), end)
 
     def stop(self, name: str) -> None:
@@ -303,10 +328,11 @@ class LocalTarget(Target):
     def _ports_of(self, route: Route) -> dict[str, int]:
         found: dict[str, int] = {}
         for backend in route.backends:
-            spec = Folder(self.places.workload(checked_name(backend.workload))).spec
-            if spec is None or not spec["port"]:
-                raise TargetError(f"Release {backend.release} of {route.name} is not there: {backend.workload}.")
-            found[backend.workload] = spec["port"]
+            for workload in (backend.workload, *backend.more):
+                spec = Folder(self.places.workload(checked_name(workload))).spec
+                if spec is None or not spec["port"]:
+                    raise TargetError(f"Release {backend.release} of {route.name} is not there: {workload}.")
+                found[workload] = spec["port"]
         return found
 
     def _ensure_gateway(self) -> None:
@@ -353,6 +379,9 @@ class LocalTarget(Target):
         with self.places.locked():
             Folder(self.places.workload(name)).delete()
 
+    def discard(self, source: str) -> None:
+        self.sources.discard(checked_name(source))
+
     def _remove_route(self, name: str) -> None:
         with self.places.locked():
             if self.routes.drop(name) and not self.places.resting.exists():
@@ -363,7 +392,7 @@ class LocalTarget(Target):
     def _refuse_while_routed(self, name: str) -> None:
         for deployment, held in self.routes.all()["routes"].items():
             for backend in held["backends"]:
-                if backend["workload"] == name and backend["weight"]:
+                if name in (backend["workload"], *backend.get("more", ())) and backend["weight"]:
                     raise TargetError(
                         f"{name} still gets {backend['weight']} % of the requests of {deployment}. "
                         "Give its traffic to another release first."
@@ -383,15 +412,3 @@ class LocalTarget(Target):
         if wanted.kind is Kind.SERVICE and spec["wanted"] == "stop":
             return [*changes, Change("change", what, "start it again")]
         return [Change("adopt", what, "it is there already")]
-
-
-def _workload(stored: dict[str, Any]) -> Workload:
-    environment = stored["environment"]
-    return Workload(**{
-        **stored,
-        "kind": Kind(stored["kind"]),
-        "argv": tuple(stored["argv"]),
-        "environment": environment and Environment(
-            environment["python"], tuple(environment["requirements"]), tuple(environment["optional"])
-        ),
-    })  # fmt: skip

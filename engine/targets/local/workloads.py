@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ from engine.targets.local import logs, processes
 RUNTIMES = Path(__file__).resolve().parents[2] / "runtimes"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 OUT_OF_MEMORY = ("memoryerror", "cannot allocate memory", "out of memory", "bad_alloc")
+SECRET = 6  # characters: what is shorter, "true" or "8080", is struck out nowhere
+MOMENT = 1.5  # seconds a program without a port has to run to be ready
 RESULT_LIMIT = 8 << 20  # bytes of a job's result that are read
-PLACEHOLDER = re.compile(r"\{(python|port|result|outputs|runtimes|artefact:[0-9a-f]{64})\}")
+PLACEHOLDER = re.compile(r"\{(python|port|result|outputs|runtimes|source|artefact:[0-9a-f]{64})\}")
 
 
 class Folder:
@@ -80,9 +82,32 @@ class Folder:
 
     def last_line(self) -> str:
         """What the program said last: usually why it ended."""
-        data, _ = logs.read(self.path, -2000, 2000)
+        data, _ = self.said(-2000, 2000)
         lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
         return lines[-1][:300] if lines else ""
+
+    def said(self, offset: int, limit: int) -> tuple[bytes, int]:
+        """As `logs.read`, with every secret of this workload struck out, also one that an edge of the part cuts."""
+        secrets = self.secrets()
+        if not secrets:
+            return logs.read(self.path, offset, limit)
+        found, end = logs.read(self.path, offset, limit)
+        start, longest = end - len(found), max(map(len, secrets))
+        before, _ = logs.read(self.path, max(start - longest, 0), min(longest, start))
+        after, _ = logs.read(self.path, end, longest)
+        struck = _strike_begun(strike(before + found + after, secrets), secrets)
+        return struck[len(before) : len(before) + len(found)], end
+
+    def secrets(self) -> list[bytes]:
+        """What must not be read in its log: lines of its secrets, but those too short to be any."""
+        held = processes.read_json(self.path / "secrets.json") or {}
+        lines = {line.strip() for value in held.values() for line in str(value).splitlines()}
+        return sorted((line.encode() for line in lines if len(line) >= SECRET), key=len, reverse=True)
+
+    def write_secrets(self, secrets: Mapping[str, str]) -> None:
+        if secrets:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            processes.write_json(self.path / "secrets.json", dict(secrets))
 
     def files(self, artefacts: Artefacts) -> dict[str, str]:
         """Store what a job left in its outputs, once, and say under which sha256."""
@@ -121,21 +146,22 @@ class Folder:
 
 
 def spec_of(
-    workload: Workload, folder: Path, artefacts: Artefacts, *, python: Path | None, port: int | None
-) -> dict[str, Any]:
+    workload: Workload, folder: Path, artefacts: Artefacts, *, python: Path | None, port: int | None,
+    source: Path | None,
+) -> dict[str, Any]:  # fmt: skip
     """What the shim reads. `python` is the environment's interpreter; None while it is being built."""
     interpreter = python or Path(sys.executable)
     values = {
         "python": str(interpreter), "port": str(port or ""), "result": str(folder / "result.json"),
-        "outputs": str(folder / "outputs"), "runtimes": str(RUNTIMES),
+        "outputs": str(folder / "outputs"), "runtimes": str(RUNTIMES), "source": str(source or ""),
     }  # fmt: skip
     fill = _filler(values, artefacts)
     scratch = str(folder / "scratch")
     path = SYSTEM_PATH if workload.environment is None else f"{interpreter.parent}:{SYSTEM_PATH}"
     env = {"PATH": path, "HOME": scratch, "TMPDIR": scratch, "LANG": "C.UTF-8", processes.TAG: str(folder)}
-    if workload.kind is Kind.SERVICE:
+    if workload.kind is Kind.SERVICE and port:
         env["PORT"] = values["port"]
-    else:
+    if workload.kind is Kind.JOB:
         env |= {"RESULT": values["result"], "OUTPUTS": values["outputs"]}
     return {
         "name": workload.name,
@@ -144,13 +170,15 @@ def spec_of(
         "env": env | {key: fill(value) for key, value in workload.env.items()},
         "port": port,
         "health": workload.health,
+        "any_answer": workload.any_answer,
+        "folder": str(source) if source else None,
         "timeout": workload.timeout,
         "memory_mb": workload.memory_mb,
         "cpu_seconds": workload.cpu_seconds,
         "file_mb": workload.file_mb,
         "wanted": "run",
         "python": str(python) if python else None,
-        "workload": dataclasses.asdict(workload),
+        "workload": workload.stored(),
     }
 
 
@@ -167,12 +195,29 @@ def _filler(values: dict[str, str], artefacts: Artefacts) -> Callable[[str], str
     return lambda text: PLACEHOLDER.sub(value, text)
 
 
-def healthy(port: int, path: str, timeout: float = 2.0) -> bool:
-    """Whether 127.0.0.1:PORT answers 200 on this path."""
+def strike(data: bytes, secrets: list[bytes]) -> bytes:
+    """Stars where a secret was, as many as it is long, so that offsets stay what they are."""
+    for secret in secrets:
+        data = data.replace(secret, b"*" * len(secret))
+    return data
+
+
+def _strike_begun(data: bytes, secrets: list[bytes]) -> bytes:
+    """A secret of which only the beginning has been printed yet."""
+    for secret in secrets:
+        for size in range(min(len(secret) - 1, len(data)), SECRET - 1, -1):
+            if data.endswith(secret[:size]):
+                return data[:-size] + b"*" * size
+    return data
+
+
+def healthy(port: int, path: str, *, any_answer: bool = False, timeout: float = 2.0) -> bool:
+    """Whether 127.0.0.1:PORT answers 200 on this path, or (`any_answer`) anything below 500."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
-        return connection.getresponse().status == 200
+        status = connection.getresponse().status
+        return status < 500 if any_answer else status == 200
     except (OSError, http.client.HTTPException):
         return False
     finally:
@@ -191,8 +236,11 @@ def status_of(folder: Folder, artefacts: Artefacts) -> Status:
     state = folder.state
     known: dict[str, Any] = {"started_at": state.get("started_at"), "starts": folder.starts()}
     if spec["kind"] == Kind.JOB:
-        return _job_status(folder, spec, state, known, artefacts)
-    return _service_status(folder, spec, state, known)
+        found = _job_status(folder, spec, state, known, artefacts)
+    else:
+        found = _service_status(folder, spec, state, known)
+    secrets = folder.secrets() if found.reason else []
+    return dataclasses.replace(found, reason=strike(found.reason.encode(), secrets).decode()) if secrets else found
 
 
 def _job_status(
@@ -226,11 +274,11 @@ def _job_status(
 
 
 def _service_status(folder: Folder, spec: dict[str, Any], state: dict[str, Any], known: dict[str, Any]) -> Status:
-    address = f"http://127.0.0.1:{spec['port']}"
+    address = f"http://127.0.0.1:{spec['port']}" if spec["port"] else ""
     if processes.lives(state.get("program")):
-        if healthy(spec["port"], spec["health"]):
+        if _is_ready(spec, state):
             return Status(State.READY, address=address, **known)
-        return Status(State.STARTING, reason="It runs and does not answer yet.", address=address, **known)
+        return Status(State.STARTING, reason=_not_ready(folder, spec, state), address=address, **known)
     known |= {"exit_code": state.get("exit"), "ended_at": state.get("ended_at")}
     if spec["wanted"] == "stop":
         return Status(State.STOPPED, reason="It was stopped on request.", **known)
@@ -239,6 +287,25 @@ def _service_status(folder: Folder, spec: dict[str, Any], state: dict[str, Any],
         return Status(State.FAILED, reason=f"It ended again and again right after its start. {why}", **known)
     reason = _why(state.get("exit"), folder, None) + " It is started again." if state.get("ended_at") else ""
     return Status(State.STARTING, reason=reason, address=address, **known)
+
+
+def _is_ready(spec: dict[str, Any], state: dict[str, Any]) -> bool:
+    if not spec["port"]:
+        return time.time() - float(state.get("started_at") or time.time()) >= MOMENT
+    return healthy(spec["port"], spec["health"], any_answer=spec.get("any_answer", False))
+
+
+def _not_ready(folder: Folder, spec: dict[str, Any], state: dict[str, Any]) -> str:
+    """Why it does not answer, as far as that can be seen from outside."""
+    if not spec["port"]:
+        return "It has just begun."
+    ports = processes.listening(processes.members(state["program"]["pid"], str(folder.path)))
+    if spec["port"] in ports:
+        return f"It listens on its port and does not answer {spec['health']} as it should."
+    if ports:
+        found = ", ".join(map(str, sorted(ports)))
+        return f"It listens on {found} and not on {spec['port']}, the port it was given as $PORT."
+    return f"It runs and does not listen on {spec['port']}, the port it was given as $PORT."
 
 
 def _why(code: int | None, folder: Folder, result: dict[str, Any] | None) -> str:

@@ -1,0 +1,55 @@
+"""A command of a person's own, once, in the folder and environment of the release that is live, with its settings."""
+
+from __future__ import annotations
+
+import shlex
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine import advance
+from engine.models import Deployment, Event, Release
+from engine.targets.base import Environment, Kind, Log, Source, Status, Workload
+from people.models import User
+
+AT_MOST = 3600.0  # seconds
+SAID = "deployment.exec"  # the event's kind
+
+
+@dataclass(frozen=True)
+class OneOff:
+    deployment: Deployment
+    user: User
+    command: Sequence[str]
+
+    def check(self) -> Release:
+        """The live release. Raises NotNow where it is none of an app."""
+        live = self.deployment.live
+        if live is None or "source" not in live.settings:
+            raise advance.NotNow(f"{self.deployment.name} has no release that a command could run in")
+        return live
+
+    def execute(self) -> str:
+        """Start it; the name to look at it by."""
+        live = self.check()
+        name, made = f"exec-{uuid.uuid4().hex[:12]}", live.settings
+        workload = Workload(
+            name, Kind.JOB, ("/bin/sh", "-c", 'exec "$@"', "sh", *self.command),
+            env={**made["env"], "PYTHONUNBUFFERED": "1", "PROCESS": "exec", "RELEASE": str(live.number)},
+            environment=Environment.read(made["environment"]), source=Source(**made["source"]), timeout=AT_MOST,
+            secrets=self.deployment.settings(), labels={"deployment": self.deployment.name},
+        )  # fmt: skip
+        # Said first, so that what is started is on record; without what follows the program, which may hold secrets.
+        said = f"{self.user.name} ran {shlex.quote(self.command[0])} in release {live.number}"
+        self.deployment.say(SAID, said, actor=self.user, job=name)
+        self.deployment.target.connect().apply(workload)
+        return name
+
+
+def look(deployment: Deployment, name: str, offset: int) -> tuple[Status, Log] | None:
+    """How a command goes and what it printed from an offset on; None for what this deployment never ran."""
+    if not Event.objects.filter(deployment=deployment, kind=SAID, data__job=name).exists():
+        return None
+    target = deployment.target.connect()
+    status = target.status(name)  # first: what it printed before it was seen to have ended is then all there
+    return status, target.logs(name, offset)

@@ -1,0 +1,66 @@
+"""How many of each process of a service run: started before they are asked, asked no more before they are stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine import advance, hosting
+from engine.models import Deployment, Release
+from engine.serving import wait_until_ready
+from people.models import User
+
+MOST = 50
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Changes the live release and the one kept to go back to; the next ones follow."""
+
+    deployment: Deployment
+    user: User
+    counts: Mapping[str, int]
+
+    def check(self) -> Release:
+        """The live release. Raises NotNow where there is none, or another kind of thing is live."""
+        name, live = self.deployment.name, self.deployment.live
+        if live is None or not live.programs:
+            raise advance.NotNow(f"{name} has no processes that can be scaled")
+        if run := self.deployment.runs.active().first():
+            raise advance.NotNow(f"run {run.pk} is changing {name}; wait for it or cancel it first")
+        known = hosting.app_of(live.artefact).processes
+        for process, count in self.counts.items():
+            if process not in known:
+                raise advance.NotNow(f"{name} has no process {process}; it has {', '.join(known)}")
+            if not 0 <= count <= MOST:
+                raise advance.NotNow(f"{process} can run 0 to {MOST} times, not {count}")
+        if self.counts.get(hosting.ANSWERING) == 0:
+            raise advance.NotNow(f"web cannot be 0: nobody would answer. To take it away: desirepath remove {name}")
+        return live
+
+    def execute(self) -> None:
+        live = self.check()
+        target = self.deployment.target.connect()
+        self.deployment.scale = {**self.deployment.scale, **self.counts}
+        Deployment.objects.filter(pk=self.deployment.pk).update(scale=self.deployment.scale)
+        kept = [release for release in self.deployment.releases.usable() if release.programs]
+        gone = [name for release in kept for name in self._respecify(release)]
+        for release in kept:
+            release.begin(target, answering=True)
+            wait_until_ready(target, release)
+        said = f"{self.user.name} scaled to {', '.join(f'{count} {process}' for process, count in self.counts.items())}"
+        self.deployment.send(target, self.deployment.traffic(), said)
+        live.refresh_from_db()
+        wait_until_ready(target, live, live.beside)
+        for name in gone:
+            target.remove(name)
+        self.deployment.say("deployment.scaled", said, actor=self.user)
+
+    def _respecify(self, release: Release) -> list[str]:
+        """Note what now runs of it; the names of what no longer does."""
+        before = set(release.processes.values())
+        release.deployment = self.deployment
+        app = hosting.app_of(release.artefact)
+        release.settings = {**release.settings, "programs": hosting.programs(release, app, release.settings)}
+        release.save(update_fields=["settings"])
+        return sorted(before - set(release.processes.values()))

@@ -1,0 +1,94 @@
+"""/api/deployments/…: what only an app has: settings, several processes, one-off commands."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import api_view
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from engine import advance
+from engine.actions.one_off import OneOff, look
+from engine.actions.release_again import ReleaseAgain
+from engine.actions.scale import Scale
+from engine.actions.start_run import Refused
+from engine.api.common import body
+from engine.api.runs import offset_of
+from engine.api.shapes import RunShape, WholeDeploymentShape
+from engine.api.shapes_of_services import CommandShape, CommandStateShape, ConfigShape, ScaleShape, SettingShape
+from engine.models import Deployment
+from engine.outcomes import PermanentFailure
+from engine.targets.base import State, TargetError
+from people.access import fetch
+from people.rest import Conflict, me
+
+ENDED = (State.SUCCEEDED, State.FAILED, State.STOPPED)
+
+
+@extend_schema(methods=["GET"], responses=SettingShape(many=True))
+@extend_schema(methods=["PATCH"], request=ConfigShape, responses=SettingShape(many=True))
+@api_view(["GET", "PATCH"])
+def config(request: Request, pk: int) -> Response:
+    """The names of its settings; or set some (null takes one away). No answer ever has a value."""
+    found = fetch(me(request), Deployment, "view" if request.method == "GET" else "change", pk=pk)
+    if request.method == "PATCH":
+        try:
+            found.configure(body(request, ConfigShape)["values"], me(request))
+        except ValueError as error:
+            raise ValidationError({"values": [str(error)]}) from error
+    return Response(SettingShape(found.config.select_related("set_by"), many=True).data)
+
+
+@extend_schema(request=None, responses={201: RunShape})
+@api_view(["POST"])
+def again(request: Request, pk: int) -> Response:
+    """Release what is live once more, so that changed settings take effect."""
+    found = fetch(me(request), Deployment, "change", pk=pk)
+    try:
+        run = ReleaseAgain(found, me(request)).execute()
+    except (advance.NotNow, Refused) as error:
+        raise Conflict(str(error)) from error
+    return Response(RunShape(run).data, status=201)
+
+
+@extend_schema(request=ScaleShape, responses=WholeDeploymentShape)
+@api_view(["POST"])
+def scale(request: Request, pk: int) -> Response:
+    """How many of each process run, from now on and in the releases to come."""
+    found = fetch(me(request), Deployment, "change", pk=pk)
+    try:
+        Scale(found, me(request), body(request, ScaleShape)["counts"]).execute()
+    except (advance.NotNow, TargetError, PermanentFailure) as error:
+        raise Conflict(str(error)) from error
+    return Response(WholeDeploymentShape(fetch(me(request), Deployment, pk=pk)).data)
+
+
+@extend_schema(request=CommandShape, responses={201: CommandStateShape})
+@api_view(["POST"])
+def execute(request: Request, pk: int) -> Response:
+    """Run a command once in the live release, with its settings."""
+    found = fetch(me(request), Deployment, "change", pk=pk)
+    try:
+        job = OneOff(found, me(request), body(request, CommandShape)["command"]).execute()
+    except (advance.NotNow, TargetError) as error:
+        raise Conflict(str(error)) from error
+    return Response(_state(found, job, 0), status=201)
+
+
+@extend_schema(responses=CommandStateShape, parameters=[OpenApiParameter("offset", int)])
+@api_view(["GET"])
+def executed(request: Request, pk: int, job: str) -> Response:
+    """How such a command goes, and what it printed from an offset on."""
+    return Response(_state(fetch(me(request), Deployment, "change", pk=pk), job, offset_of(request)))
+
+
+def _state(deployment: Deployment, job: str, offset: int) -> dict[str, object]:
+    found = look(deployment, job, offset)
+    if found is None:
+        raise NotFound("There is no such command.")
+    status, log = found
+    return {
+        "job": job, "state": status.state.value, "ended": status.state in ENDED, "exit_code": status.exit_code,
+        "reason": status.reason, "text": log.text, "offset": log.offset,
+    }  # fmt: skip

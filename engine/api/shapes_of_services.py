@@ -1,0 +1,60 @@
+"""What the API takes and answers about settings, processes and one-off commands."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from engine.models import Setting
+
+
+class SettingShape(serializers.ModelSerializer[Setting]):
+    """That a setting is there: never what it is."""
+
+    set_by: serializers.SlugRelatedField = serializers.SlugRelatedField(  # type: ignore[type-arg]
+        slug_field="username", read_only=True, allow_null=True
+    )
+
+    class Meta:
+        model = Setting
+        fields = ["key", "set_at", "set_by"]
+
+
+class ProcessShape(serializers.Serializer[None]):
+    name = serializers.CharField()
+    state = serializers.CharField()
+    reason = serializers.CharField()
+    started_at = serializers.FloatField(allow_null=True, help_text="seconds since the epoch")
+    starts = serializers.IntegerField()
+
+
+class NamedShape(serializers.Serializer[None]):
+    name = serializers.CharField(max_length=40)
+    team = serializers.CharField(required=False)
+
+
+class ConfigShape(serializers.Serializer[None]):
+    values = serializers.DictField(
+        child=serializers.CharField(allow_null=True, allow_blank=True, trim_whitespace=False),
+        help_text="name to value; null takes it away",
+    )
+
+
+class ScaleShape(serializers.Serializer[None]):
+    counts = serializers.DictField(child=serializers.IntegerField(), help_text="process to how many of it")
+
+
+class CommandShape(serializers.Serializer[None]):
+    command = serializers.ListField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False), min_length=1,
+        help_text="the program and its arguments",
+    )  # fmt: skip
+
+
+class CommandStateShape(serializers.Serializer[None]):
+    job = serializers.CharField()
+    state = serializers.CharField()
+    ended = serializers.BooleanField()
+    exit_code = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+    text = serializers.CharField()
+    offset = serializers.IntegerField()

@@ -1,0 +1,164 @@
+"""What it takes to run somebody's app: what its folder says, the environment it needs, its programs and its jobs.
+
+Used by the step kinds about apps and services, and by what acts on a service that runs. Says what to run; the target
+runs it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import secrets
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from engine import app_folder
+from engine.app_folder import App, BadApp
+from engine.archives import BadArchive, texts
+from engine.artefacts import ArtefactError
+from engine.models import Deployment, Release, Run
+from engine.models.artefact import store
+from engine.outcomes import PermanentFailure
+from engine.steps.base import FileValue, Job, Step
+from engine.targets.base import Environment, Kind, Source, Target, Workload
+
+OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
+ANSWERING = "web"  # the process that is given a port and the requests
+
+
+@lru_cache(maxsize=64)  # a step that waits asks again and again
+def _parsed(sha256: str) -> App:
+    return app_folder.parse(texts(store().path(sha256), _is_read, app_folder.MOST))
+
+
+def _is_read(name: str) -> bool:
+    return name in app_folder.READ or name.endswith((".txt", ".in"))
+
+
+def app_of(sha256: str) -> App:
+    """What the folder says of itself. Raises PermanentFailure with what to write into which file."""
+    try:
+        return _parsed(sha256)
+    except (BadApp, BadArchive, ArtefactError) as error:
+        raise PermanentFailure(str(error)) from error
+
+
+def environment_for(target: Target, app: App, python: str | None) -> Environment:
+    """Its Python and packages, from what is installed. Raises PermanentFailure naming what is missing."""
+    installed = target.pythons()
+    try:
+        chosen = app_folder.choose_python(app, installed, OWN) if not python else _named(python, installed)
+    except BadApp as error:
+        raise PermanentFailure(str(error)) from error
+    return Environment(chosen, tuple(app.requirements))
+
+
+def _named(python: str, installed: tuple[str, ...]) -> str:
+    if python not in installed:
+        raise BadApp(f"Python {python} is not installed. Found here: {', '.join(installed) or 'none'}.")
+    return python
+
+
+def source_of(run: Run, app: FileValue, what: str = "app") -> Source:
+    """The folder of this run's release, or (`what`) another copy of it that is thrown away."""
+    return Source(f"{what}-{hashlib.sha256(f'{run.key}/{app.sha256}'.encode()).hexdigest()[:12]}", app.sha256)
+
+
+def paths_of(app: App) -> dict[str, str]:
+    """Where its own packages are looked for."""
+    return {"PYTHONPATH": ":".join(["{source}", *(f"{{source}}/{path}" for path in app.paths)])}
+
+
+def command(text: str) -> tuple[str, ...]:
+    """A Procfile's command, which is a shell's. The shell's own process becomes it where that is possible."""
+    return ("/bin/sh", "-c", text)
+
+
+def app_job(
+    step: Step[Any], what: str, text: str, source: Source, environment: Environment, env: Mapping[str, str], *,
+    confidential: Mapping[str, str] | None = None, timeout: float | None = None,
+) -> Job:  # fmt: skip
+    """Run a command of the app's own in its folder and environment; raises NotYet while it runs."""
+    return step.job(
+        what, command(text), environment=environment, env=env, timeout=timeout, source=source,
+        secrets=confidential or {},
+    )  # fmt: skip
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+def lacking(app: App, deployment: Deployment) -> list[str]:
+    """The settings that app.json asks for and nobody has given."""
+    given = deployment.configured()
+    return [
+        name for name, wanted in app.env.items()
+        if wanted.needed and wanted.value is None and not wanted.generated and name not in given
+    ]  # fmt: skip
+
+
+def make_up(app: App, deployment: Deployment) -> list[str]:
+    """Secrets that app.json wants made up, once; those that were made now."""
+    given = deployment.configured()
+    missing = [name for name, wanted in app.env.items() if wanted.generated and name not in given]
+    deployment.configure({name: secrets.token_urlsafe(48) for name in missing}, None)
+    return missing
+
+
+def plain_env(app: App) -> dict[str, str]:
+    """The values that app.json gives for everybody to read."""
+    return {name: wanted.value for name, wanted in app.env.items() if wanted.value is not None}
+
+
+def build_env(app: App) -> dict[str, str]:
+    """What preparing a release sees beside the settings: a secret that is not there yet is made up."""
+    made_up = {name: secrets.token_urlsafe(32) for name, wanted in app.env.items() if wanted.generated}
+    return {**paths_of(app), **plain_env(app), **made_up}
+
+
+def test_env(app: App) -> dict[str, str]:
+    """What its tests see: app.json's values and its test values, made-up secrets, and none of the service's own."""
+    return {**build_env(app), **app.test_env, "CI": "true"}
+
+
+# --- programs --------------------------------------------------------------------------------------------------------
+
+
+def described(
+    release: Release, app: App, environment: Environment, source: Source, check: str | None
+) -> dict[str, Any]:  # fmt: skip
+    """What a release's row keeps, without any secret: enough to start all of it again."""
+    made = {
+        "source": dataclasses.asdict(source), "environment": dataclasses.asdict(environment), "check": check,
+        "env": paths_of(app) | plain_env(app),
+    }  # fmt: skip
+    return {**made, "programs": programs(release, app, made)}
+
+
+def programs(release: Release, app: App, made: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What runs of this release: [{"process": "web.1", "answers": bool, "workload": …}], as often as it is scaled."""
+    counts = {process: app.count(process, release.deployment.scale) for process in app.processes}
+    return [
+        _program(release, made, process, text, number)
+        for process, text in app.processes.items()
+        for number in range(1, counts[process] + 1)
+    ]
+
+
+def _program(release: Release, made: Mapping[str, Any], process: str, text: str, number: int) -> dict[str, Any]:
+    name, answers, check = f"{process}.{number}", process == ANSWERING, made["check"]
+    workload = Workload(
+        f"{release.workload}.{name}", Kind.SERVICE, command(text),
+        env={**made["env"], "PYTHONUNBUFFERED": "1", "PROCESS": name, "RELEASE": str(release.number)},
+        environment=Environment.read(made["environment"]), source=Source(**made["source"]),
+        health=(check or "/") if answers else "", any_answer=not check,
+        labels={"deployment": release.deployment.name, "release": str(release.number), "process": name},
+    )  # fmt: skip
+    return {"process": name, "answers": answers, "workload": workload.stored()}
+
+
+def planned_app(value: Any) -> App | None:
+    """The app of a plan, where its folder is known."""
+    return app_of(value["sha256"]) if isinstance(value, dict) and "sha256" in value else None

@@ -1,0 +1,39 @@
+"""What a service is configured with: kept encrypted, read by its programs and by nobody else."""
+
+import re
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+TAKEN = re.compile(r"PATH|HOME|TMPDIR|PORT|RESULT|OUTPUTS|PYTHONPATH|DESIREPATH_.*|LD_.*")
+MOST = 32 << 10  # characters of a value
+
+
+def problem_with(key: str, value: str | None) -> str:
+    """Why this cannot be a setting; "" when it can."""
+    if not KEY.fullmatch(key):
+        return f"“{key[:80]}” is not a name: letters, digits and _, not beginning with a digit"
+    if TAKEN.fullmatch(key):
+        return f"{key} is given to every program by Desirepath itself"
+    if value is not None and ("\0" in value or len(value) > MOST):
+        return f"the value of {key} is longer than {MOST} characters, or has a zero byte in it"
+    return ""
+
+
+class Setting(models.Model):
+    """One variable in the environment of a deployment's programs."""
+
+    deployment = models.ForeignKey("engine.Deployment", on_delete=models.CASCADE, related_name="config")
+    key = models.CharField(max_length=100)
+    sealed = models.TextField()
+    set_at = models.DateTimeField(default=timezone.now)
+    set_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [models.UniqueConstraint(fields=["deployment", "key"], name="one_setting_per_key")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,70 @@
+"""app.environment: the Python and packages an app names, built once and kept; its static files collected."""
+
+from typing import Any
+
+from pydantic import Field
+
+from engine import hosting
+from engine.app_folder import App
+from engine.outcomes import Outcome, PermanentFailure, Succeeded
+from engine.steps.base import FileValue, Form, Planning, Step, StepKind
+from engine.targets.base import Change, Environment
+
+BUILD = 900.0  # seconds that collecting may take
+# A project that has no place for static files, or no such command, has none to collect: that is no failure.
+COLLECT = """said=$(python manage.py collectstatic --noinput 2>&1); code=$?; printf '%s\\n' "$said"
+case "$said" in *STATIC_ROOT*|*"Unknown command"*) exit 0;; esac; exit $code"""
+
+
+class EnvironmentForm(Form):
+    app: FileValue = Field(description="the folder, packed")
+    python: str | None = Field(None, description="another Python than the app pins")
+
+
+class AppEnvironment(StepKind):
+    name = "app.environment"
+    form = EnvironmentForm
+    outputs = {"python": "text", "packages": "integer", "processes": "json"}
+
+    def run(self, step: Step[EnvironmentForm]) -> Outcome:
+        app = hosting.app_of(step.form.app.sha256)
+        environment = hosting.environment_for(step.target, app, step.form.python)
+        if lacking := hosting.lacking(app, step.deployment):
+            raise PermanentFailure(_lacks(step.deployment.name, app, lacking))
+        step.target.prepare(environment, step.log)
+        if app.collects:
+            self._collect(step, app, environment)
+        outputs = {
+            "python": environment.python, "packages": len(environment.requirements), "processes": dict(app.processes),
+        }  # fmt: skip
+        made = ", ".join(app.processes)
+        return Succeeded(outputs, f"Python {environment.python}, {_count(len(environment.requirements))}; runs {made}")
+
+    def _collect(self, step: Step[EnvironmentForm], app: App, environment: Environment) -> None:
+        source = hosting.source_of(step.run, step.form.app)
+        config = step.deployment.settings()
+        hosting.app_job(step, "collect", COLLECT, source, environment, hosting.build_env(app), confidential=config,
+                        timeout=BUILD)  # fmt: skip
+
+    def plan(self, planning: Planning[Any]) -> list[Change]:
+        app = hosting.planned_app(planning.values.get("app"))
+        if app is None:
+            return [Change("prepare", "the Python and packages the app names", "known when the folder is")]
+        environment = hosting.environment_for(planning.target, app, None)
+        return [Change("prepare", f"Python {environment.python}, {_count(len(environment.requirements))}", "kept")]
+
+
+def _count(packages: int) -> str:
+    return f"{packages} package{'' if packages == 1 else 's'} asked for"
+
+
+def _lacks(name: str, app: App, lacking: list[str]) -> str:
+    about = "; ".join(f"{key}: {app.env[key].about}" for key in lacking if app.env[key].about)
+    values = " ".join(f"{key}=…" for key in lacking)
+    return (
+        f"The app needs {', '.join(lacking)} (app.json){f' ({about})' if about else ''}. "
+        f"Set: desirepath config set {name} {values}"
+    )
+
+
+KIND = AppEnvironment()

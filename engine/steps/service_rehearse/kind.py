@@ -1,0 +1,20 @@
+"""service.rehearse: take the new release out, prove that the one before answers, put it back."""
+
+from typing import Any
+
+from engine.models import Release
+from engine.steps.base import Step
+from engine.steps.way_back import Rehearse
+from engine.targets.http import Answer, ask
+
+
+class ServiceRehearse(Rehearse):
+    name = "service.rehearse"
+    one = "release"
+
+    def ask(self, step: Step[Any], before: Release) -> tuple[Answer, bool]:
+        answer = ask(f"{step.deployment.address}{before.settings.get('check') or '/'}")
+        return answer, answer.status < 500
+
+
+KIND = ServiceRehearse()

@@ -1,0 +1,121 @@
+"""service.release: start a new release of an app, and give it the requests when it answers."""
+
+import time
+from typing import Any
+
+from pydantic import Field
+
+from engine import hosting
+from engine.app_folder import App
+from engine.models import Release
+from engine.outcomes import Outcome, PermanentFailure, Succeeded, TemporaryFailure
+from engine.steps.base import FileValue, Form, NotYet, Planning, Step, StepKind
+from engine.targets.base import Change, Environment, Source, State
+
+RELEASE_COMMAND = 3600.0  # seconds
+
+
+class ServiceForm(Form):
+    app: FileValue = Field(description="the folder, packed")
+    python: str | None = Field(None, description="another Python than the app pins")
+    check: str | None = Field(None, description="a path that has to answer 200 before it gets requests")
+    boot: float = Field(60, gt=0, le=1800, description="seconds it may take to answer")
+
+
+class ServiceRelease(StepKind):
+    name = "service.release"
+    form = ServiceForm
+    outputs = {"release": "integer", "address": "text", "processes": "json"}
+
+    def run(self, step: Step[ServiceForm]) -> Outcome:
+        form = step.form
+        app = hosting.app_of(form.app.sha256)
+        environment = hosting.environment_for(step.target, app, form.python)
+        source = hosting.source_of(step.run, form.app)
+        release = step.deployment.reserve(step.row.effect_name("release"), step.run, form.app.model_dump())
+        settle(step, release, app, environment, source)
+        if app.release:
+            self._release_command(step, app, environment, source)
+        try:
+            self._bring_up(step, release)
+        except PermanentFailure:
+            release.stop(step.target)
+            raise
+        step.deployment.retire_older(step.target, release, step.run)
+        running = [one["process"] for one in release.programs]
+        outputs = {"release": release.number, "address": step.deployment.address, "processes": running}
+        return Succeeded(outputs, f"release {release.number} gets every request; runs {', '.join(running)}")
+
+    def _release_command(self, step: Step[ServiceForm], app: App, environment: Environment, source: Source) -> None:
+        if step.memory.get("release_command"):
+            return
+        if not step.memory.get("jobs"):
+            step.log(f"Release command: {app.release}")
+        env = hosting.paths_of(app) | hosting.plain_env(app)
+        try:
+            hosting.app_job(step, "release-command", app.release, source, environment, env,
+                            confidential=step.deployment.settings(), timeout=RELEASE_COMMAND)  # fmt: skip
+        except (PermanentFailure, TemporaryFailure) as error:
+            raise PermanentFailure(
+                f"The release command failed: {error} What it had done by then stays done; "
+                f"the release before goes on answering."
+            ) from error
+        step.memory["release_command"] = True
+
+    def _bring_up(self, step: Step[ServiceForm], release: Release) -> None:
+        """What answers first; then it gets the requests; then what works beside it."""
+        if not step.memory.get("begun"):  # once: to begin again what has given up would hide that it did
+            release.begin(step.target, answering=True)
+            step.memory["begun"] = True
+        self._wait(step, release.answering, "answering")
+        traffic = step.deployment.shifted(release, 100)
+        if not step.memory.get("switched"):
+            step.deployment.send(step.target, traffic, f"{release} answers and gets every request", run=step.run)
+            step.memory["switched"] = True
+        self._wait(step, release.beside, "beside")
+
+    def _wait(self, step: Step[ServiceForm], names: tuple[str, ...], what: str) -> None:
+        began = step.memory.setdefault(f"began_{what}", time.time())
+        for name in names:
+            status = step.target.status(name)
+            if status.state == State.READY:
+                continue
+            process = name.partition(".")[2]
+            if status.state == State.FAILED:
+                raise PermanentFailure(f"{process} did not come up. {status.reason}{hint(status.reason)}")
+            if time.time() - began > step.form.boot:
+                raise PermanentFailure(
+                    f"{process} did not answer within {step.form.boot:g} s. {status.reason}{hint(status.reason)}"
+                )
+            raise NotYet(0.1, f"{process} is starting")
+
+    def plan(self, planning: Planning[Any]) -> list[Change]:
+        live = planning.deployment.live if planning.deployment else None
+        app = hosting.planned_app(planning.values.get("app"))
+        lines = [Change("run", app.release, "the release command, once")] if app and app.release else []
+        what = ", ".join(app.processes) if app else "its processes"
+        after = f"{live} is kept to go back to" if live else "the first one"
+        return [*lines, Change("create", f"a release of {planning.deployment_name}: {what}", after)]
+
+
+def settle(step: Step[ServiceForm], release: Release, app: App, environment: Environment, source: Source) -> None:
+    """Note what this release runs, so that it can be started again at any time; secrets are made up once."""
+    if release.settings:
+        return
+    if made := hosting.make_up(app, step.deployment):
+        step.log(f"Made up and kept: {', '.join(made)}")
+    release.settings = hosting.described(release, app, environment, source, step.form.check)
+    release.save(update_fields=["settings"])
+
+
+def hint(reason: str) -> str:
+    """What to write where, for what goes wrong most."""
+    said = reason.lower()
+    if "the port it was given as $port" in said or "address already in use" in said:
+        return " Let it listen on $PORT: in the Procfile, for instance gunicorn app:app --bind 0.0.0.0:$PORT"
+    if "keyerror" in said or "environment variable" in said:
+        return " If that is a setting: desirepath config set NAME KEY=…"
+    return ""
+
+
+KIND = ServiceRelease()
