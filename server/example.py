@@ -169,7 +169,7 @@ class RemoveExample:
             target = deployment.target.connect()
             target.remove(deployment.route_name)
             for release in deployment.releases.running():
-                target.stop(release.workload)
+                release.stop(target, for_good=True)
         with transaction.atomic():
             Run.objects.filter(team=team).delete()
             Deployment.objects.filter(team=team).delete()

@@ -75,6 +75,7 @@ def test_its_ideal_map_rests_on_what_the_study_has(shipped):
 @each
 def test_its_ideal_map_becomes_a_template_that_can_be_run_every_step_with_evidence(shipped):
     revision = DeriveTemplate(ImportIdeal(journey_of(shipped), shipped.ideal()).execute(), None).execute()
+    assert revision.template.persona
     assert revision.template.persona.slug == shipped.persona
     leaves = revision.parsed.flow.leaves()
     assert all(leaf.evidence for leaf in leaves)
