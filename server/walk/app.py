@@ -86,10 +86,8 @@ class AppWalk(Thread):
         self.say("Somebody looked at it: [italic]confirmed by hand, in Noor's name; the page shows it so[/]")
 
     def _finish(self, deployment: Json, run: Run) -> None:
-        url = f"{deployment['address']}{CHECK}"
         self.say(f"The app: {deployment['address']}")
-        self.telling.plain(f"curl -s {url}")
-        self.telling.plain(httpx.get(url, timeout=10).text.strip())
+        self.ask(deployment, lambda: httpx.get(f"{deployment['address']}{CHECK}", timeout=10).text)
         self.say("What is out is the projector that Ada took from a release before this one")
         self.say()
         self.say(f"[bold]Why is “Rehearse the way back” here?[/]  desirepath trace run {run.pk} rehearse")

@@ -143,9 +143,7 @@ class ModelWalk(Thread):
 
     def _finish(self, deployment: Json, run: Run) -> None:
         self.say(f"The endpoint: {deployment['address']}")
-        self.telling.plain(deployment["call"])
-        answer = subprocess.run(["/bin/sh", "-c", deployment["call"]], capture_output=True, text=True, check=False)
-        self.telling.plain(answer.stdout or _post(deployment))
+        self.ask(deployment, lambda: _post(deployment))
         self.say()
         self.say(f"[bold]Why is “Match features” here?[/]  desirepath trace run {run.pk} parity")
         for line in words.thread(self.engineer.trace_run(run.pk, "parity")[0]["links"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -166,6 +167,14 @@ class Thread:
             raise RuntimeError(f"{self.name} is {found['state']}, not done")
         self.say(f"[green]◎[/] [bold]{self.name} {found['live']} is done[/], by the {self.whose}' own criteria")
         return found
+
+    # --- what there is now ---
+
+    def ask(self, deployment: Json, without_curl: Callable[[], str]) -> None:
+        """The command that asks what is live, and what it answers."""
+        self.telling.plain(deployment["call"])
+        answer = subprocess.run(["/bin/sh", "-c", deployment["call"]], capture_output=True, text=True, check=False)
+        self.telling.plain((answer.stdout or without_curl()).strip())
 
 
 def client_for(user: User, url: str) -> Desirepath:
