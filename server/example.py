@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 import yaml
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -175,7 +176,7 @@ class RemoveExample:
             Deployment.objects.filter(team=team).delete()
             Template.objects.filter(example=True).exclude(revisions__runs__isnull=False).delete()
             Journey.objects.filter(study__example=True).delete()
-            Study.everything.filter(example=True).delete()
+            _forget(Study.everything.filter(example=True))
             for shipped in STUDIES:
                 shipped.vocabulary().filter(observations=None).delete()  # a word that somebody else uses stays
             Target.objects.filter(team=team).delete()
@@ -185,6 +186,15 @@ class RemoveExample:
             gone.update(is_active=False)
         for file in shelf().parent.glob(f"{shelf().name}*"):
             file.unlink()
+
+
+def _forget(studies: QuerySet[Study]) -> None:
+    """The studies, and what the history of their rows would keep: it notes a deletion with every word."""
+    seen = list(Observation.everything.filter(session__study__in=studies).values_list("pk", flat=True))
+    insights = list(Insight.everything.filter(study__in=studies).values_list("pk", flat=True))
+    studies.delete()
+    Observation.history.filter(id__in=seen).delete()
+    Insight.history.filter(id__in=insights).delete()
 
 
 def _participant(study: Study, body: dict[str, str]) -> Participant:

@@ -127,6 +127,7 @@ def test_removing_it_leaves_nothing_of_either_study():
     ):
         rows = getattr(model, "everything", model._default_manager)
         assert rows.count() == 0, model
+    assert Observation.history.count() == Insight.history.count() == 0
     assert User.objects.filter(is_active=True).count() == before
 
 
