@@ -7,14 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from engine.context import context_for
 from engine.expressions import expressions_in
 from engine.flow import Leaf
-from engine.models import Confirmation, CriterionResult, Deployment, Release, StepRun
+from engine.models import Confirmation, CriterionResult, Deployment, Event, Release, StepRun
 from engine.outcomes import Asking, Failed, MissingInput, Outcome, PermanentFailure, Succeeded, TemporaryFailure
+from engine.rates import Rate
 from engine.statuses import CriterionState, DeploymentState
 from engine.steps import registry
 from engine.targets.base import TargetError
@@ -22,6 +23,7 @@ from engine.worker import fill, step_for
 from people.models import User
 
 PERIOD = timedelta(seconds=60)
+ANSWERED = (DeploymentState.DEPLOYED, DeploymentState.DONE, DeploymentState.REGRESSED)
 
 
 def due() -> Iterable[Deployment]:
@@ -52,6 +54,15 @@ def progress(deployment: Deployment) -> tuple[int, int]:
     """How many criteria are met, of how many."""
     states = list(deployment.results.filter(current=True).values_list("state", flat=True))
     return states.count(CriterionState.MET), len(states)
+
+
+def rate(deployments: QuerySet[Deployment]) -> Rate:
+    """Of those that are there and ever answered, how many are done now. The example's count only by themselves."""
+    said = Event.objects.filter(deployment=OuterRef("pk"), kind__in=[f"deployment.{state}" for state in ANSWERED])
+    answered = deployments.filter(removed_at=None).filter(Q(state__in=ANSWERED) | Exists(said))
+    real = answered.exclude(team__example=True)
+    states = list((real if real.exists() else answered).values_list("pk", "state"))
+    return Rate(sum(state == DeploymentState.DONE for _, state in states), len(states))
 
 
 def confirm(deployment: Deployment, criterion: str, user: User, note: str = "") -> CriterionResult:
@@ -115,15 +126,22 @@ def _store(
             asking=asking,
         )  # fmt: skip
         word = CriterionState(state).label.lower()
-        deployment.say("criterion.changed", f"{leaf.name}: {word}. {reason}", criterion=leaf.id, state=str(state))
+        deployment.say(
+            "criterion.changed", f"{leaf.name}: {word}. {reason}",
+            criterion=leaf.id, title=leaf.name, state=str(state), reason=reason, release=release.number,
+        )  # fmt: skip
     return made
+
+
+def _all(results: list[CriterionResult]) -> str:
+    return "its one criterion is" if len(results) == 1 else f"all {len(results)} criteria are"
 
 
 def _settle(deployment: Deployment, release: Release, results: list[CriterionResult]) -> None:
     deployment.results.filter(current=True).exclude(pk__in=[r.pk for r in results]).update(current=False)
     if results and all(result.state == CriterionState.MET for result in results):
         Release.objects.filter(pk=release.pk, done_at=None).update(done_at=timezone.now())
-        deployment.become(DeploymentState.DONE, f"{release} is done: all {len(results)} criteria are met")
+        deployment.become(DeploymentState.DONE, f"{release} is done: {_all(results)} met")
     elif release.done_at:
         lost = ", ".join(r.title for r in results if r.state != CriterionState.MET)
         deployment.become(DeploymentState.REGRESSED, f"{release} was done and is no longer: {lost}")

@@ -188,34 +188,34 @@ def _draw(node: Node, x: float, y: float, canvas: Canvas) -> float:
         case Parallel(branches=branches):
             _draw_stack([(b, "") for b in branches], x, y, box, canvas, 0)
         case Choose():
-            named = [(b.flow, b.label or _branch_words(b)) for b in node.branches]
+            named = [(b.flow, b.label or branch_words(b)) for b in node.branches]
             _draw_stack(named, x, y, box, canvas, LINE)
         case Repeat():
             _draw_repeat(node, x, y, box, canvas)
         case Foreach():
-            words = f"for each {node.name}, {_at_once(node.max_parallel)}"
+            words = f"for each {node.name}, {at_once(node.max_parallel)}"
             _draw_frame(node.flow, words, x, y, box, canvas, " each")
         case Sub():
             _draw_frame(node.flow, node.title or node.template.replace("-", " "), x, y, box, canvas)
     return box.width
 
 
-def _at_once(number: int) -> str:
+def at_once(number: int) -> str:
     return "one after another" if number == 1 else f"{number} at a time"
 
 
-def _branch_words(branch: Branch) -> str:
+def branch_words(branch: Branch) -> str:
     match branch.on:
         case {"event": name}:
             return f"when told {name}"
         case {"after": seconds}:
-            said = durations.said(float(seconds)) if isinstance(seconds, int | float) else _condition(seconds)
+            said = durations.said(float(seconds)) if isinstance(seconds, int | float) else condition(seconds)
             return f"after {said}"
         case {"approve": form}:
             by = (form or {}).get("by", "champion")
             return f"{' or '.join(by) if isinstance(by, list) else by} says so"
         case _:
-            return _condition(branch.when)
+            return condition(branch.when)
 
 
 def _draw_frame(inner: Node, words: str, x: float, y: float, box: Box, canvas: Canvas, kind: str = "") -> None:
@@ -230,7 +230,7 @@ def _draw_frame(inner: Node, words: str, x: float, y: float, box: Box, canvas: C
     _draw(inner, x + FRAME, y, canvas)
 
 
-def _condition(when: str | None) -> str:
+def condition(when: str | None) -> str:
     if when is None:
         return "otherwise"
     text = when.replace("${{", "").replace("}}", "").strip()

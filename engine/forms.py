@@ -111,6 +111,7 @@ class StartForm(forms.Form):
         inputs = revision.parsed.inputs
         self.inputs = list(inputs)
         self.held: set[str] = set()
+        self.brought = ""  # the name of the first file that is here already
         self.fields |= {name: field_for(spec, name) for name, spec in inputs.items()}
         for name, sha256 in (kept or {}).items():
             self._hold(name, sha256)
@@ -132,6 +133,7 @@ class StartForm(forms.Form):
             choices += [] if needed else [("", "without it")]
             self.fields[name] = forms.ChoiceField(choices=choices, initial=sha256, label=label, required=needed)
             self.held.add(name)
+            self.brought = self.brought or found.name
 
     def start(self) -> StartRun:
         """The verb, ready to plan or execute. Uploaded files are stored."""

@@ -17,7 +17,7 @@ class JourneyForm(forms.ModelForm[Journey]):
         model = Journey
         fields = ["title", "persona", "study"]
         help_texts = {
-            "title": "From what they start with to their own done: “From a trained model to production traffic”.",
+            "title": "From what they start with to their own done: “From the last change to somebody using it”.",
             "study": "Whose sessions it is drawn from.",
         }
 

@@ -50,6 +50,7 @@ class ShownStep:
     step: MapStep
     cells: list[ShownCell]
     people: int
+    of: int  # participants of the persona
     observations: int
     uses: str = ""
     took: str = ""  # median (p90)
@@ -75,7 +76,7 @@ def grid_of(map_: JourneyMap, user: User) -> Grid:
     by_step = _evidence(steps)
     tree = map_.tree()
     shown = [
-        _step(step, by_step[step.pk], reading, tree.leaf(step.key).uses)
+        _step(step, by_step[step.pk], reading, of, tree.leaf(step.key).uses)
         for step in steps
         if step.key in tree.leaf_paths
     ]
@@ -98,7 +99,7 @@ def seen_of(revision: Revision) -> dict[str, Seen]:
     rows = _evidence([origin.step for origin in origins])
     of = _participants(origins[0].step.map.journey) if origins else 0
     found = {origin.leaf: rows[origin.step_id] for origin in origins}
-    return {leaf: Seen(_people(seen), of, len(seen), took(seen)) for leaf, seen in found.items()}
+    return {leaf: Seen(_people(seen), of, len(seen), took(seen), _seconds(seen)) for leaf, seen in found.items()}
 
 
 def _people(rows: list[Observation]) -> int:
@@ -118,10 +119,10 @@ def _evidence(steps: list[MapStep]) -> dict[int, list[Observation]]:
     return found
 
 
-def _step(step: MapStep, rows: list[Observation], reading: Reading, uses: str) -> ShownStep:
+def _step(step: MapStep, rows: list[Observation], reading: Reading, of: int, uses: str) -> ShownStep:
     cells = {cell.lane: cell for cell in step.cells.all()}
     shown = [_cell(cells[lane], lane, rows, reading) for lane in LANES]
-    return ShownStep(step, shown, _people(rows), len(rows), uses, took(rows))
+    return ShownStep(step, shown, _people(rows), of, len(rows), uses, took(rows))
 
 
 def _cell(cell: Cell, lane: Lane, rows: list[Observation], reading: Reading) -> ShownCell:
@@ -144,10 +145,15 @@ def _does(rows: list[Observation], reading: Reading) -> str:
     return next((text for text in told if text), "")
 
 
+def _seconds(rows: list[Observation]) -> tuple[float, ...]:
+    """How long it took each time somebody was timed at it."""
+    return tuple(row.lasts / 1000 for row in rows if row.kind == "does" and row.lasts)
+
+
 def took(rows: list[Observation]) -> str:
     """The median of how long it took, in words; "" where no interval was seen."""
-    times = [row.lasts for row in rows if row.kind == "does" and row.lasts]
-    return durations.said(median(times) / 1000) if times else ""
+    times = _seconds(rows)
+    return durations.said(median(times)) if times else ""
 
 
 def _time(rows: list[Observation]) -> tuple[str, str]:

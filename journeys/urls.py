@@ -3,7 +3,7 @@
 from django.urls import path
 
 from journeys import api
-from journeys.views import maps, review, traces
+from journeys.views import compare, maps, review, traces
 
 urlpatterns = [
     path("personas/<slug:slug>/", maps.persona, name="persona"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("journeys/cells/<int:pk>/", maps.cell, name="cell"),
     path("journeys/steps/<int:pk>/evidence/", maps.evidence, name="step-evidence"),
     path("journeys/<slug:slug>/", maps.journey, name="journey"),
+    path("journeys/<slug:slug>/compare/", compare.compare, name="journey-compare"),
     path("journeys/<slug:slug>/edit/", maps.edit, name="journey-edit"),
     path("journeys/<slug:slug>/draft/", maps.draft, name="journey-draft"),
     path("journeys/<slug:slug>/ideal/", maps.import_ideal, name="journey-import"),

@@ -15,7 +15,7 @@ class ProfileForm(forms.ModelForm[User]):
         model = User
         fields = ["first_name", "email", "persona"]
         labels = {"email": "E-mail"}
-        help_texts = {"persona": "Decides the words you see: models, services or pipelines."}
+        help_texts = {"persona": "Whose words you read, and which template you begin with."}
 
 
 class TeamForm(forms.ModelForm[Team]):

@@ -32,6 +32,7 @@ class Beginning:
     about: str
     url: str
     action: str
+    theirs: bool = False  # another persona's, in their words
 
 
 BEGINNINGS: list[Callable[[User], list[Beginning]]] = []
@@ -40,7 +41,9 @@ BEGINNINGS: list[Callable[[User], list[Beginning]]] = []
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
     """/new/: what have you got?"""
-    return render(request, "new.html", {"beginnings": [one for make in BEGINNINGS for one in make(me(request))]})
+    every = [one for make in BEGINNINGS for one in make(me(request))]
+    context = {"beginnings": [one for one in every if not one.theirs], "others": [one for one in every if one.theirs]}
+    return render(request, "new.html", context)
 
 
 @login_required

@@ -10,13 +10,16 @@ from django.db.models import Exists, OuterRef, Prefetch
 from django.urls import reverse
 from django.utils import timezone
 
+from engine import done
 from engine.durations import said
 from engine.models import CriterionResult, Deployment, Revision, Run, StepRun
 from engine.models.step import Vote
 from engine.views import marks
 from engine.views.asks import VERBS
 from engine.views.live import line
+from engine.views.onboarding import onboarding
 from engine.views.said import deadline
+from engine.views.templates import of_others
 from journeys.grid import seen_of
 from journeys.models import Journey, JourneyMap, MapVersion
 from journeys.trace import reached_production
@@ -45,7 +48,9 @@ def engineer(user: User) -> Block | None:
         "drop": _file_input(revision) if revision else "",
         "took": _people_took(user),
         "now": _takes_now(revision, user) if revision else "",
+        "onboarding": onboarding(revision) if revision else None,
         "rows": [line(row) for row in rows],
+        "rate": done.rate(Deployment.objects.visible_to(user)),
         "waiting": waiting.for_user(user)[:5],
     }
     return Block("engine/home.html", context)
@@ -86,7 +91,9 @@ def champion(user: User) -> Block | None:
     maps = JourneyMap.objects.filter(journey__persona__in=personas).select_related("journey__persona")
     shown = [{"map": m, "signed": m.signed, "newer": m.newer_sessions()} for m in maps]
     context: dict[str, Any] = {"personas": personas, "maps": shown, "waits_here": not user.has_role(Role.ENGINEER)}
-    return Block("journeys/home.html", {**context, "waiting": waiting.for_user(user)[:5]})
+    theirs = Deployment.objects.visible_to(user)
+    rates = [(persona, done.rate(theirs.filter(persona=persona))) for persona in personas]
+    return Block("journeys/home.html", {**context, "rates": rates, "waiting": waiting.for_user(user)[:5]})
 
 
 def researcher_quotes(user: User) -> Block | None:
@@ -110,14 +117,16 @@ def from_published(user: User) -> list[Beginning]:
     rows = Revision.objects.filter(published_at__isnull=False).select_related("template__persona")
     newest = {r.template_id: r for r in rows.order_by("published_at")}
     mine = sorted(newest.values(), key=lambda r: (r.template.persona_id != user.persona_id, r.title))
-    return [_beginning(revision) for revision in mine]
+    return [_beginning(revision, user) for revision in mine]
 
 
-def _beginning(revision: Revision) -> Beginning:
+def _beginning(revision: Revision, user: User) -> Beginning:
     persona = revision.template.persona
     have = persona.says()["have"] if persona else "Something to run"
     url = reverse("template-start", args=[revision.template.name])
-    return Beginning(have, f"{revision.title} · {revision}", url, "Start")
+    steps = len(revision.parsed.flow.leaves())
+    about = f"{revision.title}: {steps} step{'s' if steps != 1 else ''}, each told before you start"
+    return Beginning(have, about, url, "Start", theirs=of_others(revision.template, user))
 
 
 BLOCKS[:0] = [engineer, champion]
@@ -229,12 +238,17 @@ def _after_journey(journey: Journey) -> list[Step]:
 
 def _revision(found: Revision, *, here: bool) -> list[Step]:
     runs = Run.objects.filter(revision__template=found.template)
-    done = runs.filter(state="succeeded").count()
+    finished = runs.filter(state="succeeded").count()
     url = reverse("template", args=[found.template.name])
     known = [Step(room="Template", value=str(found), url=url, here=here, gap=not runs.exists())]
     if runs.exists():
         known.append(
-            Step(room="Runs", value=f"{runs.count()}, of which {done} finished", url=reverse("runs"), gap=not done)
+            Step(
+                room="Runs",
+                value=f"{runs.count()}, of which {finished} finished",
+                url=reverse("runs"),
+                gap=not finished,
+            )
         )
         known += _outcome(runs)
     return known
@@ -243,10 +257,10 @@ def _revision(found: Revision, *, here: bool) -> list[Step]:
 def _outcome(runs: Iterable[Run]) -> list[Step]:
     """Of what these runs put live, how much is done: in words below five."""
     live = Deployment.objects.there().filter(runs__in=runs).distinct()
-    done = live.filter(state="done").count()
     if not live:
         return []
-    return [Step(room="Outcome", value=f"{done} of {live.count()} done", url=reverse("live"))]
+    met = live.filter(state="done").count()
+    return [Step(room="Outcome", value=f"{met} of {live.count()} done", url=reverse("live"))]
 
 
 thread.SOURCES.append(thread_of)

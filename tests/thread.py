@@ -15,7 +15,7 @@ from journeys.actions.derive import DeriveTemplate
 from journeys.actions.draft import DraftCurrent
 from journeys.actions.import_ideal import ImportIdeal
 from journeys.models import Journey, JourneyMap, MapVersion
-from people.models import Role, User
+from people.models import Persona, Role, User
 from research.models import Activity, Insight, Observation
 
 IDEAL = """
@@ -45,6 +45,30 @@ template:
     - {id: owner, title: Ask the owner, uses: approve, with: {by: champion, question: "Serve this to everyone?"}}
   done:
     - {id: drift, title: Drift is watched, uses: manual}
+"""
+
+APP = """
+stages:
+  - title: Before anybody notices
+    steps:
+      - {id: build, does: "Builds it"}
+      - {id: test, does: "Runs the tests"}
+      - {id: yes, does: "Somebody says yes"}
+      - {id: notes, does: "Writes what is new"}
+template:
+  desirepath: 1
+  template: push-it
+  persona: app-developer
+  title: Push it
+  inputs: {folder: {type: folder}}
+  flow:
+    - {id: build, title: Build it, uses: command.run, with: {command: "true"}}
+    - {id: test, title: Match features, uses: command.run, with: {command: "true"}}
+    - {id: yes, title: Say yes, uses: approve, with: {by: team}}
+    - {id: notes, title: Tell everybody, uses: manual}
+  done:
+    - {id: live, title: It answers, uses: http.check, with: {url: "http://127.0.0.1:1/"}}
+    - {id: drift, title: "Drift is watched!", uses: manual}
 """
 
 
@@ -171,3 +195,13 @@ def live(owner, deployment: Deployment, clara) -> Deployment:
     Deployment.objects.filter(pk=deployment.pk).update(address="http://127.0.0.1:1", state="deployed")
     deployment.refresh_from_db()
     return deployment
+
+
+@pytest.fixture
+def app(ml) -> Journey:
+    """App developers' way, as they would have it."""
+    made = Journey.objects.create(
+        persona=Persona.objects.get(slug="app-developer"), slug="push", title="From a folder to users"
+    )
+    ImportIdeal(made, APP).execute()
+    return made

@@ -171,7 +171,7 @@ class WholeDeploymentShape(DeploymentShape):
 
     releases = ReleaseShape(many=True, read_only=True)
     criteria = serializers.SerializerMethodField()
-    call = serializers.SerializerMethodField(help_text="a command that asks it with a real row")
+    call = serializers.SerializerMethodField(help_text="a command that asks it")
     run = serializers.SerializerMethodField()
     processes = serializers.SerializerMethodField(help_text="of the live release, as they run now")
 

@@ -22,6 +22,24 @@ from engine.expressions import ExpressionError, expressions_in
 from engine.outcomes import Outcome, PermanentFailure, TemporaryFailure
 from engine.targets.base import Change, Environment, Kind, Source, State, Target, Workload
 
+# What a step is for, whoever it is for: steps of two personas with the same purpose are the same stop on their ways.
+PURPOSES = {
+    "prepare": "get ready what was brought",
+    "prove": "show that it is good enough",
+    "match": "show that it fits what it will be given",
+    "start": "start it beside what is live",
+    "try": "ask it something and look at the answer",
+    "compare": "hold it against what is live",
+    "ask": "somebody says yes",
+    "switch": "give it its share of the requests",
+    "rehearse": "prove the way back",
+    "go back": "take the way back",
+    "watch": "keep an eye on it",
+    "own command": "whatever its author wants",
+    "by hand": "whatever its author asks a person",
+}
+FOR_ANYTHING = {"own command", "by hand"}  # two of these need not have anything in common
+
 if TYPE_CHECKING:
     from engine.artefacts import Artefacts
     from engine.flow import Leaf
@@ -192,13 +210,18 @@ class StepKind(ABC):
 
     @cached_property
     def words(self) -> dict[str, dict[str, str]]:
-        """words.yaml: {"plain": {"title": …, "does": …}, PERSONA: {…}}."""
+        """words.yaml: {"plain": {"title": …, "does": …, "purpose": …}, PERSONA: {…}}."""
         read: dict[str, dict[str, str]] = yaml.safe_load((self.folder / "words.yaml").read_text())
         return read
 
     def says(self, persona: Persona | None) -> dict[str, str]:
         """Its title and what it does, in this persona's words."""
         return {**self.words["plain"], **(self.words.get(persona.slug, {}) if persona else {})}
+
+    @property
+    def purpose(self) -> str:
+        """What it is for: one of PURPOSES."""
+        return self.words["plain"]["purpose"]
 
     @property
     def page(self) -> str:

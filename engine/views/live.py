@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from engine import advance, done, serving
+from engine import advance, done, history, serving
 from engine.actions.remove import Remove, Restore
 from engine.actions.roll_back import RollBack
 from engine.models import Deployment
@@ -19,6 +19,8 @@ from engine.models.deployment import KEPT
 from engine.targets.base import Counts, TargetError
 from people.access import can, fetch, me, visible
 from people.toasts import say, warn
+
+MOST_CHANGES = 20
 
 
 @login_required
@@ -49,13 +51,19 @@ def deployment(request: HttpRequest, team: str, target: str, name: str) -> HttpR
         **line(found),
         "releases": releases,
         "criteria": found.results.filter(current=True),
-        "changes": found.results.filter(current=False).select_related("release").order_by("-pk")[:10],
+        "changes": _changes(found),
         "call": serving.curl_for(found),
         "runs": found.runs.select_related("revision__template", "started_by")[:10],
         "events": found.events.exclude(text="").order_by("-pk")[:40],
         "may_change": can(me(request), "change", found),
     }
     return render(request, "engine/deployment.html", context)
+
+
+def _changes(found: Deployment) -> list[history.Change]:
+    """The newest of what changed; of the oldest shown, what was before is looked up with it."""
+    newest = list(found.events.filter(kind__in=history.KINDS).order_by("-pk")[: MOST_CHANGES * 2])
+    return history.changes(reversed(newest))[:MOST_CHANGES]
 
 
 def _counts(found: Deployment) -> dict[str, Counts]:
@@ -113,7 +121,7 @@ def confirm(request: HttpRequest, team: str, target: str, name: str, criterion: 
     except ValueError as error:
         warn(request, _sentence(error))
     else:
-        say(request, "Confirmed for this version.")
+        say(request, "Confirmed for what is live now.")
     return redirect("deployment", team, target, name)
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib.auth.decorators import login_required
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString, mark_safe
@@ -25,6 +26,7 @@ from engine.views.paging import newest, number_in
 from engine.views.seen import Seen
 from engine.views.step_list import MOST_DRAWN, MOST_ROWS, Tally, groups, tally
 from people.access import can, fetch, may, me, visible
+from people.models import User
 from people.toasts import say, warn
 
 LINES = 400  # of the log on a run's page; the newest
@@ -51,10 +53,19 @@ def runs(request: HttpRequest) -> HttpResponse:
     older = urlencode({**filters, "before": found[ON_A_PAGE - 1].pk}) if len(found) > ON_A_PAGE else ""
     context = {
         "runs": found[:ON_A_PAGE], "older": older, "filters": filters, "newest": urlencode(filters),
-        "states": RunState.choices, "templates": visible(me(request), Template).values_list("name", "title"),
+        "states": RunState.choices, "templates": _templates(me(request)),
         "paged": bool(before),
     }  # fmt: skip
     return render(request, "engine/runs.html", context)
+
+
+def _templates(user: User) -> list[tuple[str, str]]:
+    """What the list can be narrowed to: templates of their persona, and those that their teams have run."""
+    run = Run.objects.filter(revision__template=OuterRef("pk"), team__memberships__user=user)
+    rows = visible(user, Template)
+    if user.persona_id:
+        rows = rows.filter(Q(persona=None) | Q(persona=user.persona_id) | Exists(run))
+    return list(rows.values_list("name", "title"))
 
 
 @login_required

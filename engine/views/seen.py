@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
+
+from engine.durations import said
+from engine.rates import FEW
 
 
 @dataclass(frozen=True)
@@ -13,3 +17,19 @@ class Seen:
     of: int
     count: int
     took: str = ""
+    times: tuple[float, ...] = ()  # seconds, one for each time somebody was timed at it
+
+    @property
+    def in_words(self) -> str:
+        """How long it took, with how often that was timed; a few times are no median."""
+        if not self.people:
+            return "nobody was watched at it"
+        if not self.times:
+            return "nobody was timed at it"
+        if len(self.times) >= FEW:
+            return f"took people a median of {said(median(self.times))} (n {len(self.times)})"
+        shortest, longest = said(min(self.times)), said(max(self.times))
+        if len(self.times) == 1:
+            return f"timed once: {longest}"
+        span = longest if shortest == longest else f"{shortest} to {longest}"
+        return f"timed {('twice', 'three times', 'four times')[len(self.times) - 2]}: {span}"

@@ -22,13 +22,15 @@ from engine.artefacts import ArtefactError
 from engine.drawing import course
 from engine.forms import StartForm
 from engine.models import Artefact, Revision, Template
+from engine.outcomes import PermanentFailure
 from engine.steps import registry
 from engine.template import FILE_TYPES
 from engine.views.limits import bound
+from engine.views.onboarding import onboarding
 from engine.views.schedules import planned
 from engine.views.step_list import MOST_DRAWN
 from people.access import can, fetch, may, me, visible
-from people.models import Team
+from people.models import Team, User
 from people.toasts import say, warn
 
 
@@ -37,7 +39,16 @@ def templates(request: HttpRequest) -> HttpResponse:
     rows = visible(me(request), Template).select_related("persona").prefetch_related("revisions")
     mine = me(request).persona_id
     ordered = sorted(rows, key=lambda t: (t.persona_id != mine, t.persona.name if t.persona else "", t.name))
-    return render(request, "engine/templates.html", {"templates": ordered})
+    context = {
+        "templates": [one for one in ordered if not of_others(one, me(request))],
+        "others": [one for one in ordered if of_others(one, me(request))],
+    }
+    return render(request, "engine/templates.html", context)
+
+
+def of_others(found: Template, user: User) -> bool:
+    """Whether it is another persona's, and so in words that are not this person's."""
+    return user.persona_id is not None and found.persona_id not in (None, user.persona_id)
 
 
 def _revision(request: HttpRequest, name: str) -> Revision:
@@ -113,9 +124,15 @@ def start(request: HttpRequest, name: str) -> HttpResponse:
                 form.add_error(field if field in form.fields else None, why)
         except ValidationError as error:  # a file that could not be stored
             form.add_error(None, error)
-        except advance.NotNow as error:
-            form.add_error(None, f"{str(error)[:1].upper()}{str(error)[1:]}.")
-    context = {"form": form, "revision": revision, "plan": plan, "teams": form.fields["team"].queryset}  # type: ignore[attr-defined]
+        except (advance.NotNow, PermanentFailure) as error:
+            form.add_error(None, f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}.")
+    context = {
+        "form": form,
+        "revision": revision,
+        "plan": plan,
+        "teams": form.fields["team"].queryset,  # type: ignore[attr-defined]
+        "onboarding": onboarding(revision, form.brought),
+    }
     return render(request, "engine/start.html", context)
 
 
@@ -154,7 +171,7 @@ def drop(request: HttpRequest) -> HttpResponse:
     except ArtefactError as error:
         warn(request, str(error))
         return redirect("home")
-    called = slugify((file.name or "").rsplit(".", 1)[0])[:40]
+    called = slugify((file.name or "").rsplit(".", 1)[0].removesuffix(".tar"))[:40]
     query = urlencode({into: kept.sha256, "called": called, "team": team.pk, "revision": revision.number})
     return redirect(f"{reverse('template-start', args=[revision.template.name])}?{query}")
 

@@ -24,6 +24,8 @@ from people.models import Persona
 from people.toasts import say, warn
 from research.models import Study
 
+NOUNS = ("service", "release", "artefact", "workload", "address", "traffic", "ship", "rollback")  # of a word pack
+
 
 @login_required
 def journeys(request: HttpRequest) -> HttpResponse:
@@ -248,5 +250,6 @@ def persona(request: HttpRequest, slug: str) -> HttpResponse:
         "champions": found.champions.select_related("user"),
         "journeys": visible(me(request), Journey).filter(persona=found),
         "templates": Template.objects.filter(persona=found),
+        "their_words": list(dict.fromkeys(found.says()[key] for key in NOUNS)),
     }
     return render(request, "journeys/persona.html", context)

@@ -1,5 +1,6 @@
 """Whom we build for: a persona, what counts as done for them, the words they use, and who speaks for them."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -26,15 +27,30 @@ def plain_words() -> dict[str, str]:
     return dict(pack("plain")["words"])
 
 
+def shipped() -> list[str]:
+    """The slugs of the personas that come with Desirepath."""
+    return sorted(file.stem for file in PACKS.glob("*.yaml") if file.stem != "plain")
+
+
+def up_to_date(words: Mapping[str, str], now: Mapping[str, str], before: Mapping[str, list[str]]) -> dict[str, str]:
+    """A persona's words with those that are new, and in place of what was shipped `before` what is shipped now."""
+    stale = {key: word for key, word in now.items() if key not in words or words[key] in before.get(key, [])}
+    return {**words, **stale}
+
+
 class PersonaQuerySet(models.QuerySet["Persona"]):
     def visible_to(self, user: "User") -> Self:
         return self.all() if user.is_authenticated else self.none()
 
     def bring(self) -> None:
-        """Make the personas that are shipped and are not there yet."""
-        for file in sorted(PACKS.glob("*.yaml")):
-            if file.stem != "plain":
-                self.get_or_create(slug=file.stem, defaults=pack(file.stem))
+        """Make the personas that are shipped and are not there yet; bring the words nobody has edited up to date."""
+        for slug in shipped():
+            shipped_as = pack(slug)
+            made = {key: shipped_as[key] for key in ("name", "plural", "incentives", "done", "words")}
+            found, _ = self.get_or_create(slug=slug, defaults=made)
+            words = up_to_date(found.words, shipped_as["words"], shipped_as.get("before", {}))
+            if words != found.words:
+                self.filter(pk=found.pk).update(words=words)
 
 
 class Persona(models.Model):

@@ -78,6 +78,12 @@ def took(milliseconds: float | None) -> str:
 
 
 @register.filter
+def inside(words: str) -> str:
+    """A name as it stands inside a sentence: “app developers”, and still “ML engineers”."""
+    return words if words[1:2].isupper() else f"{words[:1].lower()}{words[1:]}"
+
+
+@register.filter
 def undo_url(message: Message) -> str:
     """The way back that `people.toasts.say` put on a message."""
     return next((tag[5:] for tag in (message.extra_tags or "").split() if tag.startswith("undo:")), "")

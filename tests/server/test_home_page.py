@@ -3,7 +3,9 @@
 import pytest
 
 from engine import done
-from people.models import User
+from engine.models import Deployment
+from engine.rates import Rate
+from people.models import Team, User
 from server import starters
 from tests.conftest import signed_in
 
@@ -41,6 +43,59 @@ def test_an_engineer_sees_what_is_live_and_how_far_it_is(as_bob, mira, live):
     page = as_bob.get("/").content.decode()
     assert "churn" in page
     assert "0 of 1 criteria" in page
+
+
+def test_before_anything_is_live_an_engineer_reads_what_will_happen(as_bob, mira, team):
+    starters.bring()
+    page = as_bob.get("/").content.decode()
+    assert "What happens then" in page
+    assert "Reads your model file before opening it" in page
+    assert '<details class="sheet pad told">' not in page
+
+
+def test_once_something_is_live_it_is_folded_away(as_bob, mira, live):
+    starters.bring()
+    page = as_bob.get("/").content.decode()
+    assert "What happens then" not in page
+    assert '<details class="sheet pad told"><summary>What happens to it, in 12 steps' in page
+
+
+@pytest.fixture
+def many(live):
+    """Four more beside churn, which is not done; three of them are. One that never answered, one that is removed."""
+    for name, state in {"a": "done", "b": "done", "c": "done", "d": "regressed", "e": "new", "f": "removed"}.items():
+        Deployment.objects.create(
+            team=live.team, target=live.target, name=name, persona=live.persona, state=state,
+            removed_at=live.made_at if state == "removed" else None,
+        )  # fmt: skip
+    return live
+
+
+def test_a_few_are_counted_in_words(as_bob, mira, live):
+    assert "0 of 1 is done; too few for a rate" in as_bob.get("/").content.decode()
+
+
+def test_from_five_on_the_done_rate_stands_on_its_interval(as_bob, mira, many, clara):
+    page = as_bob.get("/").content.decode()
+    assert "3 of 5 are done (23–88 %)" in page
+    assert "Done: 60, between 23 and 88 %" in page
+    champions = signed_in(clara).get("/").content.decode()
+    assert champions.count("3 of 5 are done") == 1
+    assert "ML engineers" in champions
+
+
+def test_what_answered_once_counts_as_not_done(many):
+    gone = Deployment.objects.get(name="e")
+    gone.say("deployment.deployed", "e 1 answers")
+    assert done.rate(Deployment.objects.all()) == Rate(3, 6)
+
+
+def test_the_example_is_left_out_of_the_rate_unless_there_is_nothing_else(many):
+    Team.objects.update(example=True)
+    assert done.rate(Deployment.objects.all()) == Rate(3, 5)
+    other = Team.objects.create(name="Real", slug="real")
+    Deployment.objects.create(team=other, target=many.target, name="g", state="done")
+    assert done.rate(Deployment.objects.all()) == Rate(1, 1)
 
 
 def test_what_waits_is_counted_in_the_bar_and_listed(as_bob, mira, asking):

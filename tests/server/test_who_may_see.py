@@ -11,7 +11,7 @@ from tests.conftest import signed_in
 PUBLIC = {"consent", "invitation"}  # the secret in the address is the key
 EVERYBODYS = {
     "persona", "journey", "template", "template-start", "kind", "trace-leaf", "journey-review", "cell", "step-evidence",
-    "schedule-new",
+    "schedule-new", "journey-compare",
 }  # fmt: skip
 CHAMPIONS = {
     "journey-edit", "journey-derive", "journey-import", "journey-undo", "journey-version", "template-publish",
@@ -81,7 +81,7 @@ def arguments(
     ship = {"slug": "ship"}
     special = {
         **dict.fromkeys(("journey", "journey-edit", "journey-draft", "journey-import", "journey-derive", "journey-undo",
-                         "journey-version"), ship),
+                         "journey-version", "journey-compare"), ship),
         "journey-review": {**ship, "pk": version.pk}, "persona": {"slug": "ml-engineer"}, "kind": {"name": "manual"},
         **{key: {"name": "ship-it"} for key in ("template", "template-publish", "template-start", "template-limit")},
         **{key: {"pk": run.pk} for key in [n for n in PAGES if n.startswith("run")]},

@@ -1,9 +1,11 @@
 """/live/ and /live/TEAM/TARGET/NAME/: what is live, the way back, taking it away and bringing it back."""
 
+import re
+
 import pytest
 
 from engine import done
-from engine.models import Deployment
+from engine.models import Confirmation, Deployment
 from engine.models.target import connect
 from tests.conftest import signed_in
 
@@ -101,3 +103,21 @@ def test_a_criterion_is_confirmed_by_hand_once_a_release(as_bob, live):
 def test_a_criterion_that_is_not_confirmed_by_hand_is_refused(as_bob, live):
     page = as_bob.post(f"{HERE}done/parity/confirm/", follow=True).content.decode()
     assert "no criterion “parity” that is confirmed by hand" in page
+
+
+def test_it_reads_what_changed_and_when(as_bob, live, alice):
+    done.judge(live)
+    done.confirm(live, "drift", alice)
+    Confirmation.objects.all().delete()  # what it rested on is gone
+    done.judge(Deployment.objects.get())
+    page = as_bob.get(HERE).content.decode().partition("What changed, and when")[2]
+    assert re.findall(r'class="was">([^<]+)</span>.*?class="state \w+">([^<]+)<', page, re.DOTALL) == [
+        ("Done", "Regressed"), ("Met", "Not yet"), ("Not yet", "Met"),
+    ]  # fmt: skip
+    assert "churn 2 was done and is no longer: Drift is watched" in page
+    assert "confirmed by hand by Alice" in page
+    assert " release 2" in page
+
+
+def test_what_never_changed_has_no_history(as_bob, live):
+    assert "What changed, and when" not in as_bob.get(HERE).content.decode()

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from engine.steps import FOLDER, registry
-from engine.steps.base import StepKind
+from engine.steps.base import PURPOSES, StepKind
 from people.models.persona import PACKS
+from tests.leaks import PLATFORM as WORDS
 
 HERE = Path(__file__).parent
 KINDS = sorted(path.name for path in FOLDER.iterdir() if (path / "__init__.py").exists())
 PERSONAS = {file.stem for file in PACKS.glob("*.yaml")}
 # Words of what it runs on: nobody who ships has to know them.
-PLATFORM = re.compile(r"\b(pods?|manifests?|namespaces?|containers?|kubernetes|supervisord?)\b", re.IGNORECASE)
+PLATFORM = re.compile(rf"\b(?:{'|'.join(WORDS)})s?\b", re.IGNORECASE)
 
 
 @pytest.fixture(params=KINDS)
@@ -39,9 +40,13 @@ def test_it_is_called_as_its_folder(folder: Path, kind: StepKind) -> None:
 
 def test_it_has_words_for_each_persona_that_is_shipped(kind: StepKind) -> None:
     assert set(kind.words) == PERSONAS
-    assert set(kind.words["plain"]) == {"title", "does"}
-    for words in kind.words.values():
-        assert set(words) <= {"title", "does"}
+    assert set(kind.words["plain"]) == {"title", "does", "purpose"}
+    for persona, words in kind.words.items():
+        assert persona == "plain" or set(words) <= {"title", "does"}
+
+
+def test_it_says_what_it_is_for(kind: StepKind) -> None:
+    assert kind.purpose in PURPOSES
 
 
 def test_its_page_names_every_setting_and_every_output(kind: StepKind) -> None:
