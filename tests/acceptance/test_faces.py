@@ -63,11 +63,11 @@ def test_what_was_dropped_is_named_step_by_step(page_of, server, revision, clara
 @pytest.fixture
 def watched(ml: Any) -> Journey:
     """The example's journey, its template published; nothing of it has been run."""
-    study = example.LoadExample().execute()
+    study = example.LoadExample(example.MODELS).execute()
     made = Journey.objects.create(persona=ml, study=study, slug="to-production", title="From a model to production")
     DraftCurrent(made).execute()
     ines = example.people()["ines"]
-    DeriveTemplate(ImportIdeal(made, example.ideal()).execute(), ines).execute().publish(ines)
+    DeriveTemplate(ImportIdeal(made, example.MODELS.ideal()).execute(), ines).execute().publish(ines)
     return made
 
 
