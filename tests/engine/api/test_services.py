@@ -1,6 +1,7 @@
 """/api/deployments/…: settings, processes and one-off commands of an app, and a name made for its settings."""
 
 import io
+from typing import Any, cast
 
 import pytest
 
@@ -32,7 +33,7 @@ def shop(live, target, team, alice):
     release.workload = "r1"
     release.save()
     for one in programs:
-        target.apply(Workload.read(one["workload"]))
+        target.apply(Workload.read(cast(Any, one["workload"])))
     return Deployment.objects.get(pk=found.pk)
 
 
