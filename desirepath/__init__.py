@@ -3,4 +3,4 @@
 Speaks to the REST API alone and imports nothing of the server, so `pip install .` needs no Django.
 """
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -120,12 +120,12 @@ class Desirepath:
         """Wait until the run's release answers, or (`until="done"`) until the run has ended."""
         events = self.events(run)
         while True:
+            found = self.run(run)  # before its events: what it says now is then all told
             for event in events:
                 if event is None:
                     break
                 if tell:
                     tell(event)
-            found = self.run(run)
             release = _released(found)
             if found["state"] in ENDED or (release is not None and until == "answers"):
                 return Served(found, self._deployment_of(found), release)

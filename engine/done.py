@@ -23,13 +23,16 @@ from engine.worker import fill, step_for
 from people.models import User
 
 PERIOD = timedelta(seconds=60)
+SOON = timedelta(seconds=15)  # while it is not done: somebody waits for it
 ANSWERED = (DeploymentState.DEPLOYED, DeploymentState.DONE, DeploymentState.REGRESSED)
 
 
 def due() -> Iterable[Deployment]:
     """The deployments whose criteria are to be looked at now."""
-    late = timezone.now() - PERIOD
-    found = Deployment.objects.there().filter(Q(judged_at=None) | Q(judged_at__lt=late), releases__weight__gt=0)
+    late, soon = timezone.now() - PERIOD, timezone.now() - SOON
+    waiting = Q(judged_at__lt=soon) & ~Q(state=DeploymentState.DONE)
+    overdue = Q(judged_at=None) | Q(judged_at__lt=late) | waiting
+    found = Deployment.objects.there().filter(overdue, releases__weight__gt=0)
     return found.select_related("target", "team").distinct()
 
 

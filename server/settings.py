@@ -147,7 +147,7 @@ REST_KNOX = {"TOKEN_TTL": timedelta(days=90), "AUTO_REFRESH": True, "MIN_REFRESH
 SPECTACULAR_SETTINGS = {
     "TITLE": "Desirepath",
     "DESCRIPTION": "Watch how people ship, map it, and run the map.",
-    "VERSION": "0.2.0",
+    "VERSION": "0.3.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

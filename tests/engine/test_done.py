@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from engine import done, template
 from engine.models import Deployment, Release, Run, Target, Template
@@ -103,6 +106,17 @@ def test_only_what_answers_is_due(deployment: Deployment) -> None:
     assert list(done.due()) == [deployment]
     done.judge(deployment)
     assert list(done.due()) == []
+
+
+def test_what_is_not_done_is_looked_at_again_sooner_than_what_is(deployment: Deployment, alice: User) -> None:
+    done.judge(deployment)
+    Deployment.objects.update(judged_at=timezone.now() - timedelta(seconds=20))
+    assert list(done.due()) == [deployment]
+    done.confirm(deployment, "looked", alice)
+    Deployment.objects.update(judged_at=timezone.now() - timedelta(seconds=20))
+    assert list(done.due()) == []
+    Deployment.objects.update(judged_at=timezone.now() - timedelta(seconds=61))
+    assert list(done.due()) == [deployment]
 
 
 def test_of_two_engines_that_find_it_due_one_judges_it(deployment: Deployment) -> None:

@@ -1,5 +1,6 @@
 """service.check: the service answers on its address, and its processes run without being started again."""
 
+import re
 import time
 from typing import Any
 
@@ -37,12 +38,18 @@ class ServiceCheck(StepKind):
         except NoAnswer as error:
             return Failed(str(error), temporary=True)
         if answer.status >= (400 if form.path or release.settings.get("check") else 500):
-            return Failed(f"{address} answered {answer.status}: {answer.text[:200]}", temporary=True)
+            return Failed(f"{address} answered {answer.status}: {_gist(answer.text)}", temporary=True)
         note = f"release {release.number} answers {answer.status} in {answer.milliseconds:.0f} ms"
         return Succeeded({"milliseconds": answer.milliseconds}, note)
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
         return [Change("look", "whether the service answers", "reads only")]
+
+
+def _gist(text: str) -> str:
+    """What an answer says, on one line: of a page its words without their marks."""
+    words = re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL | re.IGNORECASE)
+    return " ".join(words.split())[:160] or "without a word"
 
 
 def _unsteady(step: Step[CheckForm], release: Release) -> Failed | None:
