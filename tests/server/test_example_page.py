@@ -68,7 +68,7 @@ def test_it_goes_and_the_starters_stay(loaded):
     assert not Run.objects.exists()
     assert not Team.objects.filter(slug="example").exists()
     names = set(Template.objects.values_list("name", flat=True))
-    assert names == {"serve-model", "check-service", "run-pipeline"}
+    assert names == {"serve-model", "push-app", "run-pipeline"}
     assert Template.objects.get(name="serve-model").published
 
 

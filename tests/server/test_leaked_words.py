@@ -248,6 +248,46 @@ def test_their_persona_and_nobody_elses(as_sam, persona):
     clean(as_sam, persona, f"/personas/{persona.slug}/")
 
 
+# --- what the terminal is answered -----------------------------------------------------------------------------------
+
+
+def refused(client: Client, persona: Persona, at: str, **data: Any) -> str:
+    """What the terminal would print of a refusal."""
+    answer = client.post(at, data, content_type="application/json") if data else client.get(at)
+    assert answer.status_code >= 400, answer.content
+    text = answer.content.decode()
+    assert leaks(text, persona.slug) == [], f"{at} to {persona.plural}"
+    return text
+
+
+def test_what_the_terminal_is_refused(as_sam, persona, finished, team):
+    place = Deployment.objects.get()
+    name = finished.revision.template.name
+    assert "is needed" in refused(as_sam, persona, "/api/runs/", template=name, team=team.slug, name="second")
+    refused(as_sam, persona, "/api/runs/", template=name, team=team.slug, name="No Name", inputs={"nothing": 1})
+    refused(as_sam, persona, "/api/runs/", template="nothing", team=team.slug)
+    refused(as_sam, persona, f"/api/runs/{finished.pk}/cancel/", any=1)
+    refused(as_sam, persona, f"/api/runs/{finished.pk}/resume/", any=1)
+    refused(as_sam, persona, "/api/deployments/999/")
+    refused(as_sam, persona, f"/api/deployments/{place.pk}/done/nothing/confirm/", any=1)
+
+
+def test_what_the_terminal_is_told(as_sam, persona, finished):
+    """What is live and how it got there, as `ls`, `status` and `run status` read it: the values, not their names."""
+    place = Deployment.objects.get()
+    for at in ("/api/deployments/", f"/api/deployments/{place.pk}/", f"/api/runs/{finished.pk}/"):
+        said = "\n".join(texts(as_sam.get(at).json()))
+        assert leaks(said, persona.slug) == [], f"{at} to {persona.plural}"
+
+
+def texts(answer: Any) -> Iterator[str]:
+    if isinstance(answer, dict | list):
+        for inner in answer.values() if isinstance(answer, dict) else answer:
+            yield from texts(inner)
+    elif isinstance(answer, str):
+        yield answer
+
+
 # --- what stands in files --------------------------------------------------------------------------------------------
 
 
