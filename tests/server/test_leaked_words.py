@@ -346,14 +346,21 @@ def test_what_is_said_to_everybody_is_nobodys_own_word(file):
 
 # The verbs that begin with what one persona has say its words; all others are everybody's.
 THEIR_VERBS = ("serve",)
+THEIR_FILES = {"app_verbs": "app-developer", "folders": "app-developer"}
 TERMINAL = [
-    "checkout_verbs", "client", "clock_verbs", "login", "place", "template_verbs", "terminal", "trace_verbs", "words",
+    "checkout_verbs", "client", "clock_verbs", "login", "place", "served", "template_verbs", "terminal", "trace_verbs",
+    "words",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TERMINAL)
 def test_the_terminal_says_nobodys_own_word(name):
     assert of_anybody("\n".join(sentences(CHECKOUT / "desirepath" / f"{name}.py", but=THEIR_VERBS))) == []
+
+
+@pytest.mark.parametrize(("name", "slug"), THEIR_FILES.items())
+def test_the_verbs_of_one_persona_say_no_others_word(name, slug):
+    assert leaks("\n".join(sentences(CHECKOUT / "desirepath" / f"{name}.py")), slug) == []
 
 
 PAGES = [file for file in sorted((CHECKOUT / "templates").rglob("*.html")) if file.name != "look.html"]
