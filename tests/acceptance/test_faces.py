@@ -61,6 +61,16 @@ def test_what_was_dropped_is_named_step_by_step(page_of, server, revision, clara
     follow(page, page.get_by_role("link", name="Templates").first)
 
 
+def test_a_folder_that_was_dropped_is_named_too(page_of, server):
+    starters.bring()
+    page = page_of("app-developer")
+    page.locator("#drop").set_input_files({"name": "shop.tar.gz", "mimeType": "", "buffer": b"a folder"})
+    expect(page.locator(".guide .begin")).to_have_text("You have shop.tar.gz")
+    expect(page.locator(".guide")).to_contain_text("Reads shop.tar.gz and installs what its requirements name")
+    expect(page.get_by_label("Name")).to_have_value("shop")
+    shoot(page, server, "onboarding-start-app")
+
+
 @pytest.fixture
 def watched(ml: Any) -> Journey:
     """The example's journey, its template published; nothing of it has been run."""
