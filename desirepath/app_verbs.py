@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from desirepath import words
-from desirepath.client import ApiError
+from desirepath.client import ApiError, Json
 from desirepath.served import follow_to_answer
 from desirepath.terminal import AsJson, Name, Target, Team, err, here, out, show, write
 
@@ -139,13 +140,12 @@ def _count(text: str) -> tuple[str, int]:
 @app_verbs.command("exec", context_settings={"ignore_unknown_options": True})
 def execute(
     name: Name, command: Annotated[list[str], typer.Argument(metavar="-- COMMAND…")], team: Team = None,
-    target: Target = None,
+    target: Target = None, json: AsJson = False,
 ) -> None:  # fmt: skip
     """Run a command once in the live release, with its settings. Ends as the command ends; it gets no input."""
-    state = None
+    state: Json = {}
     for state in here().execute(name, command, team=team, target=target):
-        write(state["text"])
-    assert state is not None
+        show(state, json, partial(write, state["text"]))
     if state["exit_code"] is None or state["state"] == "stopped":
         err.print(f"[red]×[/] {state['reason']}")
     raise typer.Exit(state["exit_code"] if state["exit_code"] is not None and state["exit_code"] >= 0 else 1)

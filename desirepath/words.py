@@ -9,7 +9,8 @@ from rich.markup import escape
 
 Json = dict[str, Any]
 SIGNS = {
-    "succeeded": "[green]●[/]", "done": "[green]◎[/]", "met": "[green]●[/]", "running": "[blue]○[/]",
+    "succeeded": "[green]●[/]", "done": "[green]◎[/]", "met": "[green]●[/]", "ready": "[green]●[/]",
+    "running": "[blue]○[/]", "starting": "[blue]○[/]",
     "deployed": "[blue]○[/]", "waiting": "[yellow]■[/]", "open": "[yellow]■[/]", "needs": "[yellow]■[/]",
     "failed": "[red]×[/]", "regressed": "[red]×[/]", "cancelled": "[dim]–[/]", "skipped": "[dim]–[/]",
 }  # fmt: skip

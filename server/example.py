@@ -15,35 +15,84 @@ from uuid import UUID, uuid5
 import yaml
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.text import slugify
 
 from engine.models import Deployment, Run, Target, Template
 from journeys.models import Journey
-from people.models import Persona, Team, User
+from people.models import Persona, PersonaChampion, Team, User
 from research.models import Activity, Case, Insight, Observation, Participant, Session, Study
+from research.models.observation import ActivityQuerySet
 
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
-NAMES = UUID("5d1f7a2e-7c64-4b43-9a4e-0f5b8c1d2e3f")  # the example's evidence has the same ids in every home
 TEAM = "example"
+WATCHER = "remy"
 PEOPLE = {
     "mira": ("Mira", "ml-engineer", ("engineer",)),
     "ines": ("Ines", "ml-engineer", ("champion", "engineer")),
-    "remy": ("Remy", None, ("researcher", "admin")),
+    "tom": ("Tom", "app-developer", ("engineer",)),
+    "noor": ("Noor", "app-developer", ("champion", "engineer")),
+    WATCHER: ("Remy", None, ("researcher", "admin")),
 }
 ROW = re.compile(
     r"^(?P<at>[\d:]+)(?:-(?P<until>[\d:]+))? (?P<kind>[a-z]+)(?P<mark>\*?) (?P<activity>[a-z-]+): (?P<text>.+)$"
 )
 
 
+@dataclass(frozen=True)
+class Shipped:
+    """One persona's study and ideal map, as `examples/studies/PERSONA/` has them."""
+
+    persona: str
+    names: UUID  # the namespace of its evidence's ids, which are the same in every home
+
+    @property
+    def study(self) -> dict[str, Any]:
+        return _read(self._file("study.yaml"))
+
+    @property
+    def title(self) -> str:
+        return str(self.study["study"]["title"])
+
+    def ideal(self) -> str:
+        """The champion's ideal map, as YAML."""
+        return self._file("ideal.yaml").read_text()
+
+    def journey(self) -> dict[str, str]:
+        """The slug and title of the journey that both maps are of."""
+        ideal = _read(self._file("ideal.yaml"))
+        return {"slug": ideal["slug"], "title": ideal["journey"]}
+
+    def vocabulary(self) -> ActivityQuerySet:
+        """Its activities, as far as they are there."""
+        keys = [slugify(name) for name in self.study["activities"]]
+        return Activity.objects.filter(persona__slug=self.persona, key__in=keys)
+
+    def people(self) -> list[str]:
+        """Who of the example's people is of this persona."""
+        return [username for username, (_, persona, _) in PEOPLE.items() if persona == self.persona]
+
+    def _file(self, name: str) -> Path:
+        return FOLDER / "studies" / self.persona / name
+
+
+MODELS = Shipped("ml-engineer", UUID("5d1f7a2e-7c64-4b43-9a4e-0f5b8c1d2e3f"))
+APPS = Shipped("app-developer", UUID("b7c02f64-93a8-4d0b-8f16-2a6e5d4c7b19"))
+STUDIES = (MODELS, APPS)
+
+
 @cache
-def _study() -> dict[str, Any]:
-    read: dict[str, Any] = yaml.safe_load((FOLDER / "study" / "study.yaml").read_text())
+def _read(file: Path) -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load(file.read_text())
     return read
 
 
-def ideal() -> str:
-    """The champion's ideal map, as YAML."""
-    return (FOLDER / "study" / "ideal.yaml").read_text()
+def shelf() -> Path:
+    """What the example's app keeps its things in: outside of its releases, so that it outlasts them."""
+    folder = Path(settings.DESIREPATH_HOME) / "examples"
+    folder.mkdir(exist_ok=True)
+    return folder / "shelf.sqlite3"
 
 
 def password() -> str:
@@ -65,39 +114,47 @@ def people() -> dict[str, User]:
             user.persona = Persona.objects.filter(slug=persona).first()
             user.set_password(password())
             user.save(update_fields=["persona", "password"])
+        if not user.is_active:  # the example was removed once, and is brought again
+            User.objects.filter(pk=user.pk).update(is_active=True)
+            user.is_active = True
         team.add(user, *roles)
+        if "champion" in roles:
+            Persona.objects.get(slug=persona).champions.get_or_create(user=user)
         found[username] = user
-    Persona.objects.get(slug="ml-engineer").champions.get_or_create(user=found["ines"])
     return found
 
 
 @dataclass(frozen=True)
 class LoadExample:
-    """Brings the study; one that is there already is left alone."""
+    """Brings one persona's study; one that is there already is left alone."""
+
+    shipped: Shipped
 
     def execute(self) -> Study:
-        found = Study.objects.filter(example=True, title=_study()["study"]["title"]).first()
-        return found or self._load()
+        found = Study.objects.filter(example=True, title=self.shipped.title).first()
+        return found or self._load(self.shipped.study)
 
-    def _load(self) -> Study:
+    def _load(self, body: dict[str, Any]) -> Study:
         who = people()
-        persona = Persona.objects.get(slug=_study()["persona"])
+        persona = Persona.objects.get(slug=self.shipped.persona)
         with transaction.atomic():
             team = Team.objects.get(slug=TEAM)
-            study = Study.objects.create(**_study()["study"], persona=persona, team=team, example=True)
-            study.add(who["remy"], "lead")
-            study.add(who["ines"], "viewer")
-            study.add(who["mira"], "viewer")
-            for name in _study()["activities"]:
-                Activity.objects.named(persona, name)
-            participants = {p["pseudonym"]: _participant(study, p) for p in _study()["participants"]}
-            cases = {key: Case.objects.create(study=study, **body) for key, body in _study()["cases"].items()}
-            for number, body in enumerate(_study()["sessions"], 1):
-                session = _session(study, body, participants, cases, who["remy"])
-                rows = [_observation(session, number, i, text) for i, text in enumerate(body["rows"])]
-                Observation.objects.bulk_create(rows)
-            for body in _study()["insights"]:
-                _insight(study, persona, body)
+            study = Study.objects.create(**body["study"], persona=persona, team=team, example=True)
+            study.add(who[WATCHER], "lead")
+            for username in self.shipped.people():
+                study.add(who[username], "viewer")
+            activities = {a.key: a for a in (Activity.objects.named(persona, name) for name in body["activities"])}
+            participants = {p["pseudonym"]: _participant(study, p) for p in body["participants"]}
+            cases = {key: Case.objects.create(study=study, **case) for key, case in body["cases"].items()}
+            for number, watched in enumerate(body["sessions"], 1):
+                session = _session(study, watched, participants, cases, who[WATCHER])
+                rows = [_parsed(text) for text in watched["rows"]]
+                named = (uuid5(self.shipped.names, f"{number}/{index}") for index in range(len(rows)))
+                Observation.objects.bulk_create(
+                    _observation(session, pk, row, activities) for pk, row in zip(named, rows, strict=True)
+                )
+            for insight in body["insights"]:
+                _insight(study, uuid5(self.shipped.names, insight["title"]), insight)
         return study
 
 
@@ -113,17 +170,31 @@ class RemoveExample:
             target = deployment.target.connect()
             target.remove(deployment.route_name)
             for release in deployment.releases.running():
-                target.stop(release.workload)
+                release.stop(target, for_good=True)
         with transaction.atomic():
             Run.objects.filter(team=team).delete()
             Deployment.objects.filter(team=team).delete()
-            journeys = Journey.objects.filter(study__example=True)
-            Template.objects.filter(example=True, revisions__runs=None).delete()
-            journeys.delete()
-            Study.everything.filter(example=True).delete()
+            Template.objects.filter(example=True).exclude(revisions__runs__isnull=False).delete()
+            Journey.objects.filter(study__example=True).delete()
+            _forget(Study.everything.filter(example=True))
+            for shipped in STUDIES:
+                shipped.vocabulary().filter(observations=None).delete()  # a word that somebody else uses stays
             Target.objects.filter(team=team).delete()
             team.delete()
-            User.objects.filter(username__in=PEOPLE, memberships=None).update(is_active=False)
+            gone = User.objects.filter(username__in=PEOPLE, memberships=None)
+            PersonaChampion.objects.filter(user__in=gone).delete()
+            gone.update(is_active=False)
+        for file in shelf().parent.glob(f"{shelf().name}*"):
+            file.unlink()
+
+
+def _forget(studies: QuerySet[Study]) -> None:
+    """The studies, and what the history of their rows would keep: it notes a deletion with every word."""
+    seen = list(Observation.everything.filter(session__study__in=studies).values_list("pk", flat=True))
+    insights = list(Insight.everything.filter(study__in=studies).values_list("pk", flat=True))
+    studies.delete()
+    Observation.history.filter(id__in=seen).delete()
+    Insight.history.filter(id__in=insights).delete()
 
 
 def _participant(study: Study, body: dict[str, str]) -> Participant:
@@ -148,21 +219,19 @@ def _session(
     return session
 
 
-def _observation(session: Session, number: int, index: int, text: str) -> Observation:
-    row = _parsed(text)
-    kind, participant = row["kind"], session.participants.get()
-    activity = Activity.objects.get(persona=participant.persona, key=row["activity"])
+def _observation(session: Session, pk: UUID, row: re.Match[str], activities: dict[str, Activity]) -> Observation:
+    kind = row["kind"]
     return Observation(
-        id=uuid5(NAMES, f"{number}/{index}"), session=session, participant=participant, case=session.case,
-        activity=activity, observer=session.watcher, at=_clock(row["at"]),
+        id=pk, session=session, participant=session.participants.get(), case=session.case,
+        activity=activities[row["activity"]], observer=session.watcher, at=_clock(row["at"]),
         until=_clock(row["until"]) if row["until"] else None, kind=kind,
         source="said" if kind == "says" else "seen", text=row["text"], quote=kind == "says", marked=bool(row["mark"]),
     )  # fmt: skip
 
 
-def _insight(study: Study, persona: Persona, body: dict[str, Any]) -> None:
+def _insight(study: Study, uuid: UUID, body: dict[str, Any]) -> None:
     insight = Insight.objects.create(
-        uuid=uuid5(NAMES, body["title"]), study=study, persona=persona, title=body["title"], text=body["text"]
+        uuid=uuid, study=study, persona=study.persona, title=body["title"], text=body["text"]
     )
     seen = Observation.objects.of_study(study).filter(activity__key=body["evidence"]["activity"])
     insight.rest_on(*_in_order(seen.filter(kind__in=body["evidence"]["kinds"])))
@@ -175,7 +244,7 @@ def _in_order(rows: Any) -> Iterator[Observation]:
 def _parsed(text: str) -> re.Match[str]:
     found = ROW.match(text)
     if found is None:
-        raise ValueError(f"examples/study/study.yaml: this row cannot be read: {text}")
+        raise ValueError(f"A row of an example study cannot be read: {text}")
     return found
 
 

@@ -32,6 +32,12 @@ def mark_kind(found: str) -> str:
 
 
 @register.filter
+def process_mark(state: str) -> str:
+    """The colour and shape of a process's state, as its target finds it."""
+    return {"ready": "done", "starting": "going", "preparing": "going", "failed": "failed"}.get(str(state), QUIET)
+
+
+@register.filter
 def step_word(state: str) -> str:
     """A step's state in a word."""
     return str(StepState(state).label)

@@ -17,6 +17,7 @@ from engine.actions.roll_back import RollBack
 from engine.models import Deployment
 from engine.models.deployment import KEPT
 from engine.targets.base import Counts, TargetError
+from engine.views.processes import service_of
 from people.access import can, fetch, me, visible
 from people.toasts import say, warn
 
@@ -37,14 +38,15 @@ def line(found: Deployment) -> dict[str, Any]:
     return {"deployment": found, "live": found.live, "met": met, "of": of, "run": found.runs.active().first()}
 
 
-def _fetch(request: HttpRequest, team: str, target: str, name: str, to: str = "view") -> Deployment:
+def found_at(request: HttpRequest, team: str, target: str, name: str, to: str = "view") -> Deployment:
+    """The deployment of an address, for somebody who may do this to it; else a 404 or 403."""
     rows = Deployment.objects.select_related("team", "target", "persona")
     return fetch(me(request), rows, to, team__slug=team, target__name=target, name=name)
 
 
 @login_required
 def deployment(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
-    found = _fetch(request, team, target, name)
+    found = found_at(request, team, target, name)
     counts = _counts(found)
     releases = [{"release": r, "counts": counts.get(str(r.number))} for r in found.releases.select_related("run")]
     context = {
@@ -56,6 +58,7 @@ def deployment(request: HttpRequest, team: str, target: str, name: str) -> HttpR
         "runs": found.runs.select_related("revision__template", "started_by")[:10],
         "events": found.events.exclude(text="").order_by("-pk")[:40],
         "may_change": can(me(request), "change", found),
+        "service": service_of(found),
     }
     return render(request, "engine/deployment.html", context)
 
@@ -76,11 +79,11 @@ def _counts(found: Deployment) -> dict[str, Counts]:
 @login_required
 @require_POST
 def rollback(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
-    found = _fetch(request, team, target, name, "change")
+    found = found_at(request, team, target, name, "change")
     try:
         before = RollBack(found, me(request)).execute()
     except (advance.NotNow, TargetError) as error:
-        warn(request, _sentence(error))
+        warn(request, sentence(error))
     else:
         say(request, f"{before} answers again.")
     return redirect("deployment", team, target, name)
@@ -89,11 +92,11 @@ def rollback(request: HttpRequest, team: str, target: str, name: str) -> HttpRes
 @login_required
 @require_POST
 def remove(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
-    found = _fetch(request, team, target, name, "change")
+    found = found_at(request, team, target, name, "change")
     try:
         Remove(found, me(request)).execute()
     except (advance.NotNow, TargetError) as error:
-        warn(request, _sentence(error))
+        warn(request, sentence(error))
         return redirect("deployment", team, target, name)
     say(request, f"{name} is removed.", undo=reverse("deployment-restore", args=[team, target, name]))
     return redirect("live")
@@ -102,11 +105,11 @@ def remove(request: HttpRequest, team: str, target: str, name: str) -> HttpRespo
 @login_required
 @require_POST
 def restore(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
-    found = _fetch(request, team, target, name, "change")
+    found = found_at(request, team, target, name, "change")
     try:
         Restore(found, me(request)).execute()
     except (advance.NotNow, TargetError) as error:
-        warn(request, _sentence(error))
+        warn(request, sentence(error))
     else:
         say(request, f"{name} answers again.")
     return redirect("deployment", team, target, name)
@@ -115,16 +118,17 @@ def restore(request: HttpRequest, team: str, target: str, name: str) -> HttpResp
 @login_required
 @require_POST
 def confirm(request: HttpRequest, team: str, target: str, name: str, criterion: str) -> HttpResponse:
-    found = _fetch(request, team, target, name, "change")
+    found = found_at(request, team, target, name, "change")
     try:
         done.confirm(found, criterion, me(request), request.POST.get("comment", "")[:2000])
     except ValueError as error:
-        warn(request, _sentence(error))
+        warn(request, sentence(error))
     else:
         say(request, "Confirmed for what is live now.")
     return redirect("deployment", team, target, name)
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
+    """An error as a toast says it."""
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}."

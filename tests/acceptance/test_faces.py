@@ -78,7 +78,7 @@ def watched(ml: Any) -> Journey:
     made = Journey.objects.create(persona=ml, study=study, slug="to-production", title="From a model to production")
     DraftCurrent(made).execute()
     ines = example.people()["ines"]
-    DeriveTemplate(ImportIdeal(made, example.ideal()).execute(), ines).execute().publish(ines)
+    DeriveTemplate(ImportIdeal(made, example.MODELS.ideal()).execute(), ines).execute().publish(ines)
     return made
 
 

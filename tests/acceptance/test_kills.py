@@ -28,7 +28,7 @@ from engine.models.target import connect
 from engine.statuses import RunState
 from engine.targets.local import LocalTarget
 from people.models import Team, User
-from server import starters
+from server import example, starters
 from tests.homes import (
     CHECKOUT,
     LABEL,
@@ -106,7 +106,7 @@ def champion(alice: User, team: Team) -> User:
 
 def ideal(user: User) -> Revision:
     """The template of the champion's ideal map."""
-    document = yaml.safe_load((CHECKOUT / "examples" / "study" / "ideal.yaml").read_text())["template"]
+    document = yaml.safe_load(example.MODELS.ideal())["template"]
     return Template.objects.keep(template.from_json(document), user)
 
 

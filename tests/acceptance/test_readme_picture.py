@@ -52,13 +52,13 @@ def tell(run: Run) -> None:
 
 @pytest.fixture
 def half_way(ml: Any) -> Run:
-    study = example.LoadExample().execute()
+    study = example.LoadExample(example.MODELS).execute()
     people, team = example.people(), Team.objects.get(slug="example")
     journey = Journey.objects.create(
         persona=ml, study=study, slug="model-to-production", title="From model to endpoint"
     )
     DraftCurrent(journey).execute()
-    revision = DeriveTemplate(ImportIdeal(journey, example.ideal()).execute(), people["ines"]).execute()
+    revision = DeriveTemplate(ImportIdeal(journey, example.MODELS.ideal()).execute(), people["ines"]).execute()
     target = Target.objects.create(team=team, name="dummy", kind="dummy")
     live = Deployment.objects.create(team=team, target=target, name="fraud-score", persona=ml, state="deployed")
     begun = timezone.now() - timedelta(seconds=sum(took for *_, took, _ in STORY))

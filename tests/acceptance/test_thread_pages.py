@@ -130,7 +130,7 @@ def test_every_other_page_of_the_thread_has_no_barrier(alice_page, server, live,
 
 def test_the_example_is_removed_by_one_button(page, server, ml):
     starters.bring()
-    example.LoadExample().execute()
+    example.LoadExample(example.MODELS).execute()
     remy = example.people()["remy"]
     remy.set_password("walk the grass")
     remy.save()

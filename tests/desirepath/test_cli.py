@@ -280,7 +280,7 @@ def test_up_outside_a_checkout_says_so(refused):
 def test_every_verb_but_those_of_a_checkout_has_json():
     group = typer.main.get_command(cli.app)
     commands = dict(group.commands)  # type: ignore[attr-defined]
-    for name in ("template", "run", "trace", "schedule", "limit"):
+    for name in ("config", "template", "run", "trace", "schedule", "limit"):
         commands |= {f"{name} {verb}": found for verb, found in commands.pop(name).commands.items()}
     without = [name for name, found in commands.items() if "--json" not in [o for p in found.params for o in p.opts]]
     assert without == ["up", "worker", "backup", "recover"]

@@ -21,7 +21,7 @@ def validator() -> jsonschema.Draft202012Validator:
 
 def documents() -> list[Any]:
     shipped = [yaml_text.read(file.read_text())[0] for file in sorted(starters.FOLDER.glob("*.yaml"))]
-    return [*shipped, yaml_text.read(example.ideal())[0]["template"]]
+    return [*shipped, *(yaml_text.read(study.ideal())[0]["template"] for study in example.STUDIES)]
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda d: d["template"])

@@ -20,10 +20,10 @@ HERE = "/settings/example/"
 def loaded(ml) -> Run:
     """The example with its journey, its template and a run that puts something live."""
     starters.bring()
-    study = example.LoadExample().execute()
+    study = example.LoadExample(example.MODELS).execute()
     journey = Journey.objects.create(persona=ml, study=study, slug="model-to-production", title="To production")
     DraftCurrent(journey).execute()
-    revision = DeriveTemplate(ImportIdeal(journey, example.ideal()).execute(), None).execute()
+    revision = DeriveTemplate(ImportIdeal(journey, example.MODELS.ideal()).execute(), None).execute()
     Template.objects.filter(pk=revision.template_id).update(example=True)
     team = Team.objects.get(slug="example")
     target = Target.objects.create(team=team, name="dummy", kind="dummy")

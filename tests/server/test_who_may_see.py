@@ -22,12 +22,13 @@ MINE = {"token_revoke"}  # one's own alone
 THEIRS = {
     "run", "run-events", "run-cancel", "run-resume", "run-step", "run-approve", "run-confirm", "run-evidence", "trace",
     "deployment", "deployment-rollback", "deployment-remove", "deployment-restore", "criterion-confirm", "team",
+    "deployment-config", "deployment-scale", "deployment-log",
     "invite", "membership_remove", "run-pause", "run-continue", "run-steps", "run-tell", "run-compare", "limits",
     "schedule", "schedule-pause", "schedule-remove", "schedule-restore",
 }  # fmt: skip
 ENGINEERS = {
     "run-cancel", "run-resume", "run-pause", "run-continue", "run-tell", "limits", "schedule", "schedule-pause",
-    "schedule-remove", "deployment-rollback", "deployment-remove", "deployment-restore", "criterion-confirm",
+    "schedule-remove", "deployment-config", "deployment-scale", "deployment-rollback", "deployment-remove", "deployment-restore", "criterion-confirm",
 }  # fmt: skip
 OTHERS = {"library-text", "library-serve"}  # not ours
 

@@ -5,8 +5,8 @@ from typing import Any
 from engine import serving
 from engine.models import Release
 from engine.steps.base import Step
-from engine.steps.way_back import Rehearse
 from engine.targets.http import Answer, ask
+from engine.way_back import Rehearse
 
 
 class EndpointRehearse(Rehearse):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import random
@@ -45,14 +46,14 @@ class Release:
         self.idle: list[Upstream] = []
         self.header = b"X-Desirepath-Release: " + name.encode() + b"\r\n"
 
-    def in_turn(self) -> list[int]:
-        """Its ports, another one first each time."""
-        self.ports = [*self.ports[1:], self.ports[0]]
-        return self.ports
-
     def take(self) -> Upstream | None:
-        while self.idle:
-            upstream = self.idle.pop()
+        """A kept connection to the program whose turn it is."""
+        if len(self.ports) > 1:
+            self.ports = [*self.ports[1:], self.ports[0]]
+        for at in range(len(self.idle) - 1, -1, -1):
+            if self.idle[at].port != self.ports[0]:
+                continue
+            upstream = self.idle.pop(at)
             if upstream.usable():
                 return upstream
             upstream.close()
@@ -90,8 +91,8 @@ class Entry:
 class Upstream(asyncio.Protocol):
     """A connection to a release; serves one exchange at a time, kept for the next."""
 
-    def __init__(self, release: Release) -> None:
-        self.release = release
+    def __init__(self, release: Release, port: int) -> None:
+        self.release, self.port = release, port
         self.exchange: Client | None = None
         self.transport: Any = None
         self.since = 0.0
@@ -252,11 +253,11 @@ class Client(asyncio.Protocol):
 
     async def _connect(self, release: Release) -> None:
         upstream = None
-        for port in release.in_turn():
+        for port in release.ports:
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(5):
                     _, upstream = await self.gateway.loop.create_connection(
-                        lambda: Upstream(release), release.host, port
+                        functools.partial(Upstream, release, port), release.host, port
                     )
                     break
         self.connecting = None

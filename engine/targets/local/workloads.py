@@ -108,6 +108,7 @@ class Folder:
         if secrets:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             processes.write_json(self.path / "secrets.json", dict(secrets))
+            (self.path / "secrets.json").chmod(0o600)
 
     def files(self, artefacts: Artefacts) -> dict[str, str]:
         """Store what a job left in its outputs, once, and say under which sha256."""

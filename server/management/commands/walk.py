@@ -8,9 +8,12 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
-from server import starters
+from server import example, starters
 from server.embedded import CannotStart, Embedded
-from server.walk import Walk, client_for
+from server.walk.app import AppWalk
+from server.walk.ending import say_goodbye
+from server.walk.model import ModelWalk
+from server.walk.telling import Telling
 
 
 class Command(BaseCommand):
@@ -24,9 +27,9 @@ class Command(BaseCommand):
             self._prepare()
             try:
                 with embedded:
-                    self._walk(Walk(Console(soft_wrap=True, highlight=False), embedded))
+                    self._walk(Telling(Console(soft_wrap=True, highlight=False)), embedded)
                     if not once:
-                        self.stdout.write("\nServing until Ctrl-C; the endpoint goes on after that, until `make stop`.")
+                        self.stdout.write("\nServing until Ctrl-C; what is live goes on after that, until `make stop`.")
                         embedded.serve()
             finally:
                 if once:
@@ -38,21 +41,9 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         starters.bring()
 
-    def _walk(self, walk: Walk) -> None:
-        assert walk.embedded
-        with walk.chapter(1, "Evidence: what researchers saw"):
-            study = walk.load()
-        mira = client_for(walk.people["mira"], walk.embedded.url)
-        ines = client_for(walk.people["ines"], walk.embedded.url)
-        with walk.chapter(2, "Journey: how it is done now, found in the cases"):
-            journey = walk.draft(study)
-        with walk.chapter(3, "Template: the champion's ideal map, derived"):
-            ideal, revision = walk.derive(journey)
-        with walk.chapter(4, "Run: the template, tried on real work before anything is built for it"):
-            files = walk.train()
-            walk.first_live(mira, files)
-            run = walk.prototype(mira, ines, revision, files)
-        with walk.chapter(5, "Outcome: signed off, published, done"):
-            deployment = walk.publish(ideal, revision, ines)
-        with walk.chapter(6, "What you have now"):
-            walk.finish(deployment, run, mira)
+    def _walk(self, telling: Telling, embedded: Embedded) -> None:
+        people = example.people()
+        models = ModelWalk(telling, embedded, people)
+        models.walk()
+        AppWalk(telling, embedded, people).walk()
+        say_goodbye(telling, models)

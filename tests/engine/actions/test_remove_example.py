@@ -3,7 +3,7 @@
 import pytest
 
 from engine.models import Deployment, Release, Run, Target, Template
-from engine.targets.base import Kind, State, Workload
+from engine.targets.base import Kind, Source, State, Workload
 from people.models import Persona, Team, User
 from research.models import Observation, Study
 from server import example, starters
@@ -19,7 +19,7 @@ def workspace(db, target):
     """The example, with a model of it live."""
     Persona.objects.bring()
     starters.bring()
-    study = LoadExample().execute()
+    study = LoadExample(example.MODELS).execute()
     team = Team.objects.get(slug=example.TEAM)
     on = Target.objects.create(team=team, name="local", kind="dummy")
     churn = Deployment.objects.create(team=team, target=on, name="progression")
@@ -44,6 +44,26 @@ def test_nothing_of_it_is_left_and_nothing_of_it_runs(workspace, target):
     assert not User.objects.filter(username="mira", is_active=True).exists()
 
 
+def test_an_apps_processes_end_and_its_folder_goes(workspace, target):
+    """A worker answers no requests, and is ended all the same."""
+    on = Target.objects.get()
+    shelf = Deployment.objects.create(team=on.team, target=on, name="shelf")
+    folder = Source("app-1", "1" * 64)
+    workloads = {name: Workload(f"s.{name}", Kind.SERVICE, (name,), source=folder) for name in ("web.1", "worker.1")}
+    programs = [
+        {"process": name, "answers": name == "web.1", "workload": one.stored()} for name, one in workloads.items()
+    ]
+    Release.objects.create(
+        deployment=shelf, number=1, effect="s", workload="s", artefact="1" * 64, weight=100,
+        settings={"programs": programs, "source": {"name": folder.name, "archive": folder.archive}},
+    )  # fmt: skip
+    for one in workloads.values():
+        target.apply(one)
+    RemoveExample().execute()
+    assert {target.status(one.name).state for one in workloads.values()} == {State.STOPPED}
+    assert target.sources() == set()
+
+
 def test_the_starters_stay_and_are_published(workspace):
     RemoveExample().execute()
     assert {t.name for t in Template.objects.filter(starter=True) if t.published} >= {"serve-model"}
@@ -53,5 +73,5 @@ def test_the_starters_stay_and_are_published(workspace):
 def test_twice_is_as_once_and_it_can_be_brought_again(workspace):
     RemoveExample().execute()
     RemoveExample().execute()
-    again = LoadExample().execute()
+    again = LoadExample(example.MODELS).execute()
     assert again.sessions.count() == workspace.sessions.model.objects.count() > 0

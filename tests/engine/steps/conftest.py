@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from engine import advance, template, worker
+from engine import advance, dry_run, template, worker
+from engine.actions.start_run import StartRun
 from engine.models import Artefact, Deployment, Release, Revision, Run, StepRun, Target, Template
+from engine.targets.base import Kind, Workload
 from people.models import Persona, Team, User
+from tests.apps import packed
 from tests.engine.conftest import document
 from tests.engine.endpoint import PREPARED, Endpoint, Scripted, answering, model_file
 
@@ -49,6 +52,7 @@ def hand_in(team: Team, alice: User) -> HandIn:
 
 
 INPUTS = """
+app: {type: folder, optional: true}
 model: {type: model, optional: true}
 holdout: {type: table, optional: true}
 label: {type: text, optional: true}
@@ -98,6 +102,49 @@ def release(churn: Deployment, target: Scripted) -> Callable[..., Release]:
         return made
 
     return make
+
+
+AppFile = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def app_file(hand_in: HandIn) -> AppFile:
+    """An app handed in; named as in `tests.apps`."""
+    return lambda **files: hand_in(packed(**files), "shop.tar.gz")
+
+
+@pytest.fixture
+def app_release(churn: Deployment, target: Scripted) -> Callable[..., Release]:
+    """A release of churn that is an app: one program that answers, and one worker."""
+
+    def make(number: int, weight: int = 0, run: Run | None = None, check: str | None = None) -> Release:
+        programs = [
+            {"process": f"{what}.1", "answers": what == "web", "workload": Workload(
+                f"r{number}.{what}.1", Kind.SERVICE, ("true",), health="/" if what == "web" else "").stored()}
+            for what in ("web", "worker")
+        ]  # fmt: skip
+        settings = {"programs": programs, "check": check, "source": {"name": f"app-{number}", "archive": "f" * 64}}
+        made = Release.objects.create(
+            deployment=churn, number=number, weight=weight, run=run, effect=f"r{number}", workload=f"r{number}",
+            settings=settings, artefact="f" * 64,
+        )  # fmt: skip
+        made.begin(target, answering=True)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def plan_of(churn: Deployment, on: Target, team: Team, alice: User, target: Scripted) -> Callable[..., list[str]]:
+    """What a leaf of this kind says it would do to churn: "verb what"."""
+
+    def plan(leaf: str, **inputs: Any) -> list[str]:
+        text = document(f"- {{id: a, title: A step, {leaf}}}", inputs=INPUTS)
+        revision = Template.objects.keep(template.from_yaml(text), alice)
+        lines = dry_run.plan(StartRun(revision, team, alice, inputs, "churn", on))
+        return [f"{line.verb} {line.what}" for line in lines]
+
+    return plan
 
 
 def live(churn: Deployment, target: Scripted, weights: dict[str, int]) -> None:

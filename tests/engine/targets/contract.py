@@ -1,5 +1,7 @@
 """What every target must do. A test class inherits this and gives `target`, `service`, `job`."""
 
+import dataclasses
+
 import pytest
 
 from engine.targets.base import Backend, Kind, Route, State, TargetError, Workload
@@ -146,6 +148,24 @@ class TargetContract:
     def test_a_name_that_is_not_plain_is_refused(self, target, name):
         with pytest.raises(TargetError, match="cannot be a name"):
             target.apply(Workload(name, Kind.JOB, ("true",)))
+
+    def test_a_release_may_have_several_workloads_that_answer(self, target):
+        self.ready(target, "churn.r1", "churn.r1b")
+        route = Route("churn", (Backend("1", "churn.r1", 100, ("churn.r1b",)),), own_errors=True)
+        first = target.route(route)
+        assert target.routed("churn").route == route
+        assert target.route(route).changes == first.changes
+        with pytest.raises(TargetError, match="is not there"):
+            target.route(Route("churn", (Backend("1", "churn.r1", 100, ("gone",)),)))
+
+    def test_a_source_that_is_not_there_is_discarded_without_a_word(self, target):
+        target.discard("nothing")
+
+    def test_secrets_are_in_no_status_and_no_plan(self, target):
+        job = dataclasses.replace(self.job(target, "hush", says="fine"), secrets={"KEY": "very-hush-hush"})
+        target.apply(job)
+        status = until_state(target, "hush", *ENDED)
+        assert "very-hush-hush" not in f"{status} {target.plan(job)} {job!r} {job.stored()}"
 
     def test_a_workload_with_traffic_is_not_removed(self, target):
         target.route(self.two(target))

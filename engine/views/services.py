@@ -1,0 +1,79 @@
+"""/live/…: what only an app has there: its settings, its processes, and their logs as they are written."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from engine import advance
+from engine.actions.release_again import ReleaseAgain
+from engine.actions.scale import Scale
+from engine.actions.start_run import Refused
+from engine.models import Deployment
+from engine.outcomes import PermanentFailure
+from engine.targets.base import TargetError
+from engine.views.live import found_at, sentence
+from people.access import me
+from people.toasts import say, warn
+
+TAIL = 6000  # bytes of a log on the page
+
+
+@login_required
+@require_POST
+def configure(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
+    """Set one setting, or take one away; what is live is released again with it."""
+    found = found_at(request, team, target, name, "change")
+    key = request.POST.get("key", "").strip()
+    value = None if "remove" in request.POST else request.POST.get("value", "")
+    try:
+        found.configure({key: value}, me(request))
+    except ValueError as error:
+        warn(request, sentence(error))
+        return redirect("deployment", team, target, name)
+    return _again(request, found, f"{key} is {'set' if value is not None else 'removed'}")
+
+
+def _again(request: HttpRequest, found: Deployment, done: str) -> HttpResponse:
+    here = redirect("deployment", found.team.slug, found.target.name, found.name)
+    if found.live is None:
+        say(request, f"{done}. It is there at the first release.")
+        return here
+    try:
+        run = ReleaseAgain(found, me(request)).execute()
+    except (advance.NotNow, Refused) as error:
+        say(request, f"{done}.")
+        warn(request, f"It was not released again: {error}.")
+        return here
+    say(request, f"{done}, and is released.")
+    return redirect("run", run.pk)
+
+
+@login_required
+@require_POST
+def scale(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
+    found = found_at(request, team, target, name, "change")
+    counts = {key.removeprefix("count-"): value for key, value in request.POST.items() if key.startswith("count-")}
+    if not counts or not all(value.isdigit() and len(value) < 6 for value in counts.values()):
+        warn(request, "How many is a number, for instance 2.")
+        return redirect("deployment", team, target, name)
+    try:
+        Scale(found, me(request), {process: int(value) for process, value in counts.items()}).execute()
+    except (advance.NotNow, TargetError, PermanentFailure) as error:
+        warn(request, sentence(error))
+    else:
+        say(request, f"{name} runs {', '.join(f'{value} {process}' for process, value in counts.items())}.")
+    return redirect("deployment", team, target, name)
+
+
+@login_required
+def log(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
+    """The end of a process's log; the page asks for it again every two seconds."""
+    found = found_at(request, team, target, name)
+    live, process = found.live, request.GET.get("process", "")
+    workload = live.workload_of(process) if live else None
+    text = found.target.connect().logs(workload, offset=-TAIL).text if workload else ""
+    lines = text.splitlines()[-100:]
+    return render(request, "engine/log.html", {"lines": lines, "process": process})

@@ -1,0 +1,73 @@
+"""Apps for the tests: folders with a Procfile that need nothing but Python, so that they start in a moment."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+# Answers with its release and where it was started; /slow takes a second, /secret prints a setting, /break is a 500.
+WEB = """
+import http.server, os, sys, time
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        if self.path == "/slow":
+            time.sleep(1)
+        if self.path == "/secret":
+            print("the key is", os.environ.get("SECRET_KEY", ""), flush=True)
+        if self.path == "/die":
+            os._exit(3)
+        status = {"/break": 500, "/nowhere": 404}.get(self.path, 200)
+        body = (f"release {os.environ['RELEASE']} " + open("says.txt").read()).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = False
+
+server = Server(("127.0.0.1", int(os.environ["PORT"])), Handler)
+print("listening", flush=True)
+server.serve_forever()
+"""
+WORKER = "import os, time\nwhile True: print('tick', os.environ['RELEASE'], flush=True); time.sleep(0.2)\n"
+FILES: dict[str, Any] = {"Procfile": "web: exec python web.py\n", "web.py": WEB, "says.txt": "one"}
+
+
+def write_app(folder: Path, **files: Any) -> Path:
+    """An app in this folder. Names are given with _ for . (web_py); app_json is an object; None leaves a file out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in named(files).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def named(files: dict[str, Any]) -> dict[str, str]:
+    spelled = {
+        "says": "says.txt", "procfile": "Procfile", "app_json": "app.json", "web": "web.py", "tests": "tests.py",
+        "requirements": "requirements.txt", "python_version": ".python-version", "worker": "worker.py",
+        "release": "release.py", "pyproject": "pyproject.toml", "manage": "manage.py",
+    }  # fmt: skip
+    given = FILES | {spelled[name]: text for name, text in files.items()}
+    return {n: json.dumps(t) if isinstance(t, dict) else str(t) for n, t in given.items() if t is not None}
+
+
+def packed(**files: Any) -> bytes:
+    """The same as a .tar.gz, as `desirepath push` hands it in."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w:gz") as archive:
+        for name, text in named(files).items():
+            item = tarfile.TarInfo(name)
+            item.size = len(text.encode())
+            archive.addfile(item, io.BytesIO(text.encode()))
+    return raw.getvalue()

@@ -1,0 +1,177 @@
+"""What an app's folder says of itself, read without running any of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from engine.app_folder import App, BadApp, Wanted, choose_python, first_word, parse
+
+WEB = b"web: gunicorn app:app\n"
+
+
+def read(more: dict[str, str] | None = None) -> App:
+    files = {"Procfile": WEB, **{name: text.encode() for name, text in (more or {}).items()}}
+    return parse(files)
+
+
+def test_processes_and_the_release_command_are_of_the_procfile():
+    app = read(more={"Procfile": "web: gunicorn app:app\n\n# a comment\nworker: python w.py\nrelease: ./migrate\n"})
+    assert dict(app.processes) == {"web": "gunicorn app:app", "worker": "python w.py"}
+    assert app.release == "./migrate"
+
+
+@pytest.mark.parametrize(
+    ("procfile", "said"),
+    [
+        (b"what is this", "Procfile, line 1: \u201cwhat is this\u201d is not \u201cprocess: command\u201d"),
+        (b"release: ./migrate\n", "The Procfile starts nothing"),
+        (b"", "The Procfile starts nothing"),
+        (b"web: caf\xe9", "Procfile is not UTF-8 text"),
+    ],
+)
+def test_a_procfile_that_cannot_be_is_refused_with_the_line(procfile, said):
+    with pytest.raises(BadApp, match=said.replace("(", "\\(")):
+        parse({"Procfile": procfile})
+
+
+@pytest.mark.parametrize(
+    ("files", "line"),
+    [
+        ({"manage.py": b'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")'}, "web: gunicorn shop.wsgi"),
+        ({"requirements.txt": b"fastapi==1\n"}, "web: uvicorn main:app --host 0.0.0.0 --port $PORT"),
+        ({"requirements.txt": b"Flask\n"}, "web: gunicorn app:app"),
+        ({"x.py": b""}, "web: COMMAND that listens on $PORT"),
+    ],
+)
+def test_without_a_procfile_it_suggests_a_line_for_what_it_seems_to_be(files, line):
+    with pytest.raises(BadApp) as caught:
+        parse(files)
+    assert "There is no Procfile" in str(caught.value)
+    assert str(caught.value).endswith(line)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "version"),
+    [
+        (".python-version", "3.11\n", "3.11"),
+        (".python-version", "# ours\n3.12.4\n", "3.12"),
+        ("runtime.txt", "python-3.10.14", "3.10"),
+    ],
+)
+def test_the_python_it_pins_is_read(name, text, version):
+    assert read(more={name: text}).python == version
+
+
+def test_a_pin_that_is_no_python_is_refused():
+    with pytest.raises(BadApp, match=r"pypy3.9.+it has to name one Python"):
+        read(more={".python-version": "pypy3.9"})
+
+
+@pytest.mark.parametrize(
+    ("app", "installed", "chosen"),
+    [
+        (App({}, python="3.11"), ("3.10", "3.11"), "3.11"),
+        (App({}), ("3.10", "3.11", "3.13"), "3.11"),
+        (App({}, pythons=(">=3.12",)), ("3.11", "3.12", "3.13"), "3.13"),
+        (App({}, pythons=(">=3.9", "<3.11")), ("3.9", "3.10", "3.11"), "3.10"),
+        (App({}, pythons=("~=3.10", "!=3.11")), ("3.10", "3.11", "3.12"), "3.12"),
+        (App({}, pythons=("==3.10", "<=3.10", ">3.9")), ("3.10", "3.11"), "3.10"),
+    ],
+)
+def test_a_python_is_chosen_of_those_that_are_installed(app, installed, chosen):
+    assert choose_python(app, installed, "3.11") == chosen
+
+
+@pytest.mark.parametrize(
+    ("app", "said"),
+    [
+        (App({}, python="3.13"), "pins Python 3.13.+not installed. Found here: 3.11.+push --python 3.11"),
+        (App({}, pythons=(">=3.12",)), "asks for Python >=3.12. Found here: 3.11"),
+    ],
+)
+def test_a_python_that_is_not_there_is_named_with_those_that_are(app, said):
+    with pytest.raises(BadApp, match=said):
+        choose_python(app, ("3.11",), "3.11")
+
+
+def test_requirements_are_read_with_the_files_they_include_and_without_the_app_itself():
+    app = read(
+        more={
+            "requirements.txt": "-r requirements/base.txt\n-e .\n--no-binary x\nflask==3 \\\n --hash=sha256:ab\n",
+            "requirements/base.txt": "django>=5  # the framework\n-c limits.txt\n.[dev]\n",
+            "requirements/limits.txt": "-r base.txt\nsix<2\n",
+        }
+    )
+    assert app.requirements == ("django>=5", "six<2", "flask==3")
+
+
+def test_an_included_file_that_is_not_there_is_named():
+    with pytest.raises(BadApp, match=r"requirements.txt includes gone.txt, which is not in the folder"):
+        read(more={"requirements.txt": "-r gone.txt"})
+
+
+def test_a_pipfile_lock_and_a_pyproject_name_packages_too():
+    locked = {
+        "default": {"flask": {"version": "==3.0", "extras": ["async"], "markers": "python_version > '3'"}, "x": {}}
+    }
+    assert read(more={"Pipfile.lock": json.dumps(locked)}).requirements == (
+        "flask[async]==3.0; python_version > '3'", "x",
+    )  # fmt: skip
+    project = '[project]\nname = "x"\nrequires-python = ">=3.10,<3.13"\ndependencies = ["httpx>=0.27"]\n'
+    app = read(more={"pyproject.toml": project, "src/x/__init__.py": ""})
+    assert (app.requirements, app.pythons, app.paths) == (("httpx>=0.27",), (">=3.10", "<3.13"), ("src",))
+
+
+def test_packages_that_only_poetry_can_read_are_refused_with_the_command():
+    with pytest.raises(BadApp, match=r"poetry export -o requirements.txt"):
+        read(more={"pyproject.toml": "[tool.poetry.dependencies]\nflask = '^3'\n"})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("app.json", "{", "app.json is not JSON"),
+        ("app.json", "[]", "app.json has to be an object"),
+        ("pyproject.toml", "[", "pyproject.toml cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(name, text, said):
+    with pytest.raises(BadApp, match=said):
+        read(more={name: text})
+
+
+def test_app_json_names_tests_settings_and_counts():
+    described = {
+        "environments": {"test": {"scripts": {"test": "pytest -q"}, "env": {"A": "1", "B": {"value": "2"}}}},
+        "env": {"SECRET": {"generator": "secret"}, "KEY": {"description": "of the bank"}, "MODE": "quiet",
+                "MAYBE": {"required": False}},
+        "formation": {"web": {"quantity": 2}, "worker": {"quantity": 0}, "odd": "x"},
+    }  # fmt: skip
+    app = read(more={"app.json": json.dumps(described), "Procfile": "web: a\nworker: b\nclock: c\n"})
+    assert (app.test, dict(app.test_env)) == ("pytest -q", {"A": "1", "B": "2"})
+    assert app.env == {
+        "SECRET": Wanted(generated=True), "KEY": Wanted(about="of the bank"), "MODE": Wanted("quiet"),
+        "MAYBE": Wanted(needed=False),
+    }  # fmt: skip
+    assert [app.count(p, {}) for p in ("web", "worker", "clock")] == [2, 0, 1]
+    assert app.count("web", {"web": 5}) == 5
+
+
+@pytest.mark.parametrize(
+    ("files", "collects"),
+    [
+        ({"manage.py": "", "requirements.txt": "Django>=5"}, True),
+        ({"manage.py": "", "requirements.txt": "flask"}, False),
+        ({"requirements.txt": "Django>=5"}, False),
+        ({"manage.py": "", "requirements.txt": "django", "app.json": '{"env": {"DISABLE_COLLECTSTATIC": "1"}}'}, False),
+    ],
+)
+def test_only_a_django_project_has_static_files_to_collect(files, collects):
+    assert read(more=files).collects is collects
+
+
+@pytest.mark.parametrize(("text", "word"), [("A=1 gunicorn x", "gunicorn"), ("python 'a b", "python"), ("X=1", "X=1")])
+def test_a_command_is_called_by_its_program(text, word):
+    assert first_word(text) == word
