@@ -22,7 +22,7 @@ from engine.steps import registry
 from engine.template import FILE_TYPES
 from people.models import Persona, Role, Team, User
 from people.models.persona import pack, shipped
-from server import starters
+from server import example, starters
 from tests.conftest import CHECKOUT, signed_in
 from tests.engine.endpoint import FILES, PREPARED, Endpoint, answering, figure, model_file
 from tests.leaks import leaks, of_anybody, sentences, visible
@@ -304,6 +304,11 @@ def test_a_starter_says_nothing_it_should_not(slug):
     assert leaks(file.read_text(), slug) == []
 
 
+@pytest.mark.parametrize("shipped", example.STUDIES, ids=lambda shipped: shipped.persona)
+def test_what_the_example_becomes_says_nothing_it_should_not(shipped):
+    assert leaks(re.sub(r"\bid: [\w-]+", "", shipped.ideal()), shipped.persona) == []
+
+
 def used_by(slug: str) -> set[str]:
     """The kinds that this persona's starter is made of."""
     (file,) = [f for f in starters.FOLDER.glob("*.yaml") if f"persona: {slug}\n" in f.read_text()]
@@ -327,7 +332,7 @@ def test_the_kinds_of_a_starter_say_nothing_they_should_not(slug):
 # What is for those who run the server, what the example's walk tells, what is about a model file or an app's
 # folder alone, and the help of a field that only researchers fill in.
 APART = (
-    "migrations", "management", "server/walk.py", "server/backup.py", "server/example.py", "engine/serving.py",
+    "migrations", "management", "server/walk/", "server/backup.py", "server/example.py", "engine/serving.py",
     "engine/app_folder.py", "engine/bell.py", "engine/steps/", "engine/runtimes/", "engine/targets/", "engine/exports/",
     "research/models/case.py",
 )  # fmt: skip
