@@ -31,7 +31,7 @@ WATCHER = "remy"
 PEOPLE = {
     "mira": ("Mira", "ml-engineer", ("engineer",)),
     "ines": ("Ines", "ml-engineer", ("champion", "engineer")),
-    "tom": ("Tom", "app-developer", ("engineer",)),
+    "teun": ("Teun", "app-developer", ("engineer",)),
     "noor": ("Noor", "app-developer", ("champion", "engineer")),
     WATCHER: ("Remy", None, ("researcher", "admin")),
 }

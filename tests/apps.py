@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import threading
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 # Answers with its release and where it was started; /slow takes a second, /secret prints a setting, /break is a 500.
 WEB = """
@@ -71,3 +74,36 @@ def packed(**files: Any) -> bytes:
             item.size = len(text.encode())
             archive.addfile(item, io.BytesIO(text.encode()))
     return raw.getvalue()
+
+
+class Visitors:
+    """Four clients that ask again and again; a request that is not answered with 200 was dropped."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.answered, self.dropped = 0, list[str]()
+        self.leaving = threading.Event()
+        self.clients = [threading.Thread(target=self._visit, args=(number,)) for number in range(4)]
+
+    def __enter__(self) -> Visitors:
+        for client in self.clients:
+            client.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leaving.set()
+        for client in self.clients:
+            client.join()
+
+    def _visit(self, number: int) -> None:
+        """Every second one on a kept connection, as browsers do, the others each time on a new one."""
+        with httpx.Client(timeout=10) as kept:
+            while not self.leaving.is_set():
+                try:
+                    answer = kept.get(self.address) if number % 2 else httpx.get(self.address, timeout=10)
+                    if answer.status_code != 200:
+                        self.dropped.append(f"{answer.status_code} {answer.text[:100]}")
+                    self.answered += 1
+                except httpx.HTTPError as error:
+                    self.dropped.append(repr(error))
+                self.leaving.wait(0.005)

@@ -55,7 +55,8 @@ def _again(request: HttpRequest, found: Deployment, done: str) -> HttpResponse:
 @require_POST
 def scale(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
     found = found_at(request, team, target, name, "change")
-    counts = {key.removeprefix("count-"): value for key, value in request.POST.items() if key.startswith("count-")}
+    sent = request.POST.dict().items()
+    counts = {key.removeprefix("count-"): str(value) for key, value in sent if key.startswith("count-")}
     if not counts or not all(value.isdigit() and len(value) < 6 for value in counts.values()):
         warn(request, "How many is a number, for instance 2.")
         return redirect("deployment", team, target, name)

@@ -29,7 +29,7 @@ CHECK = "/healthz"
 class AppWalk(Thread):
     shipped = APPS
     name = "shelf"
-    works, speaks = "tom", "noor"
+    works, speaks = "teun", "noor"
     whose = "app developers"
 
     def walk(self) -> None:

@@ -21,7 +21,7 @@ def say_goodbye(telling: Telling, thread: Thread) -> None:
 
 
 def _people() -> str:
-    """Everybody by what they are there for: "mira or tom (engineers), …"."""
+    """Everybody by what they are there for: "mira or teun (engineers), …"."""
     found: dict[str, list[str]] = {}
     for username, (_, _, roles) in example.PEOPLE.items():
         found.setdefault(roles[0], []).append(username)

@@ -122,19 +122,21 @@ class Thread:
     def _accompany(self, run: int, answers: Mapping[str, Answer], seen: Callable[[Json], None] | None) -> None:
         """Follow the run and answer what it asks."""
         asked: set[int] = set()
+        ended = False
         for event in self.engineer.events(run):
             if event is not None:
                 self.telling.event(event)
                 if seen:
                     seen(event)
                 continue
+            if ended:
+                return
             found = self.engineer.run(run)
             for step in found["steps"]:
                 if step["asking"] and step["id"] not in asked and step["leaf"] in answers:
                     asked.add(step["id"])
                     answers[step["leaf"]](run, step)
-            if found["state"] in ENDED:
-                return
+            ended = found["state"] in ENDED  # what happened since the last event was read is told before that
             self.embedded.keep_alive()
             time.sleep(0.1)
 

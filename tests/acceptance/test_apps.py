@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.apps import WORKER, write_app
+from tests.apps import WORKER, Visitors, write_app
 from tests.homes import Home, environments_folder, seed, until
 
 pytestmark = [pytest.mark.timeout(240)]
@@ -302,39 +302,3 @@ def test_two_pushes_of_one_name_at_once_are_one_and_a_refusal(shop):
     assert sorted(done.returncode for done in said) == [0, 1]
     (refused,) = [done for done in said if done.returncode]
     assert re.search(r"run \d+ is (changing|at work)", refused.stderr), refused.stderr
-
-
-# --- traffic ---------------------------------------------------------------------------------------------------------
-
-
-class Visitors:
-    """Four clients that ask again and again; a request that is not answered with 200 was dropped."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.answered, self.dropped = 0, list[str]()
-        self.leaving = threading.Event()
-        self.clients = [threading.Thread(target=self._visit, args=(number,)) for number in range(4)]
-
-    def __enter__(self) -> Visitors:
-        for client in self.clients:
-            client.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.leaving.set()
-        for client in self.clients:
-            client.join()
-
-    def _visit(self, number: int) -> None:
-        """Every second one on a kept connection, as browsers do, the others each time on a new one."""
-        with httpx.Client(timeout=10) as kept:
-            while not self.leaving.is_set():
-                try:
-                    answer = kept.get(self.address) if number % 2 else httpx.get(self.address, timeout=10)
-                    if answer.status_code != 200:
-                        self.dropped.append(f"{answer.status_code} {answer.text[:100]}")
-                    self.answered += 1
-                except httpx.HTTPError as error:
-                    self.dropped.append(repr(error))
-                self.leaving.wait(0.005)

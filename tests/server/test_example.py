@@ -14,6 +14,7 @@ from people.models import Persona, PersonaChampion, Team, User
 from research.models import Activity, Case, Insight, Observation, Participant, Session, Study
 from server import example
 from server.example import APPS, MODELS, STUDIES, LoadExample, RemoveExample, Shipped
+from tests.leaks import leaks
 
 pytestmark = pytest.mark.django_db
 EVIDENCE = (Study, Session, Observation, Participant, Case, Insight)
@@ -81,6 +82,11 @@ def test_its_ideal_map_becomes_a_template_that_can_be_run_every_step_with_eviden
     assert all(leaf.evidence for leaf in leaves)
     assert {origin.leaf for origin in revision.origins.all()} == {leaf.id for leaf in leaves}
     assert len(revision.parsed.done) == 4
+
+
+@each
+def test_its_ideal_map_speaks_as_its_persona_does(shipped):
+    assert leaks(shipped.ideal(), shipped.persona) == []
 
 
 @each

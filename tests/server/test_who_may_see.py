@@ -28,7 +28,8 @@ THEIRS = {
 }  # fmt: skip
 ENGINEERS = {
     "run-cancel", "run-resume", "run-pause", "run-continue", "run-tell", "limits", "schedule", "schedule-pause",
-    "schedule-remove", "deployment-config", "deployment-scale", "deployment-rollback", "deployment-remove", "deployment-restore", "criterion-confirm",
+    "schedule-remove", "deployment-config", "deployment-scale",
+    "deployment-rollback", "deployment-remove", "deployment-restore", "criterion-confirm",
 }  # fmt: skip
 OTHERS = {"library-text", "library-serve"}  # not ours
 
