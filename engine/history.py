@@ -6,7 +6,7 @@ Pure: from the events as they were written.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -36,6 +36,12 @@ class Change:
     after: str
     reason: str
     release: int | None = None
+    until: datetime | None = None  # when it changed again; None: it still says so
+
+    @property
+    def lasted(self) -> float | None:
+        """Seconds; None while it lasts."""
+        return None if self.until is None else (self.until - self.at).total_seconds()
 
     @property
     def before_word(self) -> str:
@@ -59,21 +65,26 @@ def _word(title: str, state: str) -> str:
 
 def changes(events: Iterable[Said]) -> list[Change]:
     """`events` in the order they were written."""
-    now: dict[str, str] = {}  # what each criterion, and the deployment under "", said last
-    found = []
+    last: dict[str, int] = {}  # where the newest change of each criterion stands, and of the deployment under ""
+    found: list[Change] = []
     for event in events:
-        key, change = _change(event, now)
-        now[key] = change.after
-        found.append(change)
+        key, before = _key(event), ""
+        if (place := last.get(key)) is not None:
+            before = found[place].after
+            found[place] = replace(found[place], until=event.at)
+        last[key] = len(found)
+        found.append(_change(event, before))
     return found[::-1]
 
 
-def _change(event: Said, now: dict[str, str]) -> tuple[str, Change]:
+def _key(event: Said) -> str:
+    return str(event.data["criterion"]) if event.kind == CRITERION else ""
+
+
+def _change(event: Said, before: str) -> Change:
     data = event.data
     if event.kind == CRITERION:
-        key, after = str(data["criterion"]), str(data["state"])
         title = str(data.get("title") or event.text.partition(":")[0])
         reason = str(data.get("reason", "")) or event.text.partition(". ")[2]
-        return key, Change(event.at, title, now.get(key, ""), after, reason, data.get("release"))
-    after = event.kind.partition(".")[2]
-    return "", Change(event.at, "", now.get("", ""), after, event.text)
+        return Change(event.at, title, before, str(data["state"]), reason, data.get("release"))
+    return Change(event.at, "", before, event.kind.partition(".")[2], event.text)

@@ -49,11 +49,16 @@ class ShownCell:
 class ShownStep:
     step: MapStep
     cells: list[ShownCell]
-    people: int
-    of: int  # participants of the persona
-    observations: int
+    seen: Seen
     uses: str = ""
-    took: str = ""  # median (p90)
+
+    @property
+    def people(self) -> int:
+        return self.seen.people
+
+    @property
+    def observations(self) -> int:
+        return self.seen.count
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,12 @@ def grid_of(map_: JourneyMap, user: User) -> Grid:
     ]
     marks = {
         s.step.key: Mark(
-            people=s.people, of=of, count=s.observations, note=s.took, href=f"#step-{s.step.pk}", dashed=not s.people
+            people=s.people,
+            of=of,
+            count=s.observations,
+            note=s.seen.took,
+            href=f"#step-{s.step.pk}",
+            dashed=not s.people,
         )
         for s in shown
     }
@@ -99,7 +109,11 @@ def seen_of(revision: Revision) -> dict[str, Seen]:
     rows = _evidence([origin.step for origin in origins])
     of = _participants(origins[0].step.map.journey) if origins else 0
     found = {origin.leaf: rows[origin.step_id] for origin in origins}
-    return {leaf: Seen(_people(seen), of, len(seen), took(seen), _seconds(seen)) for leaf, seen in found.items()}
+    return {leaf: _seen(rows, of) for leaf, rows in found.items()}
+
+
+def _seen(rows: list[Observation], of: int) -> Seen:
+    return Seen(_people(rows), of, len(rows), took(rows), _seconds(rows))
 
 
 def _people(rows: list[Observation]) -> int:
@@ -122,7 +136,7 @@ def _evidence(steps: list[MapStep]) -> dict[int, list[Observation]]:
 def _step(step: MapStep, rows: list[Observation], reading: Reading, of: int, uses: str) -> ShownStep:
     cells = {cell.lane: cell for cell in step.cells.all()}
     shown = [_cell(cells[lane], lane, rows, reading) for lane in LANES]
-    return ShownStep(step, shown, _people(rows), of, len(rows), uses, took(rows))
+    return ShownStep(step, shown, _seen(rows, of), uses)
 
 
 def _cell(cell: Cell, lane: Lane, rows: list[Observation], reading: Reading) -> ShownCell:

@@ -61,6 +61,15 @@ def test_a_new_release_that_says_the_same_says_it_again():
     assert newest.release == 2
 
 
+def test_each_says_how_long_it_lasted_and_the_last_one_since_when():
+    events = [
+        Said("deployment.done", at=NOON),
+        criterion("met"),
+        Said("deployment.regressed", at=NOON + timedelta(minutes=3)),
+    ]
+    assert [change.lasted for change in changes(events)] == [None, None, 180]
+
+
 def test_the_newest_stands_first():
     later = Said("deployment.done", at=NOON + timedelta(minutes=1))
     assert changes([Said("deployment.deployed"), later])[0].at == later.at

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.flow import from_document
+from engine.flow import Leaf, Sub, from_document
 from engine.onboarding import stops
 
 
@@ -54,3 +54,8 @@ def test_each_step_is_told_with_its_circumstances(flow, told):
 def test_a_steps_own_condition_is_its_own():
     (stop,) = stops(from_document([leaf("a", when="${{ steps.m.outputs.fine }}")]))
     assert (stop.where, stop.only, stop.maybe) == ((), "only if m fine", True)
+
+
+def test_steps_that_another_template_brings_say_so():
+    (stop,) = stops(Sub("ship", Leaf("ship.show"), "preview", "0" * 64, title="Preview and ask"))
+    assert stop.where == ("part of “Preview and ask”",)

@@ -22,7 +22,7 @@ from engine.steps import registry
 from engine.template import FILE_TYPES
 from people.models import Persona, Role, Team, User
 from people.models.persona import pack, shipped
-from server import starters
+from server import example, starters
 from tests.conftest import CHECKOUT, signed_in
 from tests.engine.endpoint import FILES, PREPARED, Endpoint, answering, figure, model_file
 from tests.leaks import leaks, of_anybody, sentences, visible
@@ -248,6 +248,46 @@ def test_their_persona_and_nobody_elses(as_sam, persona):
     clean(as_sam, persona, f"/personas/{persona.slug}/")
 
 
+# --- what the terminal is answered -----------------------------------------------------------------------------------
+
+
+def refused(client: Client, persona: Persona, at: str, **data: Any) -> str:
+    """What the terminal would print of a refusal."""
+    answer = client.post(at, data, content_type="application/json") if data else client.get(at)
+    assert answer.status_code >= 400, answer.content
+    text = answer.content.decode()
+    assert leaks(text, persona.slug) == [], f"{at} to {persona.plural}"
+    return text
+
+
+def test_what_the_terminal_is_refused(as_sam, persona, finished, team):
+    place = Deployment.objects.get()
+    name = finished.revision.template.name
+    assert "is needed" in refused(as_sam, persona, "/api/runs/", template=name, team=team.slug, name="second")
+    refused(as_sam, persona, "/api/runs/", template=name, team=team.slug, name="No Name", inputs={"nothing": 1})
+    refused(as_sam, persona, "/api/runs/", template="nothing", team=team.slug)
+    refused(as_sam, persona, f"/api/runs/{finished.pk}/cancel/", any=1)
+    refused(as_sam, persona, f"/api/runs/{finished.pk}/resume/", any=1)
+    refused(as_sam, persona, "/api/deployments/999/")
+    refused(as_sam, persona, f"/api/deployments/{place.pk}/done/nothing/confirm/", any=1)
+
+
+def test_what_the_terminal_is_told(as_sam, persona, finished):
+    """What is live and how it got there, as `ls`, `status` and `run status` read it: the values, not their names."""
+    place = Deployment.objects.get()
+    for at in ("/api/deployments/", f"/api/deployments/{place.pk}/", f"/api/runs/{finished.pk}/"):
+        said = "\n".join(texts(as_sam.get(at).json()))
+        assert leaks(said, persona.slug) == [], f"{at} to {persona.plural}"
+
+
+def texts(answer: Any) -> Iterator[str]:
+    if isinstance(answer, dict | list):
+        for inner in answer.values() if isinstance(answer, dict) else answer:
+            yield from texts(inner)
+    elif isinstance(answer, str):
+        yield answer
+
+
 # --- what stands in files --------------------------------------------------------------------------------------------
 
 
@@ -262,6 +302,11 @@ def test_a_pack_says_nothing_it_should_not(slug):
 def test_a_starter_says_nothing_it_should_not(slug):
     (file,) = [f for f in starters.FOLDER.glob("*.yaml") if f"persona: {slug}\n" in f.read_text()]
     assert leaks(file.read_text(), slug) == []
+
+
+@pytest.mark.parametrize("shipped", example.STUDIES, ids=lambda shipped: shipped.persona)
+def test_what_the_example_becomes_says_nothing_it_should_not(shipped):
+    assert leaks(re.sub(r"\bid: [\w-]+", "", shipped.ideal()), shipped.persona) == []
 
 
 def used_by(slug: str) -> set[str]:
@@ -287,7 +332,7 @@ def test_the_kinds_of_a_starter_say_nothing_they_should_not(slug):
 # What is for those who run the server, what the example's walk tells, what is about a model file or an app's
 # folder alone, and the help of a field that only researchers fill in.
 APART = (
-    "migrations", "management", "server/walk.py", "server/backup.py", "server/example.py", "engine/serving.py",
+    "migrations", "management", "server/walk/", "server/backup.py", "server/example.py", "engine/serving.py",
     "engine/app_folder.py", "engine/bell.py", "engine/steps/", "engine/runtimes/", "engine/targets/", "engine/exports/",
     "research/models/case.py",
 )  # fmt: skip
@@ -306,14 +351,21 @@ def test_what_is_said_to_everybody_is_nobodys_own_word(file):
 
 # The verbs that begin with what one persona has say its words; all others are everybody's.
 THEIR_VERBS = ("serve",)
+THEIR_FILES = {"app_verbs": "app-developer", "folders": "app-developer"}
 TERMINAL = [
-    "checkout_verbs", "client", "clock_verbs", "login", "place", "template_verbs", "terminal", "trace_verbs", "words",
+    "checkout_verbs", "client", "clock_verbs", "login", "place", "served", "template_verbs", "terminal", "trace_verbs",
+    "words",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TERMINAL)
 def test_the_terminal_says_nobodys_own_word(name):
     assert of_anybody("\n".join(sentences(CHECKOUT / "desirepath" / f"{name}.py", but=THEIR_VERBS))) == []
+
+
+@pytest.mark.parametrize(("name", "slug"), THEIR_FILES.items())
+def test_the_verbs_of_one_persona_say_no_others_word(name, slug):
+    assert leaks("\n".join(sentences(CHECKOUT / "desirepath" / f"{name}.py")), slug) == []
 
 
 PAGES = [file for file in sorted((CHECKOUT / "templates").rglob("*.html")) if file.name != "look.html"]
