@@ -51,6 +51,7 @@ def test_it_shows_what_runs_and_what_it_prints_as_it_is_printed(page_of_shop, ho
     expect(page.locator("#log-lines")).to_contain_text("listening")
     httpx.get(home.client("tom").deployment("shop")["address"] + "/secret")
     expect(page.locator("#log-lines")).to_contain_text("the key is ****")
+    page.evaluate("scrollTo(0, 0)")
     shoot(page, home, "service")
 
 
