@@ -202,8 +202,11 @@ class Deployment(models.Model):
             Backend(n, r.answering[0], weights[n], r.answering[1:])
             for n, r in sorted(releases.items(), key=lambda i: int(i[0]))
         )
-        others = [n for n in releases if n != _main(weights)]
-        fallback = max(others, key=int) if others else None
+        main = _main(weights)
+        others = [number for number in releases if number != main]
+        before = releases[main].previous() if main in releases else None
+        nearest = str(before.number) if before and str(before.number) in others else None
+        fallback = nearest or max(others, key=int, default=None)
         own_errors = any(r.programs for r in releases.values())
         return Route(self.route_name, backends, fallback, self.port, own_errors)
 
@@ -323,8 +326,11 @@ class Release(models.Model):
             target.discard(source["name"])
 
     def previous(self) -> "Release | None":
-        """The one to go back to."""
-        return self.deployment.releases.usable().filter(number__lt=self.number).last()
+        """The one to go back to: what was live when this one came, or else the newest before it that runs."""
+        earlier = self.deployment.releases.usable().filter(number__lt=self.number)
+        before = (self.run.traffic_before if self.run else None) or {}
+        was_live = earlier.filter(number=int(_main(before))).first() if before else None
+        return was_live or earlier.last()
 
 
 class CriterionResult(models.Model):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.actions.roll_back import RollBack
 from engine.models import Release
 from engine.outcomes import Succeeded
 from engine.targets.base import State
@@ -42,6 +43,20 @@ def test_the_release_before_is_kept_without_its_workers_and_what_is_older_is_gon
     }  # fmt: skip
     assert target.sources() == {r.settings["source"]["name"] for r in (second, third)}
     assert first.retired_at
+
+
+def test_after_going_back_the_next_release_keeps_what_was_live_and_not_what_was_gone_back_from(
+    step, churn, app_file, target, alice
+):
+    for says in ("one", "two"):
+        step(LEAF, deployment=churn, app=app_file(says=says))
+    RollBack(churn, alice).execute()
+    step(LEAF, deployment=churn, app=app_file(says="three"))
+    assert churn.traffic() == {"1": 0, "3": 100}
+    third = Release.objects.get(number=3)
+    assert third.previous() == Release.objects.get(number=1)
+    (routed,) = target.routes.values()
+    assert routed.route.fallback == "1"
 
 
 def test_a_release_command_that_fails_leaves_the_release_before_answering(step, churn, app_file, target):
