@@ -84,16 +84,16 @@ def watched(ml: Any) -> list[Journey]:
     return made
 
 
-@pytest.mark.parametrize("name", ["mira", "tom"])
-def test_it_is_told_how_long_it_took_the_people_who_were_watched(page, server, watched, name):
-    somebody = example.people()[name]
+@pytest.mark.parametrize("shipped", example.STUDIES, ids=lambda shipped: shipped.persona)
+def test_it_is_told_how_long_it_took_the_people_who_were_watched(page, server, watched, shipped):
+    somebody = example.people()[shipped.people()[0]]
     somebody.set_password("walk the grass")
     somebody.save()
     page.set_default_timeout(10_000)
-    sign_in(page, server, name)
+    sign_in(page, server, somebody.username)
     expect(page.locator(".guide")).to_contain_text("took people a median of")
     expect(page.locator(".guide .ev").first).to_be_visible()
-    shoot(page, server, f"onboarding-watched-{name}")
+    shoot(page, server, f"onboarding-watched-{shipped.persona}")
 
 
 def test_two_studies_lie_side_by_side(page_of, server, watched):
