@@ -27,6 +27,7 @@ from desirepath.terminal import (
     State,
     Target,
     Team,
+    begin_with,
     err,
     here,
     out,
@@ -101,7 +102,7 @@ def ls(
 
     def say() -> None:
         if not rows:
-            out.print("Nothing is live yet. Put a model into production: desirepath serve model.pkl")
+            out.print(f"Nothing is live yet. To begin: {begin_with()}")
             return
         table = Table("name", "live", "state", "done", "traffic", "address", box=None, header_style="dim")
         for row in rows:

@@ -149,6 +149,10 @@ class Desirepath:
 
     # --- what is live ---
 
+    def me(self) -> Json:
+        """Who is signed in: {"username", "name", "persona", "words"}."""
+        return cast(Json, self._ask("GET", "me/"))
+
     def ls(self, *, removed: bool = False, **filters: str | None) -> list[Json]:
         """What is live. Filters: name, team, target."""
         params = {key: value for key, value in filters.items() if value} | ({"removed": "true"} if removed else {})

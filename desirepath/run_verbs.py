@@ -16,6 +16,7 @@ from desirepath.terminal import (
     RunId,
     StepId,
     Team,
+    begin_with,
     here,
     input_of,
     out,
@@ -62,7 +63,7 @@ def run_list(json: AsJson = False) -> None:
             took = words.duration(row["seconds"])
             out.print(f"{row['id']:>5} {words.sign(row['state'])} {row['state']:<10} {took:>9}  {escape(row['title'])}")
         if not rows:
-            out.print("No run yet. Start one: desirepath serve model.pkl")
+            out.print(f"No run yet. To begin: {begin_with()}")
 
     show(rows, json, say)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from desirepath.client import ApiError, Desirepath
 
@@ -33,6 +34,11 @@ class State:
 def here() -> Desirepath:
     """The API that was named, or that this terminal is signed in to."""
     return Desirepath(State.server)
+
+
+def begin_with() -> str:
+    """The command that somebody of this person's persona begins with."""
+    return escape(str(here().me()["words"]["command"]))
 
 
 def write(text: str) -> None:

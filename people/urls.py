@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from people import api
 from people.views import settings, teams, terminal
 
 urlpatterns = [
@@ -13,5 +14,6 @@ urlpatterns = [
     path("settings/teams/<slug:slug>/invite/", teams.invite, name="invite"),
     path("settings/teams/<slug:slug>/members/<int:pk>/remove/", teams.membership_remove, name="membership_remove"),
     path("invitation/<slug:token>/", teams.invitation, name="invitation"),
+    path("api/me/", api.who, name="api-me"),
     path("login/terminal/", terminal.terminal, name="terminal"),
 ]

@@ -353,7 +353,8 @@ def test_what_is_said_to_everybody_is_nobodys_own_word(file):
 THEIR_VERBS = ("serve",)
 THEIR_FILES = {"app_verbs": "app-developer", "folders": "app-developer"}
 TERMINAL = [
-    "checkout_verbs", "client", "clock_verbs", "login", "place", "served", "template_verbs", "terminal", "trace_verbs",
+    "checkout_verbs", "cli", "client", "clock_verbs", "login", "place", "run_verbs", "served",
+    "template_verbs", "terminal", "trace_verbs",
     "words",
 ]  # fmt: skip
 

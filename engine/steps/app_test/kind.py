@@ -27,7 +27,7 @@ class AppTest(StepKind):
         app = hosting.app_of(form.app.sha256)
         text = form.command or app.test
         if not text:
-            return Skipped("app.json names no tests: environments, test, scripts, test")
+            return Skipped("app.json names no tests (they are its environments.test.scripts.test)")
         source = hosting.source_of(step.run, form.app, f"test{step.row.attempt}")
         environment = hosting.environment_for(step.target, app, form.python)
         env = hosting.test_env(app)  # secrets made up at each look: the job keeps those it began with

@@ -43,7 +43,10 @@ def test_tests_that_fail_fail_the_step_with_what_they_said_last(step, churn, app
 
 def test_an_app_that_names_none_skips_the_step_and_says_where_they_are_named(step, churn, app_file, target):
     row = step(LEAF, deployment=churn, app=app_file())
-    assert (row.state, row.reason) == ("skipped", "app.json names no tests: environments, test, scripts, test")
+    assert (row.state, row.reason) == (
+        "skipped",
+        "app.json names no tests (they are its environments.test.scripts.test)",
+    )
     assert target.calls == []
 
 

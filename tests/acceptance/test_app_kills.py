@@ -1,0 +1,102 @@
+"""kill -9 of engine, supervisord and gateway while an app is pushed: it goes live, and nothing of it happens twice."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.apps import WORKER, write_app
+from tests.homes import Home, environments_folder, home, seed, until
+
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(300)]
+__all__ = ["environments_folder", "home", "seed"]
+
+PUSHES = 3
+BETWEEN = (1.0, 4.0)  # seconds between two kills: an engine takes two to start
+
+
+@contextlib.contextmanager
+def killing(home: Home, seed: int) -> Iterator[list[str]]:
+    """Something of the home is killed again and again until the block has ended; what that was."""
+    chance, killed, over = random.Random(seed), list[str](), threading.Event()
+
+    def kill() -> None:
+        while not over.wait(chance.uniform(*BETWEEN)):
+            named = {"engine": home.part("engine"), **{name: keeper(home, name) for name in ("supervisord", "gateway")}}
+            name = chance.choice([name for name, process in named.items() if process])
+            with contextlib.suppress(psutil.Error):
+                process = named[name]
+                assert process is not None
+                process.kill()
+                killed.append(name)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()
+
+
+def keeper(home: Home, name: str) -> psutil.Process | None:
+    for process in home.processes():
+        with contextlib.suppress(psutil.Error):
+            if any(name in part for part in process.cmdline()[:5]):
+                return process
+    return None
+
+
+def test_a_push_survives_them_and_its_release_command_runs_once(home, tmp_path, capsys):
+    home.up()
+    client = home.client("tom")
+    effects = tmp_path / "effects"
+    release = f"import os, time\nopen({str(effects)!r}, 'a').write('x'); time.sleep(1)\n"
+    procfile = "web: exec python web.py\nworker: exec python worker.py\nrelease: exec python release.py\n"
+    with killing(home, 7) as killed:
+        for number in range(PUSHES):
+            folder = write_app(
+                tmp_path / "shop", procfile=procfile, worker=WORKER, release=release, says=str(number)
+            )  # fmt: skip
+            inputs = {"app": client.upload_folder(folder)}
+            run = client.start(inputs, name="shop")["id"]
+            client.follow(run, until="done")
+            assert client.run(run)["state"] == "succeeded", client.run(run)["reason"]
+    assert effects.read_text() == "x" * PUSHES
+    found = client.deployment("shop")
+    assert [one["number"] for one in found["releases"]] == list(range(PUSHES, 0, -1))
+    assert [one["number"] for one in found["releases"] if one["running"]] == [PUSHES, PUSHES - 1]
+    until(lambda: answers(found["address"]) == f"release {PUSHES} {PUSHES - 1}", 30)
+    until(lambda: [row["state"] for row in client.deployment("shop")["processes"]] == ["ready", "ready"], 30)
+    with capsys.disabled():
+        print(f"\n{len(killed)} kills over {PUSHES} pushes; release commands {PUSHES}, doubled 0")
+
+
+def answers(address: str) -> str:
+    with contextlib.suppress(httpx.HTTPError):
+        return httpx.get(address, timeout=5).text
+    return ""
+
+
+def test_nothing_of_a_cancelled_push_goes_on(home, tmp_path):
+    home.up()
+    client = home.client("tom")
+    marks = tmp_path / "marks"
+    release = f"import time\nwhile True: open({str(marks)!r}, 'a').write('x'); time.sleep(0.05)\n"
+    folder: Path = write_app(
+        tmp_path / "shop", procfile="web: exec python web.py\nrelease: exec python release.py\n", release=release
+    )
+    run = client.start({"app": client.upload_folder(folder)}, name="shop")["id"]
+    until(marks.exists, 60)
+    client.cancel(run)
+    until(lambda: client.run(run)["state"] == "cancelled", 60)
+    size = marks.stat().st_size
+    assert not [p for p in home.processes() if "release.py" in " ".join(p.cmdline())]
+    assert marks.stat().st_size == size
