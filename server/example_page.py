@@ -12,6 +12,8 @@ from people.models import Team
 from people.toasts import say, warn
 from server.example import PEOPLE, TEAM, RemoveExample
 
+PEOPLE_NAMES = [name.capitalize() for name in PEOPLE]
+
 
 @login_required
 def example(request: HttpRequest) -> HttpResponse:
@@ -30,6 +32,7 @@ def example(request: HttpRequest) -> HttpResponse:
         "may_remove": can(me(request), "change", team),
         "live": Deployment.objects.there().filter(team=team),
         "runs": Run.objects.filter(team=team).count(),
+        "people": " and ".join([", ".join(PEOPLE_NAMES[:-1]), PEOPLE_NAMES[-1]]),
         "own_account": me(request).username not in PEOPLE,
     }
     return render(request, "example.html", context)

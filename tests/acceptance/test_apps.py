@@ -81,7 +81,7 @@ def shop(home: Home, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator
 
 def test_a_folder_is_pushed_and_live_and_the_last_line_says_how_far_it_is(shop):
     said = shop.push("--until", "done", app_json={"environments": {"test": {"scripts": {"test": "python -c 1"}}}})
-    assert re.search(r"answering · \d of 3 done", said)
+    assert re.search(r"answering · \d of 4 done", said)
     assert shop.get() == "release 1 one"
     assert re.findall(r"^[●–] (\w+)", said, re.M) == ["environment", "test", "release", "look", "rehearse"]
     assert f"curl -s {shop.address}/" in said
