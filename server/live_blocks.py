@@ -46,6 +46,7 @@ def engineer(user: User) -> Block | None:
     context = {
         "revision": revision,
         "drop": _file_input(revision) if revision else "",
+        "folder": bool(revision and _takes_folder(revision)),
         "took": _people_took(user),
         "now": _takes_now(revision, user) if revision else "",
         "onboarding": onboarding(revision) if revision else None,
@@ -59,6 +60,10 @@ def engineer(user: User) -> Block | None:
 def _file_input(revision: Revision) -> str:
     """The input that a file dropped on Home is for: the first one that takes a file."""
     return next((name for name, spec in revision.parsed.inputs.items() if spec.type in ("model", "file", "folder")), "")
+
+
+def _takes_folder(revision: Revision) -> bool:
+    return bool(name := _file_input(revision)) and revision.parsed.inputs[name].type == "folder"
 
 
 def _people_took(user: User) -> str:

@@ -36,7 +36,7 @@ document.addEventListener("change", (event) => {
 const drop = document.querySelector("form[data-drop]");
 if (drop) {
   const zone = drop.querySelector(".drop");
-  const file = drop.querySelector("input[type=file]");
+  const file = drop.querySelector("input[name=file]");
   const brings = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
   let depth = 0;
   document.addEventListener("dragenter", (event) => { if (brings(event)) { depth += 1; zone.classList.add("over"); } });
@@ -48,8 +48,30 @@ if (drop) {
     depth = 0;
     zone.classList.remove("over");
     if (event.dataTransfer.files.length !== 1) { toast("One file at a time, please.", { error: true }); return; }
+    const entry = event.dataTransfer.items[0]?.webkitGetAsEntry?.(); // asked now: it is gone after the event
+    if (entry?.isDirectory) { pack(entry.name, (folder) => folder.under(entry)); return; }
     file.files = event.dataTransfer.files;
     drop.requestSubmit();
+  });
+  // A folder is packed here, as `desirepath push` does it, and goes on like a file.
+  const pack = async (name, list) => {
+    if (!("folder" in drop.dataset)) { toast("A file, please: a folder cannot be taken here.", { error: true }); return; }
+    const said = zone.firstChild.textContent;
+    zone.firstChild.textContent = `Packing ${name}…`;
+    try {
+      const folder = await import("./folder.js");
+      const brought = new DataTransfer();
+      brought.items.add(await folder.packed(await list(folder)));
+      file.files = brought.files;
+      drop.requestSubmit();
+    } catch (error) {
+      zone.firstChild.textContent = said;
+      toast(error.message, { error: true });
+    }
+  };
+  drop.querySelector("[webkitdirectory]")?.addEventListener("change", (event) => {
+    const files = event.target.files;
+    if (files.length) pack(files[0].webkitRelativePath.split("/")[0], (folder) => folder.chosen(files));
   });
   drop.addEventListener("submit", () => { zone.classList.add("over"); zone.firstChild.textContent = `Keeping ${file.files[0]?.name ?? "it"}…`; });
 }
