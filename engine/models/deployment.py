@@ -103,12 +103,12 @@ class Deployment(models.Model):
         before = release.previous()
         kept = [release.pk, *([before.pk] if before else [])]
         older = list(self.releases.running().exclude(pk__in=kept))
-        for old in older:
-            Release.objects.filter(pk=old.pk).update(retired_at=timezone.now(), weight=0)
-        # The route still names what is about to be stopped: sent once more without, before it is.
-        self.send(target, self.traffic(), "", run=run)
+        gone = {str(old.number) for old in older}
+        # Out of the route first, then stopped, then noted: killed in between, it is found and done again.
+        self.send(target, {n: weight for n, weight in self.traffic().items() if n not in gone}, "", run=run)
         for old in older:
             old.stop(target, for_good=True)
+            Release.objects.filter(pk=old.pk).update(retired_at=timezone.now(), weight=0)
 
     # --- its settings ---
 
@@ -173,7 +173,7 @@ class Deployment(models.Model):
         before = self.traffic()
         address = self._routed(target, releases, weights)
         if not for_a_moment:
-            self._move_the_rest(target, releases, weights)
+            self._move_the_rest(target, _main(weights))
         with transaction.atomic():
             for number, release in releases.items():
                 Release.objects.filter(pk=release.pk).update(weight=weights[number])
@@ -210,16 +210,14 @@ class Deployment(models.Model):
         own_errors = any(r.programs for r in releases.values())
         return Route(self.route_name, backends, fallback, self.port, own_errors)
 
-    def _move_the_rest(
-        self, target: TargetAdapter, releases: "Mapping[str, Release]", weights: Mapping[str, int]
-    ) -> None:
-        """Workers of two releases would do the same work twice: the old ones end before the new ones begin."""
-        main = _main(weights)
-        for number, release in releases.items():
+    def _move_the_rest(self, target: TargetAdapter, main: str) -> None:
+        """Workers of two releases would do the same work twice: all others' end before those of `main` begin."""
+        running = {str(release.number): release for release in self.releases.running()}
+        for number, release in running.items():
             if number != main:
                 release.rest(target)
-        if main in releases:
-            releases[main].begin(target, answering=False)
+        if main in running:
+            running[main].begin(target, answering=False)
 
     def shifted(self, release: "Release", traffic: int) -> dict[str, int]:
         """The weights when this release takes so many per cent and the rest keeps its proportions."""

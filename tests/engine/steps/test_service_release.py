@@ -45,6 +45,20 @@ def test_the_release_before_is_kept_without_its_workers_and_what_is_older_is_gon
     assert first.retired_at
 
 
+def test_a_run_that_fails_after_the_switch_gives_requests_and_workers_back(step, churn, app_file, target, endpoint):
+    step(LEAF, deployment=churn, app=app_file(procfile=TWO))
+    endpoint.broken = {"2"}
+    flow = f"""
+- {{id: a, {LEAF}}}
+- {{id: b, uses: service.check}}
+"""
+    assert step("", flow=flow, deployment=churn, app=app_file(procfile=TWO, says="two")).state == "failed"
+    assert churn.traffic() == {"1": 100}
+    first, second = Release.objects.order_by("number")
+    assert target.statuses[first.processes["worker.1"]].state == State.READY
+    assert target.statuses[second.processes["worker.1"]].state == State.STOPPED
+
+
 def test_after_going_back_the_next_release_keeps_what_was_live_and_not_what_was_gone_back_from(
     step, churn, app_file, target, alice
 ):
