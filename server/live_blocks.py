@@ -16,7 +16,7 @@ from engine.models import CriterionResult, Deployment, Revision, Run, StepRun
 from engine.models.step import Vote
 from engine.views import marks
 from engine.views.asks import VERBS
-from engine.views.live import line
+from engine.views.live import lines
 from engine.views.onboarding import onboarding
 from engine.views.said import deadline
 from engine.views.templates import of_others
@@ -50,8 +50,8 @@ def engineer(user: User) -> Block | None:
         "took": _people_took(user),
         "now": _takes_now(revision, user) if revision else "",
         "onboarding": onboarding(revision) if revision else None,
-        "rows": [line(row) for row in rows],
-        "rate": done.rate(Deployment.objects.visible_to(user)),
+        **lines(rows, user),
+        "rate": done.rate(Deployment.objects.visible_to(user).of_persona(user.persona)),
         "waiting": waiting.for_user(user)[:5],
     }
     return Block("engine/home.html", context)

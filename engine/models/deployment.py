@@ -18,7 +18,7 @@ from engine.targets.base import Target as TargetAdapter
 
 if TYPE_CHECKING:
     from engine.models.template import Revision
-    from people.models import User
+    from people.models import Persona, User
 
 KEPT = timedelta(days=7)  # how long a removed deployment can be restored
 
@@ -29,6 +29,10 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
 
     def there(self) -> Self:
         return self.filter(removed_at=None)
+
+    def of_persona(self, persona: "Persona | None") -> Self:
+        """What somebody of this persona calls theirs; whoever has none has all."""
+        return self.filter(models.Q(persona=persona) | models.Q(persona=None)) if persona else self
 
 
 class Deployment(models.Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,6 +20,7 @@ from engine.models.deployment import KEPT
 from engine.targets.base import Counts, TargetError
 from engine.views.processes import service_of
 from people.access import can, fetch, me, visible
+from people.models import User
 from people.toasts import say, warn
 
 MOST_CHANGES = 20
@@ -28,8 +30,17 @@ MOST_CHANGES = 20
 def live(request: HttpRequest) -> HttpResponse:
     rows = visible(me(request), Deployment).select_related("team", "target", "persona")
     removed = rows.filter(removed_at__gt=timezone.now() - KEPT)
-    context = {"rows": [line(row) for row in rows.filter(removed_at=None)], "removed": removed}
-    return render(request, "engine/live.html", context)
+    return render(request, "engine/live.html", {**lines(rows.filter(removed_at=None), me(request)), "removed": removed})
+
+
+def lines(found: QuerySet[Deployment], user: User) -> dict[str, list[dict[str, Any]]]:
+    """What is live of this person's own persona, and what others of their teams have."""
+    own = set(Deployment.objects.of_persona(user.persona).filter(pk__in=found).values_list("pk", flat=True))
+    rows = [line(row) for row in found]
+    return {
+        "rows": [row for row in rows if row["deployment"].pk in own],
+        "others": [row for row in rows if row["deployment"].pk not in own],
+    }
 
 
 def line(found: Deployment) -> dict[str, Any]:

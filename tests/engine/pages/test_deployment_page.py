@@ -7,6 +7,7 @@ import pytest
 from engine import done
 from engine.models import Confirmation, Deployment
 from engine.models.target import connect
+from people.models import Persona
 from tests.conftest import signed_in
 
 HERE = "/live/retention/dummy/churn/"
@@ -33,6 +34,18 @@ def test_the_list_says_how_far_each_is(as_bob, live):
     page = as_bob.get("/live/").content.decode()
     assert "churn" in page
     assert "0 of 1 criteria" in page
+
+
+def test_what_others_of_the_team_have_stands_apart_from_ones_own(as_bob, bob, live):
+    Persona.objects.bring()
+    bob.persona = Persona.objects.get(slug="app-developer")
+    bob.save()
+    page = as_bob.get("/live/").content.decode()
+    assert "Nothing is live yet" in page
+    assert "What others of your teams have live: churn" in page
+    bob.persona = live.persona
+    bob.save()
+    assert "What others" not in as_bob.get("/live/").content.decode()
 
 
 def test_to_a_stranger_nothing_is_live(as_charlie, live):
