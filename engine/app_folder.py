@@ -177,9 +177,13 @@ def _pinned(files: Mapping[str, bytes]) -> str:
             if match is None:
                 raise BadApp(f"{name} says “{said[:40]}”; it has to name one Python, for instance 3.11.")
             return match[1]
-    asked = _json(files, "Pipfile.lock").get("_meta", {}).get("requires", {}) if "Pipfile.lock" in files else {}
+    asked = _json(files, "Pipfile.lock").get("_meta", {}).get("requires", {}) if _by_pipfile(files) else {}
     match = PINNED.match(str(asked.get("python_full_version") or asked.get("python_version") or ""))
     return match[1] if match else ""
+
+
+def _by_pipfile(files: Mapping[str, bytes]) -> bool:
+    return "Pipfile.lock" in files and "requirements.txt" not in files
 
 
 def _bounds(project: Mapping[str, Any]) -> tuple[str, ...]:
@@ -208,7 +212,7 @@ def _requirements(files: Mapping[str, bytes], project: Mapping[str, Any]) -> tup
             else:
                 lines.append(line)
         return tuple(lines), tuple(beside)
-    if "Pipfile.lock" in files:
+    if _by_pipfile(files):
         return tuple(app_locks.pipfile(_json(files, "Pipfile.lock"))), ()
     if "Pipfile" in files:
         raise BadApp("There is a Pipfile and no Pipfile.lock, which names the packages. Write it: pipenv lock")

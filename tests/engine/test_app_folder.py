@@ -177,6 +177,7 @@ def test_a_pipfile_lock_pins_the_python_where_nothing_else_does():
     locked = json.dumps({"_meta": {"requires": {"python_version": "3.9"}}, "default": {}})
     assert read(more={"Pipfile.lock": locked}).python == "3.9"
     assert read(more={"Pipfile.lock": locked, "runtime.txt": "python-3.11.4\n"}).python == "3.11"
+    assert read(more={"Pipfile.lock": locked, "requirements.txt": "six\n"}).python == ""
 
 
 @pytest.mark.parametrize(

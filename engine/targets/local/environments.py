@@ -31,6 +31,10 @@ COMPLAINT = re.compile(r"\s*(?:\w*(?:Error|Exception)\b|error|fatal error|\S+: (
 FAILED_LINES = 12  # of uv's output, in an error
 
 
+class NoneFit(TargetError):
+    """No versions of the packages go together."""
+
+
 def uv() -> str:
     """The uv of this server's own environment, else the one on PATH."""
     own = Path(sysconfig.get_path("scripts")) / "uv"
@@ -82,7 +86,7 @@ class Environments:
         """The exact packages, one `name==version` a line, with the optional ones when they resolve together."""
         progress(f"Resolving {len(environment.requirements) + len(environment.optional)} packages")
         if environment.optional:
-            with contextlib.suppress(TargetError):
+            with contextlib.suppress(NoneFit):
                 return self._compile(environment.requirements + environment.optional, interpreter)
             progress(f"Going on without {', '.join(environment.optional)}: no versions fit")
         return self._compile(environment.requirements, interpreter)
@@ -100,7 +104,7 @@ class Environments:
         if done.returncode:
             if UNBUILT.search(done.stderr):
                 raise TargetError(_unbuilt(done.stderr))
-            raise TargetError(f"These packages cannot be had together: {', '.join(requirements)}. {_said(done.stderr)}")
+            raise NoneFit(f"These packages cannot be had together: {', '.join(requirements)}. {_said(done.stderr)}")
         places = [line for line in requirements if line.startswith("-")]  # where the app's own packages come from
         exact = sorted(line for line in done.stdout.splitlines() if line and not line.startswith("#"))
         return "\n".join([*places, *exact]) + "\n"
@@ -236,8 +240,8 @@ def _unbuilt(text: str) -> str:
     """Which package could not be fetched or built, the last thing its build said, and what helps."""
     found = UNBUILT.search(text)
     assert found is not None
-    if "Failed to fetch" in text:
-        causes = [line.strip().removeprefix("cause: ") for line in text.splitlines() if "cause:" in line]
+    if "Failed to fetch" in text or "Git operation failed" in text:
+        causes = [line.strip().partition(": ")[2] for line in text.splitlines() if re.match(r"\s*(cause|fatal):", line)]
         return f"{found[1]} cannot be fetched: {causes[-1] if causes else 'its address does not answer'}."
     errors = [line.strip() for line in text.splitlines() if COMPLAINT.match(line)]
     why = f" Its build said: {errors[-1][:200]}" if errors else ""
