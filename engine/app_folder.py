@@ -187,7 +187,8 @@ def _by_pipfile(files: Mapping[str, bytes]) -> bool:
 
 
 def _bounds(project: Mapping[str, Any]) -> tuple[str, ...]:
-    said = str(project.get("project", {}).get("requires-python", ""))
+    by_poetry = str(project.get("tool", {}).get("poetry", {}).get("dependencies", {}).get("python", ""))
+    said = str(project.get("project", {}).get("requires-python") or by_poetry.replace("^", ">="))
     return tuple(f"{sign}3.{minor}" for sign, minor in BOUND.findall(said))
 
 

@@ -165,6 +165,13 @@ def test_packages_of_its_own_are_found_in_their_folders_and_what_they_ask_for_is
     assert read(more={"setup.py": "setup(name='x', install_requires=['six'])"}).requirements == ("six",)
 
 
+def test_a_poetry_lock_is_read_with_the_python_it_is_for():
+    project = "[tool.poetry.dependencies]\npython = '^3.10'\nflask = '^3'\n"
+    lock = "[[package]]\nname = 'flask'\nversion = '3.0'\n"
+    app = read(more={"pyproject.toml": project, "poetry.lock": lock})
+    assert (app.requirements, app.pythons) == (("flask==3.0",), (">=3.10",))
+
+
 def test_files_written_on_windows_are_read():
     app = read(
         more={"Procfile": "web : gunicorn app:app\r\nworker: rq worker\r\n", "requirements.txt": "six \\\r\n\r\n"}
