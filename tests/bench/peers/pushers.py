@@ -143,6 +143,7 @@ class Piku(Way):
         ssh.chmod(0o700)
         self.more = {
             "PATH": f"{bin_folder}:{os.environ['PATH']}", "PIKU_ROOT": str(self.root), "GIT_SSH": str(ssh),
+            "VIRTUALENV_NO_PERIODIC_UPDATE": "1",  # else it looks for news of itself, beside what is measured
             "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b",
         }  # fmt: skip
         self.type(self.script, "setup", **self.more)
