@@ -1,12 +1,14 @@
 """An app as its author wrote it: a folder with a Procfile, read from its archive without running any of it.
 
 The conventions are Heroku's, so that a folder made for it goes through unchanged: `Procfile` (https://devcenter.heroku.com
-/articles/procfile), `.python-version` or `runtime.txt`, `requirements.txt`, `Pipfile.lock` or `pyproject.toml`, and
-`app.json` (its test script, the settings it needs, how many of each process). Pure: bytes in, values out.
+/articles/procfile), `.python-version` or `runtime.txt`, `requirements.txt`, a lock (`app_locks`), `pyproject.toml` or
+`setup.py`, and `app.json` (its test script, the settings it needs, how many of each process). Pure: bytes in, values
+out.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
@@ -15,16 +17,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine import app_locks
+
 READ = (
-    "Procfile", ".python-version", "runtime.txt", "requirements.txt", "Pipfile.lock", "pyproject.toml", "app.json",
-    "manage.py",
+    "Procfile", ".python-version", "runtime.txt", "requirements.txt", "Pipfile.lock", "uv.lock", "poetry.lock",
+    "pyproject.toml", "setup.py", "app.json", "manage.py",
 )  # fmt: skip
-LINE = re.compile(r"^([A-Za-z0-9_-]+):\s*(.+?)\s*$")
+LINE = re.compile(r"^([A-Za-z0-9_-]+)\s*:\s*(.+?)\s*$")
 PINNED = re.compile(r"^(?:cpython-|python-)?(3\.\d+)(?:\.\d+)?$")
 INCLUDED = re.compile(r"^(?:-r|--requirement|-c|--constraint)[ =]\s*(\S+)")
-ITSELF = re.compile(r"^(?:-e|--editable)?[ =]?\s*\.(?:/.*)?(?:\[.*\])?$")
+EDITABLE = re.compile(r"^(?:-e|--editable)[ =]\s*")
+LOCAL = re.compile(r"^(\.[\w./-]*)(?:\[([\w,\s-]*)\])?$")  # `.`, `./libs/money`, `.[web]`
+PLACES = re.compile(r"^(--extra-index-url|--find-links|-f)[ =]\s*(\S+://\S+)$")  # where more packages come from
 OPTIONS = re.compile(r"^--?[a-z]")
 BOUND = re.compile(r"(>=|<=|==|~=|!=|>|<)\s*3\.(\d+)")
+AFTER = "bin/post_compile"  # Heroku's name for it
+PINS = ".python-version, runtime.txt or Pipfile.lock"
 MOST = 1 << 20  # bytes of a file that is read
 
 
@@ -55,8 +63,14 @@ class App:
     test_env: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, Wanted] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)  # of app.json's formation
-    collects: bool = False  # a Django project: its static files are collected once per release
+    manage: str = ""  # a Django project's manage.py, whose static files are collected once per release
+    after: str = ""  # a script of its own that is run when its packages are there
     paths: Sequence[str] = ()  # of its own packages, below the folder
+
+    @property
+    def packages(self) -> int:
+        """How many it asks for."""
+        return sum(not line.startswith("-") for line in self.requirements)
 
     def count(self, process: str, scale: Mapping[str, int]) -> int:
         """How many of this process run: as scaled, else as app.json says, else one."""
@@ -67,10 +81,10 @@ def parse(files: Mapping[str, bytes]) -> App:
     """The app of these files, by their path below the folder. Raises BadApp."""
     processes = _procfile(files)
     described = _app_json(files)
-    project = _toml(files)
+    project = _toml(files, "pyproject.toml")
     test, test_env = _tests(described)
-    requirements = _requirements(files, project)
-    django = "manage.py" in files and any(line.lower().startswith("django") for line in requirements)
+    requirements, beside = _requirements(files, project)
+    django = any(re.match(r"django\b(?!-)", line, re.IGNORECASE) for line in requirements)
     return App(
         processes={name: command for name, command in processes.items() if name != "release"},
         release=processes.get("release", ""),
@@ -81,9 +95,16 @@ def parse(files: Mapping[str, bytes]) -> App:
         test_env=test_env,
         env=_env(described),
         counts=_formation(described),
-        collects=django and not described.get("env", {}).get("DISABLE_COLLECTSTATIC"),
-        paths=("src",) if any(name.startswith("src/") for name in files) else (),
+        manage=_manage(files) if django and not described.get("env", {}).get("DISABLE_COLLECTSTATIC") else "",
+        after=AFTER if AFTER in files else "",
+        paths=(*(("src",) if any(name.startswith("src/") for name in files) else ()), *beside),
     )
+
+
+def _manage(files: Mapping[str, bytes]) -> str:
+    """The manage.py nearest to the top, at most two folders down."""
+    found = [name for name in files if name.rpartition("/")[2] == "manage.py" and name.count("/") <= 2]
+    return min(found, key=lambda name: (name.count("/"), name), default="")
 
 
 def choose_python(app: App, installed: Sequence[str], own: str) -> str:
@@ -92,14 +113,25 @@ def choose_python(app: App, installed: Sequence[str], own: str) -> str:
     if app.python:
         if app.python in installed:
             return app.python
+        other = _nearest(app.python, installed, own)
         raise BadApp(
-            f"The app pins Python {app.python} (.python-version or runtime.txt), which is not installed. Found here: "
-            f"{there}. Install Python {app.python}, or name another: desirepath push --python {own}"
+            f"The app pins Python {app.python} ({PINS}), which is not installed. Found here: {there}. "
+            f"Install Python {app.python}, or name another: desirepath push --python {other}"
         )
     fits = [version for version in installed if all(_fits(version, bound) for bound in app.pythons)]
     if not fits:
         raise BadApp(f"pyproject.toml asks for Python {', '.join(app.pythons)}. Found here: {there}.")
     return own if own in fits else fits[-1]
+
+
+def _nearest(pinned: str, installed: Sequence[str], own: str) -> str:
+    """What a package that names this Python most likely runs on: the next newer one, else the newest there is."""
+    newer = [version for version in installed if _minor(version) > _minor(pinned)]
+    return newer[0] if newer else installed[-1] if installed else own
+
+
+def _minor(version: str) -> int:
+    return int(version.split(".")[1])
 
 
 # --- each file -------------------------------------------------------------------------------------------------------
@@ -145,11 +177,18 @@ def _pinned(files: Mapping[str, bytes]) -> str:
             if match is None:
                 raise BadApp(f"{name} says “{said[:40]}”; it has to name one Python, for instance 3.11.")
             return match[1]
-    return ""
+    asked = _json(files, "Pipfile.lock").get("_meta", {}).get("requires", {}) if _by_pipfile(files) else {}
+    match = PINNED.match(str(asked.get("python_full_version") or asked.get("python_version") or ""))
+    return match[1] if match else ""
+
+
+def _by_pipfile(files: Mapping[str, bytes]) -> bool:
+    return "Pipfile.lock" in files and "requirements.txt" not in files
 
 
 def _bounds(project: Mapping[str, Any]) -> tuple[str, ...]:
-    said = str(project.get("project", {}).get("requires-python", ""))
+    by_poetry = str(project.get("tool", {}).get("poetry", {}).get("dependencies", {}).get("python", ""))
+    said = str(project.get("project", {}).get("requires-python") or by_poetry.replace("^", ">="))
     return tuple(f"{sign}3.{minor}" for sign, minor in BOUND.findall(said))
 
 
@@ -161,34 +200,72 @@ def _fits(version: str, bound: str) -> bool:
             "==": mine == theirs, "!=": mine != theirs}[match[1]]  # fmt: skip
 
 
-def _requirements(files: Mapping[str, bytes], project: Mapping[str, Any]) -> tuple[str, ...]:
+def _requirements(files: Mapping[str, bytes], project: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What to install, and the folders of the app's own that are to be found beside it."""
     if "requirements.txt" in files:
-        return tuple(_flat(files, "requirements.txt", ()))
-    if "Pipfile.lock" in files:
-        return tuple(_pipfile(files))
-    described = project.get("project", {})
-    if "poetry" in project.get("tool", {}) and "dependencies" not in described:
+        lines, beside = list[str](), list[str]()
+        for line in _flat(files, "requirements.txt", ()):
+            if local := LOCAL.match(line):
+                place = _joined("", local[1])
+                there = _below(files, place)
+                lines += _own(there, app_locks.words(local[2]))
+                beside += [f"{place}/src" if any(name.startswith("src/") for name in there) else place] if place else []
+            else:
+                lines.append(line)
+        return tuple(lines), tuple(beside)
+    if _by_pipfile(files):
+        return tuple(app_locks.pipfile(_json(files, "Pipfile.lock"))), ()
+    if "Pipfile" in files:
+        raise BadApp("There is a Pipfile and no Pipfile.lock, which names the packages. Write it: pipenv lock")
+    if "poetry.lock" in files:
+        return tuple(app_locks.poetry(_toml(files, "poetry.lock"), project)), ()
+    if "uv.lock" in files:
+        return tuple(app_locks.uv(_toml(files, "uv.lock"))), ()
+    if "poetry" in project.get("tool", {}) and "dependencies" not in project.get("project", {}):
+        raise BadApp("pyproject.toml lists its packages for Poetry, and there is no poetry.lock. Write it: poetry lock")
+    return tuple(_own(files, ())), ()
+
+
+def _below(files: Mapping[str, bytes], place: str) -> Mapping[str, bytes]:
+    if not place:
+        return files
+    return {name.removeprefix(f"{place}/"): data for name, data in files.items() if name.startswith(f"{place}/")}
+
+
+def _own(files: Mapping[str, bytes], extras: Sequence[str]) -> list[str]:
+    """What a package of the app's own asks for, in pyproject.toml or as a plain list in setup.py."""
+    described = _toml(files, "pyproject.toml").get("project", {})
+    if described or "setup.py" not in files:
+        optional = described.get("optional-dependencies", {})
+        return [str(line) for name in ("", *extras) for line in (optional.get(name, ()) if name else
+                described.get("dependencies", ()))]  # fmt: skip
+    try:
+        calls = [node for node in ast.walk(ast.parse(_text(files, "setup.py"))) if isinstance(node, ast.Call)]
+        named = [word.value for call in calls for word in call.keywords if word.arg == "install_requires"]
+        return [str(line) for line in ast.literal_eval(named[0])] if named else []
+    except (SyntaxError, ValueError):  # reckoned when it is run, which nothing here does
         raise BadApp(
-            "pyproject.toml lists its packages for Poetry alone. Write them down for others too: "
-            "poetry export -o requirements.txt"
-        )
-    return tuple(str(line) for line in described.get("dependencies", ()))
+            "The packages of setup.py cannot be read without running it. List them in requirements.txt."
+        ) from None
 
 
 def _flat(files: Mapping[str, bytes], name: str, within: tuple[str, ...]) -> list[str]:
-    """A requirements file's lines with those of the files it includes; the app itself is left out, it is there."""
+    """A requirements file's lines with those of the files it includes."""
     if name in within:
         return []
     if name not in files:
         raise BadApp(f"{within[-1] if within else 'requirements.txt'} includes {name}, which is not in the folder.")
     folder = name.rpartition("/")[0]
     found: list[str] = []
-    for line in _text(files, name).replace("\\\n", " ").splitlines():
+    for line in _text(files, name).replace("\r\n", "\n").replace("\\\n", " ").splitlines():
         line = re.sub(r"(^|\s)#.*$", "", line).strip()
+        line = re.sub(r"\s+--hash=\S+", "", line)
         if match := INCLUDED.match(line):
             found += _flat(files, _joined(folder, match[1]), (*within, name))
-        elif line and not ITSELF.match(line) and not OPTIONS.match(line):
-            found.append(re.sub(r"\s+--hash=\S+", "", line))
+        elif match := PLACES.match(line):
+            found.append(f"{match[1]} {match[2]}")
+        elif (line := EDITABLE.sub("", line)) and not OPTIONS.match(line):
+            found.append(line)
     return found
 
 
@@ -200,16 +277,6 @@ def _joined(folder: str, name: str) -> str:
         elif part not in ("", "."):
             parts.append(part)
     return "/".join(parts)
-
-
-def _pipfile(files: Mapping[str, bytes]) -> list[str]:
-    locked = _json(files, "Pipfile.lock").get("default", {})
-    lines = []
-    for name, body in locked.items():
-        extras = f"[{','.join(body['extras'])}]" if body.get("extras") else ""
-        marker = f"; {body['markers']}" if body.get("markers") else ""
-        lines.append(f"{name}{extras}{body.get('version', '')}{marker}")
-    return lines
 
 
 def _app_json(files: Mapping[str, bytes]) -> dict[str, Any]:
@@ -255,13 +322,13 @@ def _json(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
     return found
 
 
-def _toml(files: Mapping[str, bytes]) -> dict[str, Any]:
-    if "pyproject.toml" not in files:
+def _toml(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
+    if name not in files:
         return {}
     try:
-        return tomllib.loads(_text(files, "pyproject.toml"))
+        return tomllib.loads(_text(files, name))
     except tomllib.TOMLDecodeError as error:
-        raise BadApp(f"pyproject.toml cannot be read: {error}") from error
+        raise BadApp(f"{name} cannot be read: {error}") from error
 
 
 def _text(files: Mapping[str, bytes], name: str) -> str:

@@ -25,6 +25,8 @@ from engine.steps.base import FileValue, Job, Step
 from engine.targets.base import Environment, Kind, Source, Target, Workload
 
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
+# Until 3.12 every Python's own environment came with it, and old packages count on its pkg_resources.
+SETUPTOOLS = "setuptools<81"
 ANSWERING = "web"  # the process that is given a port and the requests
 
 
@@ -52,7 +54,8 @@ def environment_for(target: Target, app: App, python: str | None) -> Environment
         chosen = app_folder.choose_python(app, installed, OWN) if not python else _named(python, installed)
     except BadApp as error:
         raise PermanentFailure(str(error)) from error
-    return Environment(chosen, tuple(app.requirements))
+    with_it = () if int(chosen.split(".")[1]) >= 12 else (SETUPTOOLS,)
+    return Environment(chosen, tuple(app.requirements), with_it)
 
 
 def _named(python: str, installed: tuple[str, ...]) -> str:
@@ -151,7 +154,7 @@ def _program(release: Release, made: Mapping[str, Any], process: str, text: str,
     name, answers, check = f"{process}.{number}", process == ANSWERING, made["check"]
     workload = Workload(
         f"{release.workload}.{name}", Kind.SERVICE, command(text),
-        env={**made["env"], "PYTHONUNBUFFERED": "1", "PROCESS": name, "RELEASE": str(release.number)},
+        env={**made["env"], "PYTHONUNBUFFERED": "1", "PROCESS": name, "DYNO": name, "RELEASE": str(release.number)},
         environment=Environment.read(made["environment"]), source=Source(**made["source"]),
         health=(check or "/") if answers else "", any_answer=not check,
         labels={"deployment": release.deployment.name, "release": str(release.number), "process": name},

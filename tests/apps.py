@@ -60,6 +60,7 @@ def named(files: dict[str, Any]) -> dict[str, str]:
         "says": "says.txt", "procfile": "Procfile", "app_json": "app.json", "web": "web.py", "tests": "tests.py",
         "requirements": "requirements.txt", "python_version": ".python-version", "worker": "worker.py",
         "release": "release.py", "pyproject": "pyproject.toml", "manage": "manage.py",
+        "post_compile": "bin/post_compile",
     }  # fmt: skip
     given = FILES | {spelled[name]: text for name, text in files.items()}
     return {n: json.dumps(t) if isinstance(t, dict) else str(t) for n, t in given.items() if t is not None}

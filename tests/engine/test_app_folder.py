@@ -124,9 +124,75 @@ def test_a_pipfile_lock_and_a_pyproject_name_packages_too():
     assert (app.requirements, app.pythons, app.paths) == (("httpx>=0.27",), (">=3.10", "<3.13"), ("src",))
 
 
-def test_packages_that_only_poetry_can_read_are_refused_with_the_command():
-    with pytest.raises(BadApp, match=r"poetry export -o requirements.txt"):
-        read(more={"pyproject.toml": "[tool.poetry.dependencies]\nflask = '^3'\n"})
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("pyproject.toml", "[tool.poetry.dependencies]\nflask = '^3'\n", "no poetry.lock. Write it: poetry lock"),
+        ("Pipfile", "[packages]\nflask = '*'\n", "no Pipfile.lock, which names the packages. Write it: pipenv lock"),
+        ("setup.py", "import setuptools\nx = open('r')\nsetuptools.setup(install_requires=x)", "List them in requirem"),
+    ],
+)
+def test_packages_that_cannot_be_known_are_refused_with_what_to_write(name, text, said):
+    with pytest.raises(BadApp, match=said):
+        read(more={name: text})
+
+
+def test_requirements_may_come_from_version_control_and_from_more_places_than_one():
+    text = (
+        "--extra-index-url https://wheels.example/cpu\n--index-url https://one.example\n-f ./wheels\n"
+        "-e git+https://code.example/money.git@v1#egg=money\r\n--editable=git+https://code.example/x.git\n"
+        "shelf @ https://code.example/shelf.zip\n"
+    )
+    app = read(more={"requirements.txt": text})
+    assert app.requirements == (
+        "--extra-index-url https://wheels.example/cpu", "git+https://code.example/money.git@v1#egg=money",
+        "git+https://code.example/x.git", "shelf @ https://code.example/shelf.zip",
+    )  # fmt: skip
+    assert app.packages == 3
+
+
+def test_packages_of_its_own_are_found_in_their_folders_and_what_they_ask_for_is_installed():
+    app = read(
+        more={
+            "requirements.txt": "-e .[web]\n./libs/money\n-e libs\n",
+            "pyproject.toml": '[project]\ndependencies = ["six"]\noptional-dependencies.web = ["flask"]\n',
+            "libs/money/setup.py": "from setuptools import setup\nsetup(install_requires=['babel>=2'])\n",
+            "libs/money/src/money/__init__.py": "",
+        }
+    )
+    assert app.requirements == ("six", "flask", "babel>=2", "libs")
+    assert app.paths == ("libs/money/src",)
+    assert read(more={"setup.py": "setup(name='x', install_requires=['six'])"}).requirements == ("six",)
+
+
+def test_a_poetry_lock_is_read_with_the_python_it_is_for():
+    project = "[tool.poetry.dependencies]\npython = '^3.10'\nflask = '^3'\n"
+    lock = "[[package]]\nname = 'flask'\nversion = '3.0'\n"
+    app = read(more={"pyproject.toml": project, "poetry.lock": lock})
+    assert (app.requirements, app.pythons) == (("flask==3.0",), (">=3.10",))
+
+
+def test_files_written_on_windows_are_read():
+    app = read(
+        more={"Procfile": "web : gunicorn app:app\r\nworker: rq worker\r\n", "requirements.txt": "six \\\r\n\r\n"}
+    )
+    assert dict(app.processes) == {"web": "gunicorn app:app", "worker": "rq worker"}
+    assert app.requirements == ("six",)
+
+
+def test_a_pipfile_lock_pins_the_python_where_nothing_else_does():
+    locked = json.dumps({"_meta": {"requires": {"python_version": "3.9"}}, "default": {}})
+    assert read(more={"Pipfile.lock": locked}).python == "3.9"
+    assert read(more={"Pipfile.lock": locked, "runtime.txt": "python-3.11.4\n"}).python == "3.11"
+    assert read(more={"Pipfile.lock": locked, "requirements.txt": "six\n"}).python == ""
+
+
+@pytest.mark.parametrize(
+    ("pinned", "named"), [("3.14", "3.13"), ("3.6", "3.8"), ("3.10", "3.11"), ("3.12", "3.13")],
+)  # fmt: skip
+def test_the_python_nearest_to_a_missing_one_is_named(pinned, named):
+    with pytest.raises(BadApp, match=rf"push --python {named}$"):
+        choose_python(App({}, python=pinned), ("3.8", "3.9", "3.11", "3.13"), "3.11")
 
 
 @pytest.mark.parametrize(
@@ -160,16 +226,19 @@ def test_app_json_names_tests_settings_and_counts():
 
 
 @pytest.mark.parametrize(
-    ("files", "collects"),
+    ("files", "manage"),
     [
-        ({"manage.py": "", "requirements.txt": "Django>=5"}, True),
-        ({"manage.py": "", "requirements.txt": "flask"}, False),
-        ({"requirements.txt": "Django>=5"}, False),
-        ({"manage.py": "", "requirements.txt": "django", "app.json": '{"env": {"DISABLE_COLLECTSTATIC": "1"}}'}, False),
+        ({"manage.py": "", "requirements.txt": "Django>=5"}, "manage.py"),
+        ({"manage.py": "", "requirements.txt": "flask"}, ""),
+        ({"requirements.txt": "Django>=5"}, ""),
+        ({"manage.py": "", "requirements.txt": "django", "app.json": '{"env": {"DISABLE_COLLECTSTATIC": "1"}}'}, ""),
+        ({"site/manage.py": "", "a/b/manage.py": "", "requirements.txt": "Django"}, "site/manage.py"),
+        ({"a/b/c/manage.py": "", "requirements.txt": "Django"}, ""),
+        ({"manage.py": "", "requirements.txt": "django-filter"}, ""),
     ],
 )
-def test_only_a_django_project_has_static_files_to_collect(files, collects):
-    assert read(more=files).collects is collects
+def test_only_a_django_project_has_static_files_to_collect(files, manage):
+    assert read(more=files).manage == manage
 
 
 @pytest.mark.parametrize(("text", "word"), [("A=1 gunicorn x", "gunicorn"), ("python 'a b", "python"), ("X=1", "X=1")])

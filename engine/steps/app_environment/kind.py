@@ -1,5 +1,6 @@
 """app.environment: the Python and packages an app names, built once and kept; its static files collected."""
 
+import shlex
 from typing import Any
 
 from pydantic import Field
@@ -12,8 +13,9 @@ from engine.targets.base import Change, Environment
 
 BUILD = 900.0  # seconds that collecting may take
 # A project that has no place for static files, or no such command, has none to collect: that is no failure.
-COLLECT = """said=$(python manage.py collectstatic --noinput 2>&1); code=$?; printf '%s\\n' "$said"
+COLLECT = """said=$(python {manage} collectstatic --noinput 2>&1); code=$?; printf '%s\\n' "$said"
 case "$said" in *STATIC_ROOT*|*"Unknown command"*) exit 0;; esac; exit $code"""
+NOT_COLLECTED = "DISABLE_COLLECTSTATIC"  # as a setting, as Heroku takes it
 
 
 class EnvironmentForm(Form):
@@ -32,18 +34,21 @@ class AppEnvironment(StepKind):
         if lacking := hosting.lacking(app, step.deployment):
             raise PermanentFailure(_lacks(step.deployment.name, app, lacking))
         step.target.prepare(environment, step.log)
-        if app.collects:
-            self._collect(step, app, environment)
-        outputs = {
-            "python": environment.python, "packages": len(environment.requirements), "processes": dict(app.processes),
-        }  # fmt: skip
+        if app.manage and NOT_COLLECTED not in step.deployment.configured():
+            self._prepare(step, "collect", COLLECT.format(manage=shlex.quote(app.manage)), app, environment)
+        if app.after:
+            self._prepare(step, "post-compile", f"bash {app.after}", app, environment)
+        outputs = {"python": environment.python, "packages": app.packages, "processes": dict(app.processes)}
         made = ", ".join(app.processes)
-        return Succeeded(outputs, f"Python {environment.python}, {_count(len(environment.requirements))}; runs {made}")
+        return Succeeded(outputs, f"Python {environment.python}, {_count(app.packages)}; runs {made}")
 
-    def _collect(self, step: Step[EnvironmentForm], app: App, environment: Environment) -> None:
+    def _prepare(
+        self, step: Step[EnvironmentForm], what: str, text: str, app: App, environment: Environment
+    ) -> None:  # fmt: skip
+        """A command in the folder of the release, before anything of it is started."""
         source = hosting.source_of(step.run, step.form.app)
         config = step.deployment.settings()
-        hosting.app_job(step, "collect", COLLECT, source, environment, hosting.build_env(app), confidential=config,
+        hosting.app_job(step, what, text, source, environment, hosting.build_env(app), confidential=config,
                         timeout=BUILD)  # fmt: skip
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
@@ -51,7 +56,7 @@ class AppEnvironment(StepKind):
         if app is None:
             return [Change("prepare", "the Python and packages the app names", "known when the folder is")]
         environment = hosting.environment_for(planning.target, app, None)
-        return [Change("prepare", f"Python {environment.python}, {_count(len(environment.requirements))}", "kept")]
+        return [Change("prepare", f"Python {environment.python}, {_count(app.packages)}", "kept")]
 
 
 def _count(packages: int) -> str:

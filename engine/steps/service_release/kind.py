@@ -10,7 +10,7 @@ from engine.app_folder import App
 from engine.models import Release
 from engine.outcomes import Outcome, PermanentFailure, Succeeded, TemporaryFailure
 from engine.steps.base import FileValue, Form, NotYet, Planning, Step, StepKind
-from engine.targets.base import Change, Environment, Source, State
+from engine.targets.base import Change, Environment, Source, State, Status
 
 RELEASE_COMMAND = 3600.0  # seconds
 
@@ -82,10 +82,10 @@ class ServiceRelease(StepKind):
                 continue
             process = name.partition(".")[2]
             if status.state == State.FAILED:
-                raise PermanentFailure(f"{process} did not come up. {status.reason}{hint(status.reason)}")
+                raise PermanentFailure(f"{process} did not come up. {_told(step, process, status)}")
             if time.time() - began > step.form.boot:
                 raise PermanentFailure(
-                    f"{process} did not answer within {step.form.boot:g} s. {status.reason}{hint(status.reason)}"
+                    f"{process} did not answer within {step.form.boot:g} s. {_told(step, process, status)}"
                 )
             raise NotYet(0.1, f"{process} is starting")
 
@@ -108,13 +108,29 @@ def settle(step: Step[ServiceForm], release: Release, app: App, environment: Env
     release.save(update_fields=["settings"])
 
 
-def hint(reason: str) -> str:
+def _told(step: Step[ServiceForm], process: str, status: Status) -> str:
+    """Why, what to write where, and where all of it is said."""
+    name = step.deployment.name
+    told = hint(status.reason, name, process, ended_well=status.exit_code == 0)
+    return f"{status.reason}{told} All it said: desirepath logs {name} --process {process}"
+
+
+def hint(reason: str, name: str = "NAME", process: str = "web.1", *, ended_well: bool = False) -> str:
     """What to write where, for what goes wrong most."""
     said = reason.lower()
+    if "no module named 'pkg_resources'" in said:
+        return " Python 3.12 and newer come without it: add setuptools<81 to the packages, or pin an older Python."
+    if "modulenotfounderror" in said or "importerror" in said:
+        return " If that is a package: add it to the app's list, or the version it was written for."
+    if "connection refused" in said or "could not connect" in said or "could not translate host" in said:
+        return f" If that is a database or another service: start it, and say where: desirepath config set {name} KEY=…"
+    if "keyerror" in said or "environment variable" in said:
+        return f" If that is a setting: desirepath config set {name} KEY=…"
     if "the port it was given as $port" in said or "address already in use" in said:
         return " Let it listen on $PORT: in the Procfile, for instance gunicorn app:app --bind 0.0.0.0:$PORT"
-    if "keyerror" in said or "environment variable" in said:
-        return " If that is a setting: desirepath config set NAME KEY=…"
+    if ended_well and not process.startswith(f"{hosting.ANSWERING}."):
+        once = f'{{"formation": {{"{process.partition(".")[0]}": {{"quantity": 0}}}}}}'
+        return f" What is in the Procfile has to go on running. Is it for once? Then in app.json: {once}"
     return ""
 
 

@@ -26,7 +26,13 @@ WHEELS_ONLY = ("numpy", "scipy", "scikit-learn", "pandas", "onnx", "onnxruntime"
 PASSED = re.compile(
     r"HOME|PATH|LANG|LC_.*|TMPDIR|XDG_CACHE_HOME|UV_.*|SSL_CERT_.*|(?i:https?_proxy|no_proxy|all_proxy)"
 )
+UNBUILT = re.compile(r"Failed to (?:download and )?build `([^`]+)`")
+COMPLAINT = re.compile(r"\s*(?:\w*(?:Error|Exception)\b|error|fatal error|\S+: (?:fatal )?error)[: ]")
 FAILED_LINES = 12  # of uv's output, in an error
+
+
+class NoneFit(TargetError):
+    """No versions of the packages go together."""
 
 
 def uv() -> str:
@@ -80,7 +86,7 @@ class Environments:
         """The exact packages, one `name==version` a line, with the optional ones when they resolve together."""
         progress(f"Resolving {len(environment.requirements) + len(environment.optional)} packages")
         if environment.optional:
-            with contextlib.suppress(TargetError):
+            with contextlib.suppress(NoneFit):
                 return self._compile(environment.requirements + environment.optional, interpreter)
             progress(f"Going on without {', '.join(environment.optional)}: no versions fit")
         return self._compile(environment.requirements, interpreter)
@@ -96,8 +102,12 @@ class Environments:
             command, input=text, capture_output=True, text=True, env=_environment(), timeout=300, check=False
         )
         if done.returncode:
-            raise TargetError(f"These packages cannot be had together: {', '.join(requirements)}. {_said(done.stderr)}")
-        return "\n".join(sorted(line for line in done.stdout.splitlines() if line and not line.startswith("#"))) + "\n"
+            if UNBUILT.search(done.stderr):
+                raise TargetError(_unbuilt(done.stderr))
+            raise NoneFit(f"These packages cannot be had together: {', '.join(requirements)}. {_said(done.stderr)}")
+        places = [line for line in requirements if line.startswith("-")]  # where the app's own packages come from
+        exact = sorted(line for line in done.stdout.splitlines() if line and not line.startswith("#"))
+        return "\n".join([*places, *exact]) + "\n"
 
     def _build(self, name: str, interpreter: str, lock: str, progress: Progress) -> None:
         """In a folder beside, then renamed: a half-built environment is never found."""
@@ -221,7 +231,24 @@ def _run(command: list[str], progress: Progress) -> None:
         text = "\n".join(said)
         if "No space left" in text:
             raise TargetError("The disk is full: the environment could not be built. Make room, then try again.")
-        raise TargetError(f"The environment could not be built. {_said(text)}")
+        raise TargetError(
+            _unbuilt(text) if UNBUILT.search(text) else f"The environment could not be built. {_said(text)}"
+        )
+
+
+def _unbuilt(text: str) -> str:
+    """Which package could not be fetched or built, the last thing its build said, and what helps."""
+    found = UNBUILT.search(text)
+    assert found is not None
+    if "Failed to fetch" in text or "Git operation failed" in text:
+        causes = [line.strip().partition(": ")[2] for line in text.splitlines() if re.match(r"\s*(cause|fatal):", line)]
+        return f"{found[1]} cannot be fetched: {causes[-1] if causes else 'its address does not answer'}."
+    errors = [line.strip() for line in text.splitlines() if COMPLAINT.match(line)]
+    why = f" Its build said: {errors[-1][:200]}" if errors else ""
+    return (
+        f"{found[1]} cannot be built for this Python: there is no wheel of it.{why} "
+        "Ask for a newer version of it, or take the Python it was made for (push --python)."
+    )
 
 
 def _said(text: str) -> str:

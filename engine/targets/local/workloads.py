@@ -24,6 +24,7 @@ RUNTIMES = Path(__file__).resolve().parents[2] / "runtimes"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 OUT_OF_MEMORY = ("memoryerror", "cannot allocate memory", "out of memory", "bad_alloc")
 SECRET = 6  # characters: what is shorter, "true" or "8080", is struck out nowhere
+ERROR = re.compile(r"[\w.]*(?:Error|Exception|NotFound|Misconfigured|ImproperlyConfigured): ")
 MOMENT = 1.5  # seconds a program without a port has to run to be ready
 RESULT_LIMIT = 8 << 20  # bytes of a job's result that are read
 PLACEHOLDER = re.compile(r"\{(python|port|result|outputs|runtimes|source|artefact:[0-9a-f]{64})\}")
@@ -84,6 +85,12 @@ class Folder:
         """What the program said last: usually why it ended."""
         data, _ = self.said(-2000, 2000)
         lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
+        return lines[-1][:300] if lines else ""
+
+    def complaint(self) -> str:
+        """The last error a Python program told of, if any: what a server goes on in spite of."""
+        data, _ = self.said(-8000, 8000)
+        lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines() if ERROR.match(line)]
         return lines[-1][:300] if lines else ""
 
     def said(self, offset: int, limit: int) -> tuple[bytes, int]:
@@ -306,7 +313,9 @@ def _not_ready(folder: Folder, spec: dict[str, Any], state: dict[str, Any]) -> s
     if ports:
         found = ", ".join(map(str, sorted(ports)))
         return f"It listens on {found} and not on {spec['port']}, the port it was given as $PORT."
-    return f"It runs and does not listen on {spec['port']}, the port it was given as $PORT."
+    last = folder.complaint()
+    said = f" It said last: {last}" if last else ""
+    return f"It runs and does not listen on {spec['port']}, the port it was given as $PORT.{said}"
 
 
 def _why(code: int | None, folder: Folder, result: dict[str, Any] | None) -> str:

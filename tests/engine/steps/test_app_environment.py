@@ -59,6 +59,28 @@ def test_a_django_projects_static_files_are_collected_in_the_folder_of_the_relea
     assert "collectstatic" in job.argv[-1]
 
 
+def test_static_files_are_not_collected_where_a_setting_says_so(step, churn, app_file, target):
+    churn.configure({"DISABLE_COLLECTSTATIC": "1"}, None)
+    assert step(LEAF, deployment=churn, app=app_file(manage="", requirements="django")).state == "succeeded"
+    assert target.started() == []
+
+
+def test_what_an_app_prepares_itself_is_run_in_the_folder_of_the_release(step, churn, app_file, target):
+    row = step(LEAF, deployment=churn, app=app_file(post_compile="pybabel compile\n"))
+    assert row.state == "succeeded", row.reason
+    assert target.started() == ["post-compile"]
+    (job,) = target.workloads.values()
+    assert job.argv[-1] == "bash bin/post_compile"
+
+
+def test_an_older_python_comes_with_what_old_packages_count_on(step, churn, app_file, target):
+    for python, optional in (("3.11", ("setuptools<81",)), ("3.12", ())):
+        app = app_file(python_version=python, manage="", requirements="django")
+        assert step(LEAF, deployment=churn, app=app).state == "succeeded"
+        job = list(target.workloads.values())[-1]
+        assert (job.environment.python, job.environment.optional) == (python, optional)
+
+
 def test_a_plan_says_what_would_be_built(churn, app_file, plan_of):
     assert plan_of(LEAF, app=app_file(requirements="flask")) == ["prepare Python 3.11, 1 package asked for"]
     assert plan_of(LEAF) == ["prepare the Python and packages the app names"]

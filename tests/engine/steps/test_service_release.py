@@ -5,6 +5,7 @@ import pytest
 from engine.actions.roll_back import RollBack
 from engine.models import Release
 from engine.outcomes import Succeeded
+from engine.steps.service_release.kind import hint
 from engine.targets.base import State
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +110,50 @@ def test_what_does_not_come_up_gets_no_request_and_is_stopped(step, churn, app_f
     assert churn.traffic() == {"1": 100}
     second = Release.objects.get(number=2)
     assert target.statuses[second.answering[0]].state in (State.FAILED, State.STOPPED)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("It said last: KeyError: 'SHOP_KEY'", "a setting: desirepath config set churn KEY=…"),
+        (
+            "It said last: Error 111 connecting to localhost:6379. Connection refused.",
+            "start it, and say where: desirepath",
+        ),
+        ("It said last: ModuleNotFoundError: No module named 'packaging'", "add it to the app's list"),
+        ("It said last: ModuleNotFoundError: No module named 'pkg_resources'", "add setuptools<81 to the packages"),
+        (
+            "It does not listen on 1, the port it was given as $PORT. It said last: ImportError: x",
+            "add it to the app's",
+        ),
+        ("It listens on 2 and not on 1, the port it was given as $PORT.", "--bind 0.0.0.0:$PORT"),
+    ],
+)
+def test_what_went_wrong_is_told_with_what_to_write_where(reason, said):
+    assert said in hint(reason, "churn", "web.1")
+
+
+def test_a_process_that_ends_well_may_be_meant_for_once():
+    told = hint("It ended again and again right after its start. It ended with 0.", "churn", "seed.1", ended_well=True)
+    assert told.endswith('Is it for once? Then in app.json: {"formation": {"seed": {"quantity": 0}}}')
+
+
+def test_a_failure_says_where_all_of_it_is_said(step, churn, app_file, target):
+    apply = target.apply
+
+    def failing(workload):
+        target.ends(workload.name, State.FAILED, reason="It ended with 1.")
+        return apply(workload)
+
+    target.apply = failing
+    row = step(LEAF, deployment=churn, app=app_file())
+    assert row.reason == "web.1 did not come up. It ended with 1. All it said: desirepath logs churn --process web.1"
+
+
+def test_a_program_knows_its_name_as_heroku_says_it(step, churn, app_file, target):
+    step(LEAF, deployment=churn, app=app_file(procfile="worker: celery worker -n $DYNO\n"))
+    (work,) = (work for name, work in target.workloads.items() if name.endswith("worker.1"))
+    assert work.env["DYNO"] == "worker.1"
 
 
 def test_secrets_are_made_up_once_and_reach_the_programs_and_no_row(step, churn, app_file, target):

@@ -92,3 +92,39 @@ def test_packages_are_installed_and_optional_ones_left_out_when_they_do_not_fit(
 def test_packages_that_cannot_be_had_together_are_named(root):
     with pytest.raises(TargetError, match=r"six==1.16.0, six==1.15.0.*"):
         root.prepare(Environment(MINE, ("six==1.16.0", "six==1.15.0")), lambda _: None)
+
+
+BUILD = """error: Failed to download and build `greenlet==0.4.13`
+  cause: The build backend returned an error
+         Traceback (most recent call last):
+         ImportError: cannot import name 'Feature' from 'setuptools'
+hint: Build failures usually indicate a problem with the package or the build environment
+"""
+FETCH = """error: Failed to download and build `money @ https://code.example/money.zip`
+  cause: Failed to fetch: https://code.example/money.zip
+  cause: Name or service not known
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            BUILD,
+            r"^greenlet==0.4.13 cannot be built.+said: ImportError: cannot import.+Ask for a newer version of it, or",
+        ),
+        (FETCH, r"^money @ https://code.example/money.zip cannot be fetched: Name or service not known\.$"),
+    ],
+)
+def test_a_package_that_cannot_be_built_or_fetched_is_named_and_no_other(root, monkeypatch, said, told):
+    done = subprocess.CompletedProcess([], 1, "", said)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    with pytest.raises(TargetError, match=told):
+        root._compile(("greenlet==0.4.13", "money @ https://code.example/money.zip", "six"), sys.executable)
+
+
+def test_the_places_an_app_takes_packages_from_are_kept_with_the_exact_ones(root, monkeypatch):
+    done = subprocess.CompletedProcess([], 0, "six==1.16.0\n", "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    place = "--extra-index-url https://wheels.example/cpu"
+    assert root._compile((place, "six"), sys.executable) == f"{place}\nsix==1.16.0\n"

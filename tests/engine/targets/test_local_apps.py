@@ -103,6 +103,10 @@ def test_a_worker_that_ends_again_and_again_is_given_up(target, app):
             "import socket, time; s = socket.create_server(('127.0.0.1', {other})); time.sleep(600)",
             "It listens on {other} and not on {port}, the port it was given as $PORT.",
         ),
+        (
+            "import time; print('ImportError: no b\\nworker 7 is started again', flush=True); time.sleep(600)",
+            "It runs and does not listen on {port}, the port it was given as $PORT. It said last: ImportError: no b",
+        ),
     ],
 )
 def test_a_program_that_does_not_bind_its_port_is_told_apart_from_one_that_binds_another(target, app, program, said):

@@ -1,6 +1,6 @@
 """Traffic: requests are sent until it is told to stop, at most so many, and failures of both sorts are counted."""
 
-import time
+import threading
 
 import httpx
 
@@ -31,9 +31,15 @@ def test_an_error_and_a_lost_connection_both_count_as_failed():
 
 
 def test_it_ends_with_what_it_goes_on_beside_even_when_that_fails():
+    asked = threading.Event()
+
+    def ask(_: httpx.Client, n: int) -> httpx.Response:
+        asked.set()
+        return answer()
+
     try:
-        with meanwhile(Traffic(lambda _, n: answer(), most=10_000_000, pause=0.001)) as traffic:
-            time.sleep(0.05)
+        with meanwhile(Traffic(ask, most=10_000_000, pause=0.001)) as traffic:
+            assert asked.wait(30)
             raise RuntimeError("the run failed")
     except RuntimeError:
         pass
