@@ -126,7 +126,10 @@ def test_an_app_that_answers_badly_is_told_with_what_it_answers_and_said_last(ta
         "http.server.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), H).serve_forever()\n"
     )
     target.apply(app(web=web))
-    expected = "It listens on its port and answers / with 503, where it has to be anything below 500. It said last: KeyError: no row"
+    expected = (
+        "It listens on its port and answers / with 503, where it has to be anything below 500. "
+        "It said last: KeyError: no row"
+    )
     until(lambda: target.status("web.1").reason == expected, what=lambda: target.status("web.1").reason)
 
 
