@@ -151,10 +151,11 @@ def programs(release: Release, app: App, made: Mapping[str, Any]) -> list[dict[s
 
 
 def _program(release: Release, made: Mapping[str, Any], process: str, text: str, number: int) -> dict[str, Any]:
+    # Not DYNO, which tells an app that it stands behind Heroku's router: it would send every visitor to https.
     name, answers, check = f"{process}.{number}", process == ANSWERING, made["check"]
     workload = Workload(
         f"{release.workload}.{name}", Kind.SERVICE, command(text),
-        env={**made["env"], "PYTHONUNBUFFERED": "1", "PROCESS": name, "DYNO": name, "RELEASE": str(release.number)},
+        env={**made["env"], "PYTHONUNBUFFERED": "1", "PROCESS": name, "RELEASE": str(release.number)},
         environment=Environment.read(made["environment"]), source=Source(**made["source"]),
         health=(check or "/") if answers else "", any_answer=not check,
         labels={"deployment": release.deployment.name, "release": str(release.number), "process": name},

@@ -27,7 +27,7 @@ PASSED = re.compile(
     r"HOME|PATH|LANG|LC_.*|TMPDIR|XDG_CACHE_HOME|UV_.*|SSL_CERT_.*|(?i:https?_proxy|no_proxy|all_proxy)"
 )
 UNBUILT = re.compile(r"Failed to (?:download and )?build `([^`]+)`")
-COMPLAINT = re.compile(r"\s*(?:\w*(?:Error|Exception)\b|error|fatal error|\S+: (?:fatal )?error)[: ]")
+COMPLAINT = re.compile(r"\s*(?:\w*(?:Error|Exception)\b|(?:fatal )?error|\S+: (?:fatal )?error): ")
 FAILED_LINES = 12  # of uv's output, in an error
 
 
@@ -244,6 +244,7 @@ def _unbuilt(text: str) -> str:
         causes = [line.strip().partition(": ")[2] for line in text.splitlines() if re.match(r"\s*(cause|fatal):", line)]
         return f"{found[1]} cannot be fetched: {causes[-1] if causes else 'its address does not answer'}."
     errors = [line.strip() for line in text.splitlines() if COMPLAINT.match(line)]
+    errors = [line for line in errors if not line.startswith(("error: Command", "error: Failed"))] or errors
     why = f" Its build said: {errors[-1][:200]}" if errors else ""
     return (
         f"{found[1]} cannot be built for this Python: there is no wheel of it.{why} "

@@ -221,13 +221,18 @@ def _strike_begun(data: bytes, secrets: list[bytes]) -> bytes:
 
 def healthy(port: int, path: str, *, any_answer: bool = False, timeout: float = 2.0) -> bool:
     """Whether 127.0.0.1:PORT answers 200 on this path, or (`any_answer`) anything below 500."""
+    status = answered(port, path, timeout)
+    return status is not None and (status < 500 if any_answer else status == 200)
+
+
+def answered(port: int, path: str, timeout: float = 2.0) -> int | None:
+    """What it answers on this path, if it does."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
-        status = connection.getresponse().status
-        return status < 500 if any_answer else status == 200
+        return connection.getresponse().status
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
 
@@ -309,13 +314,23 @@ def _not_ready(folder: Folder, spec: dict[str, Any], state: dict[str, Any]) -> s
         return "It has just begun."
     ports = processes.listening(processes.members(state["program"]["pid"], str(folder.path)))
     if spec["port"] in ports:
-        return f"It listens on its port and does not answer {spec['health']} as it should."
+        return _badly_answered(folder, spec)
     if ports:
         found = ", ".join(map(str, sorted(ports)))
         return f"It listens on {found} and not on {spec['port']}, the port it was given as $PORT."
     last = folder.complaint()
     said = f" It said last: {last}" if last else ""
     return f"It runs and does not listen on {spec['port']}, the port it was given as $PORT.{said}"
+
+
+def _badly_answered(folder: Folder, spec: dict[str, Any]) -> str:
+    status = answered(spec["port"], spec["health"])
+    if status is None:
+        return f"It listens on its port and does not answer {spec['health']} within two seconds."
+    wanted = "anything below 500" if spec.get("any_answer") else "200"
+    last = folder.complaint()
+    said = f" It said last: {last}" if last else ""
+    return f"It listens on its port and answers {spec['health']} with {status}, where it has to be {wanted}.{said}"
 
 
 def _why(code: int | None, folder: Folder, result: dict[str, Any] | None) -> str:

@@ -150,10 +150,11 @@ def test_a_failure_says_where_all_of_it_is_said(step, churn, app_file, target):
     assert row.reason == "web.1 did not come up. It ended with 1. All it said: desirepath logs churn --process web.1"
 
 
-def test_a_program_knows_its_name_as_heroku_says_it(step, churn, app_file, target):
-    step(LEAF, deployment=churn, app=app_file(procfile="worker: celery worker -n $DYNO\n"))
+def test_a_program_knows_its_name_and_is_not_told_that_it_is_on_heroku(step, churn, app_file, target):
+    step(LEAF, deployment=churn, app=app_file(procfile="worker: celery worker -n $PROCESS\n"))
     (work,) = (work for name, work in target.workloads.items() if name.endswith("worker.1"))
-    assert work.env["DYNO"] == "worker.1"
+    assert work.env["PROCESS"] == "worker.1"
+    assert "DYNO" not in work.env
 
 
 def test_secrets_are_made_up_once_and_reach_the_programs_and_no_row(step, churn, app_file, target):

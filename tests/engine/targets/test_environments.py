@@ -98,6 +98,7 @@ BUILD = """error: Failed to download and build `greenlet==0.4.13`
   cause: The build backend returned an error
          Traceback (most recent call last):
          ImportError: cannot import name 'Feature' from 'setuptools'
+         error: Command '['gcc', '-c']' returned non-zero exit status 1.
 hint: Build failures usually indicate a problem with the package or the build environment
 """
 FETCH = """error: Failed to download and build `money @ https://code.example/money.zip`

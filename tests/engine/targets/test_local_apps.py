@@ -119,6 +119,20 @@ def test_a_program_that_does_not_bind_its_port_is_told_apart_from_one_that_binds
     until(lambda: target.status("web.1").reason == expected, what=lambda: target.status("web.1").reason)
 
 
+def test_an_app_that_answers_badly_is_told_with_what_it_answers_and_said_last(target, app):
+    web = (
+        "import http.server, os\nclass H(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_GET(self):\n        print('KeyError: no row', flush=True); self.send_error(503)\n"
+        "http.server.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), H).serve_forever()\n"
+    )
+    target.apply(app(web=web))
+    expected = (
+        "It listens on its port and answers / with 503, where it has to be anything below 500. "
+        "It said last: KeyError: no row"
+    )
+    until(lambda: target.status("web.1").reason == expected, what=lambda: target.status("web.1").reason)
+
+
 def test_what_an_app_forks_away_ends_with_it(target, app):
     daemon = (
         "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(600)\n"
