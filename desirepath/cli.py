@@ -133,6 +133,9 @@ def status(name: Name, team: Team = None, target: Target = None, json: AsJson = 
     show(found, json, say)
 
 
+LATEST = 48 << 10  # bytes of a log that are printed first: what was said last is what is wanted
+
+
 @app.command()
 def logs(
     name: Name, follow: Annotated[bool, typer.Option("--follow", "-f")] = False, team: Team = None,
@@ -147,7 +150,7 @@ def logs(
         names = [process] if process or release else [row["name"] for row in found["processes"]] or [""]
         for one in names:
             key = (release or found["live"], one)
-            read = client.logs(name, offset=offsets.get(key, 0), release=release, process=one, **which)
+            read = client.logs(name, offset=offsets.get(key, -LATEST), release=release, process=one, **which)
             offsets[key] = read["offset"]
             show(read, json, partial(write, _prefixed(read["text"], one if len(names) > 1 else "")))
         if not follow:

@@ -26,6 +26,7 @@ from desirepath import folders, place
 Json = dict[str, Any]
 Told = Callable[[Json], None]
 ENDED = ("succeeded", "failed", "cancelled")
+MOMENT = 3.0  # seconds
 
 
 class ApiError(Exception):
@@ -117,8 +118,12 @@ class Desirepath:
         return cast(Json, self._ask("POST", "runs/", json={"inputs": inputs, "dry_run": dry_run, **sent}))
 
     def follow(self, run: int, *, until: str = "answers", tell: Told | None = None) -> Served:
-        """Wait until the run's release answers, or (`until="done"`) until the run has ended."""
+        """Wait until the run's release answers, or (`until="done"`) until the run has ended.
+
+        What answers is given a moment to end as well, so that whoever changes it next need not wait.
+        """
         events = self.events(run)
+        answered: float | None = None
         while True:
             found = self.run(run)  # before its events: what it says now is then all told
             for event in events:
@@ -127,7 +132,10 @@ class Desirepath:
                 if tell:
                     tell(event)
             release = _released(found)
-            if found["state"] in ENDED or (release is not None and until == "answers"):
+            if release is not None and answered is None:
+                answered = time.monotonic()
+            over = found["state"] in ENDED
+            if over or (answered is not None and until == "answers" and (_asks(found) or _since(answered) > MOMENT)):
                 return Served(found, self._deployment_of(found), release)
             time.sleep(0.2)
 
@@ -372,6 +380,15 @@ def _refusal(answer: httpx.Response, url: str) -> ApiError:
     fields = {str(e["attr"]): e["detail"] for e in errors if e.get("attr")}
     said = [f"{e['attr']}: {e['detail']}" if e.get("attr") else e["detail"] for e in errors]
     return ApiError("; ".join(said), answer.status_code, fields)
+
+
+def _asks(run: Json) -> bool:
+    """Whether it waits for a person."""
+    return any(step["asking"] for step in run["steps"])
+
+
+def _since(moment: float) -> float:
+    return time.monotonic() - moment
 
 
 def _released(run: Json) -> int | None:

@@ -43,7 +43,8 @@ def _tell(event: Json) -> None:
 def _say_served(run: Json, deployment: Json | None, release: int | None) -> None:
     if run["state"] == "failed" or deployment is None or release is None:
         out.print(f"[red]×[/] {escape(run['reason'] or run['state'])}")
-        out.print(f"[dim]Mend it, then: desirepath run resume {run['id']}; or start again[/]")
+        out.print("[dim]Mend it and do the same again. Was it only something around it that was away? Then:[/]")
+        out.print(f"[dim]  desirepath run resume {run['id']}[/]")
         return
     out.print(f"\n[bold]{deployment['name']} {release}[/] at {deployment['address']}")
     if deployment["call"]:

@@ -48,8 +48,10 @@ def judge(deployment: Deployment) -> list[CriterionResult]:
     Deployment.objects.filter(pk=deployment.pk).update(judged_at=timezone.now())
     if release is None or revision is None:
         return []
-    results = [_store(deployment, release, leaf, *_look(release, leaf)) for leaf in revision.parsed.done]
-    _settle(deployment, release, results)
+    looked = [(leaf, *_look(release, leaf)) for leaf in revision.parsed.done]  # may take seconds: in no transaction
+    with transaction.atomic():  # all or none, so that nobody reads half of them as the whole
+        results = [_store(deployment, release, *one) for one in looked]
+        _settle(deployment, release, results)
     return results
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from engine import done, template
@@ -117,6 +119,19 @@ def test_what_is_not_done_is_looked_at_again_sooner_than_what_is(deployment: Dep
     assert list(done.due()) == []
     Deployment.objects.update(judged_at=timezone.now() - timedelta(seconds=61))
     assert list(done.due()) == [deployment]
+
+
+def test_nobody_reads_some_of_the_criteria_as_all_of_them(deployment: Deployment, monkeypatch) -> None:
+    store, seen = done._store, []
+
+    def looking(*one: Any) -> Any:
+        seen.append(transaction.get_connection().in_atomic_block and len(transaction.get_connection().savepoint_ids))
+        return store(*one)
+
+    monkeypatch.setattr(done, "_store", looking)
+    done.judge(deployment)
+    assert len(seen) == 3
+    assert min(seen) >= 1  # inside a transaction of its own, within that of the test
 
 
 def test_of_two_engines_that_find_it_due_one_judges_it(deployment: Deployment) -> None:
