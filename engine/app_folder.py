@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -336,12 +335,3 @@ def _text(files: Mapping[str, bytes], name: str) -> str:
         return files[name].decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadApp(f"{name} is not UTF-8 text.") from error
-
-
-def first_word(command: str) -> str:
-    """The program of a command, for people: `gunicorn`."""
-    try:
-        words = [word for word in shlex.split(command) if "=" not in word]
-    except ValueError:
-        words = command.split()
-    return words[0] if words else command

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -43,6 +44,14 @@ def test_what_is_made_and_where_secrets_are_stays_at_home(tmp_path):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("x")
     assert names(folder) == ["Procfile", "says.txt", "src/m.py", "web.py"]
+
+
+def test_the_browser_leaves_out_the_same_and_takes_as_much():
+    script = (Path(__file__).parents[2] / "static" / "js" / "folder.js").read_text()
+    named = re.search(r"LEFT_OUT = new Set\(\[(.*?)\]", script, re.DOTALL)
+    assert named
+    assert set(re.findall(r'"([^"]+)"', named[1])) == folders.LEFT_OUT
+    assert f"MOST = {folders.MOST >> 20} * 2 ** 20" in script
 
 
 def test_under_git_its_ignore_list_counts_and_what_is_not_committed_yet_goes_along(tmp_path):

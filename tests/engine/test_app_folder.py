@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from engine.app_folder import App, BadApp, Wanted, choose_python, first_word, parse
+from engine.app_folder import App, BadApp, Wanted, choose_python, parse
 
 WEB = b"web: gunicorn app:app\n"
 
@@ -239,8 +239,3 @@ def test_app_json_names_tests_settings_and_counts():
 )
 def test_only_a_django_project_has_static_files_to_collect(files, manage):
     assert read(more=files).manage == manage
-
-
-@pytest.mark.parametrize(("text", "word"), [("A=1 gunicorn x", "gunicorn"), ("python 'a b", "python"), ("X=1", "X=1")])
-def test_a_command_is_called_by_its_program(text, word):
-    assert first_word(text) == word

@@ -107,8 +107,13 @@ def test_a_command_runs_with_the_settings_and_what_it_printed_is_read_on(as_alic
 
 def test_what_is_no_app_has_none_of_it(as_alice, live):
     churn = live({"1": 100})
-    for path, body in (("scale/", {"counts": {"web": 2}}), ("exec/", {"command": ["ls"]})):
-        standard(as_alice.post(f"deployments/{churn.pk}/{path}", body), 409)
+    for path, body, said in (
+        ("scale/", {"counts": {"web": 2}}, "churn has no processes that can be scaled"),
+        ("exec/", {"command": ["ls"]}, "churn has no release that a command could run in"),
+    ):
+        (error,) = standard(as_alice.post(f"deployments/{churn.pk}/{path}", body), 409)
+        assert error["detail"] == said
+    assert not churn.events.filter(kind__in=("deployment.scaled", "deployment.exec")).exists()
 
 
 def test_logs_are_of_the_process_that_is_named(as_alice, shop, target):
@@ -122,7 +127,7 @@ def test_releasing_again_is_a_run_like_the_one_that_made_it(as_alice, shop):
     answer = as_alice.post(f"deployments/{shop.pk}/again/")
     assert answer.status_code == 201, answer.content
     (error,) = standard(as_alice.post(f"deployments/{shop.pk}/again/"), 409)
-    assert "changing" in error["detail"] or "run" in error["detail"]
+    assert "is changing churn" in error["detail"]
     assert StepRun.objects.filter(run_id=answer.json()["id"]).exists()
 
 
