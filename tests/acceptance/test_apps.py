@@ -180,6 +180,35 @@ def test_a_removed_app_is_restored_with_its_workers(shop):
     until(lambda: "starting" not in shop.run("scale"))
 
 
+def test_what_was_done_and_answers_no_more_has_regressed_and_says_since_when_and_why(shop, home):
+    yaml = """
+desirepath: 1
+template: soon-done
+persona: app-developer
+title: Done when it answers
+inputs: {app: {type: folder}}
+flow:
+  - {id: release, title: Release it, uses: service.release, with: {app: "${{ inputs.app }}"}}
+done:
+  - {id: answers, title: It answers, uses: service.check}
+"""
+    client = home.client("tom")
+    client.keep_template(yaml)
+    shop.push("--template", "soon-done", "--until", "done")
+    until(lambda: client.deployment(shop.name)["state"] == "done", 30)
+    shop.run("exec", "--", "rm", "says.txt")  # every answer needs it
+    home.python(f"""
+        from engine import done
+        from engine.models import Deployment
+        done.judge(Deployment.objects.get(name={shop.name!r}))
+    """)  # as the engine does within the minute
+    said = shop.run("status")
+    assert "regressed" in said
+    assert "It answers" in said
+    shop.push("--template", "soon-done", "--until", "done", says="again")
+    until(lambda: client.deployment(shop.name)["state"] == "done", 30)
+
+
 # --- what goes wrong -------------------------------------------------------------------------------------------------
 
 
