@@ -50,7 +50,7 @@ def start(run: Run) -> Run:
 def refuse_second(deployment: Deployment) -> None:
     """Raise NotNow while another run is changing this deployment. Call it in the transaction that begins a run."""
     # Whoever starts or resumes on this deployment queues here, so that two never both find it free.
-    type(deployment).objects.select_for_update().get(pk=deployment.pk)
+    type(deployment).objects.select_for_update(no_key=True).get(pk=deployment.pk)
     if other := deployment.runs.active().first():
         raise NotNow(f"run {other.pk} is changing {deployment.name} already; wait for it, or cancel it")
 
@@ -68,7 +68,7 @@ def record(step: StepRun, outcome: Outcome, *, take_next: bool = False) -> Recor
     outcome = in_words(outcome)
     with transaction.atomic():
         # Who changes a run's rows queues here on PostgreSQL; on SQLite writers queue anyway.
-        state = Run.objects.select_for_update().values_list("state", flat=True).get(pk=step.run_id)
+        state = Run.objects.select_for_update(no_key=True).values_list("state", flat=True).get(pk=step.run_id)
         owner = step.owner
         held = {"id": step.pk, "state": StepState.RUNNING, "owner": owner, "claim": step.claim}
         changes, event, text = changes_of(step, outcome)
@@ -129,7 +129,7 @@ def begin_again(run: Run) -> None:
 def repair(run: Run) -> None:
     """Store again what the ended steps of a running run ask for, whatever its rows say; what is right stays."""
     with transaction.atomic():
-        locked = Run.objects.select_for_update().get(pk=run.pk)
+        locked = Run.objects.select_for_update(no_key=True).get(pk=run.pk)
         if locked.state in (RunState.RUNNING, RunState.PAUSED):
             Run.objects.filter(pk=run.pk).update(resumed=F("resumed") + 1)
             locked.refresh_from_db()

@@ -103,7 +103,7 @@ def _candidates(due: Q, order: str, count: int) -> list[StepRun]:
     """Steps to try. On PostgreSQL those that another worker is taking at this moment are passed over."""
     found = loaded().filter(due).order_by(order)
     if connection.vendor == "postgresql":
-        found = found.select_for_update(skip_locked=True, of=("self",))
+        found = found.select_for_update(skip_locked=True, no_key=True, of=("self",))
     steps = list(found[:count])
     for step in steps:
         step.run.revision = pinned(step.run.revision_id)

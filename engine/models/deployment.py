@@ -93,7 +93,7 @@ class Deployment(models.Model):
         if found is None:
             with transaction.atomic():
                 # Writers of one deployment queue here, so that each gets a number of its own.
-                Deployment.objects.select_for_update().get(pk=self.pk)
+                Deployment.objects.select_for_update(no_key=True).get(pk=self.pk)
                 last = self.releases.order_by("-number").first()
                 found = Release.objects.create(
                     deployment=self, number=last.number + 1 if last else 1, run=run, effect=effect,

@@ -42,17 +42,21 @@ class Ask:
         return f"{self.row.pk}.{self.row.attempt}.{len(self.votes)}"
 
 
-def asked(run: Run) -> list[StepRun]:
+def asked(run: Run) -> tuple[list[StepRun], int]:
+    """The first that ask, and how many more do."""
     waiting = run.waiting_steps().select_related("block").order_by("asked_at", "pk")
-    return list(waiting.defer("memory", "outputs")[:MOST])
+    first = list(waiting.defer("memory", "outputs")[: MOST + 1])
+    return first[:MOST], waiting.count() - MOST if len(first) > MOST else 0
 
 
-def asks_of(run: Run, user: User, filled: forms.Form | None = None) -> list[Ask]:
-    """`filled`: what this person typed that cannot be taken yet; it is shown again with what is wrong."""
-    rows, may_tell = asked(run), can(user, "change", run)
+def asks_of(run: Run, user: User, filled: forms.Form | None = None) -> tuple[list[Ask], int]:
+    """The first that ask, and how many more do. `filled`: what this person typed that cannot be taken yet; it is shown
+    again with what is wrong.
+    """
+    (rows, more), may_tell = asked(run), can(user, "change", run)
     totals = totals_of(run, rows)
     votes = list(Vote.objects.filter(step__in=rows).select_related("user"))
-    return [
+    asks = [
         _ask(
             row,
             user,
@@ -63,6 +67,7 @@ def asks_of(run: Run, user: User, filled: forms.Form | None = None) -> list[Ask]
         )
         for row in rows
     ]
+    return asks, max(0, more)
 
 
 def _where(run: Run, row: StepRun, totals: said.Totals) -> str:

@@ -18,7 +18,7 @@ from engine import advance
 from engine.actions.resume import reset_set
 from engine.drawing import course
 from engine.flow import Leaf
-from engine.models import Run, Template
+from engine.models import Event, Run, Template
 from engine.statuses import RunState
 from engine.views.asks import asks_of
 from engine.views.marks import finished, marks_of, not_taken, seen_of
@@ -71,19 +71,20 @@ def _templates(user: User) -> list[tuple[str, str]]:
 @login_required
 def run(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page; with ?part=now, what changes while it runs; with ?part=asks, what it asks of people."""
-    found = fetch(me(request), Run.objects.select_related("revision__template", "deployment__target", "team"), pk=pk)
     part = request.GET.get("part")
-    context = run_context(request, found)
+    context = run_context(request, pk)
     if part in ("now", "asks"):
         return render(request, f"engine/run_{'part' if part == 'now' else part}.html", context)
     return render(request, "engine/run.html", context)
 
 
-def run_context(request: HttpRequest, found: Run, filled: forms.Form | None = None) -> dict[str, Any]:
+def run_context(request: HttpRequest, pk: int, filled: forms.Form | None = None) -> dict[str, Any]:
     """`filled`: what somebody typed that cannot be taken yet; it is shown again with what is wrong."""
+    # Read before all the rest: what happens while the page is made is then told to it once more, and never missed.
+    last = Event.objects.filter(run=pk).order_by("-pk").values_list("pk", flat=True).first() or 0
+    found = fetch(me(request), Run.objects.select_related("revision__template", "deployment__target", "team"), pk=pk)
     seen, counted = seen_of(found.revision), tally(found)
-    asks = asks_of(found, me(request), filled)
-    last = found.events.order_by("-pk").values_list("pk", flat=True).first() or 0
+    asks, more = asks_of(found, me(request), filled)
     shown = groups(found, counted, seen)
     return {
         "run": found,
@@ -95,7 +96,7 @@ def run_context(request: HttpRequest, found: Run, filled: forms.Form | None = No
         "some_hidden": sum(len(group.lines) for group in shown) < counted.all,
         "ahead": _ahead(found, counted, seen),
         "asks": asks,
-        "asks_more": max(0, found.waiting_steps().count() - len(asks)),
+        "asks_more": more,
         "log": reversed(_log(found)),
         "last_event": last,
         "may_change": can(me(request), "change", found),

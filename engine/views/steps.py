@@ -86,7 +86,7 @@ def confirm(request: HttpRequest, pk: int, step_pk: int) -> HttpResponse:
         return redirect("run", pk)
     form = AnswerForm(request.POST, request.FILES, step=found)
     if not form.is_valid() or (values := form.kept(me(request))) is None:
-        return render(request, "engine/run.html", run_context(request, found.run, form), status=422)
+        return render(request, "engine/run.html", run_context(request, pk, form), status=422)
     done = found.confirm(me(request), values, form.cleaned_data["comment"])
     say(request, "Confirmed." if done else "Somebody was quicker.")
     return redirect("run", pk)
@@ -102,7 +102,7 @@ def tell(request: HttpRequest, pk: int, step_pk: int) -> HttpResponse:
     if not (found.asking or {}).get("needs", {}).get("events"):
         warn(request, "Nobody waits for this any more.")
     elif not form.is_valid():
-        return render(request, "engine/run.html", run_context(request, found.run, form), status=422)
+        return render(request, "engine/run.html", run_context(request, pk, form), status=422)
     else:
         Signal.send(found.run, form.cleaned_data["name"], form.cleaned_data["values"], me(request))
         say(request, f"The run is told: {form.cleaned_data['name']}.")

@@ -221,7 +221,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _bind(map_: JourneyMap, key: str, data: dict[str, object]) -> None:
     with transaction.atomic():
-        locked = JourneyMap.objects.select_for_update().get(pk=map_.pk)
+        locked = JourneyMap.objects.select_for_update(no_key=True).get(pk=map_.pk)
         leaf = locked.leaf(key)
         assert leaf is not None
         leaf["uses"], leaf["with"] = data["uses"], data["settings"]

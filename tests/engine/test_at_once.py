@@ -8,13 +8,15 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
-from engine import worker
+from engine import advance, worker
+from engine.claiming import claim
 from engine.models import Run, StepRun
 from engine.statuses import RunState
 from people.models import Team, User
 from tests.engine.conftest import Runner, starter
+from tests.engine.targets.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,6 +69,41 @@ def test_two_yeses_at_once_are_two_and_the_step_succeeds_once(run_flow: Runner, 
         counted = run.steps.get().votes.count()
         assert quorum <= counted <= 2  # with a quorum of one, the second may have come too late
         assert run.steps.get().events.filter(kind="step.succeeded").count() == 1
+
+
+def waits_for_a_lock() -> bool:
+    """Whether somebody is queueing for what another has locked; where writers queue anyway there is nothing to see."""
+    if connection.vendor != "postgresql":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1")
+        return cursor.fetchone() is not None
+
+
+def test_a_vote_that_is_stored_while_a_worker_records_the_same_step_stops_neither(run_flow: Runner, bob: User) -> None:
+    """The vote has the step and wants, for its event, that the run stays; the worker has the run and wants the step."""
+    run = run_flow("- {id: ask, uses: approve, with: {by: team, quorum: 2}}")
+    step_of(run).vote(bob, approve=True)
+    [held] = claim("a worker")
+    found, alice = worker.outcome_of(held), starter(run)
+    voted, recording = threading.Event(), threading.Event()
+
+    def vote() -> bool:
+        with transaction.atomic():
+            made = StepRun.objects.get(pk=held.pk).vote(alice, approve=True)
+            voted.set()
+            assert recording.wait(10)
+            until(waits_for_a_lock, 10)
+        return made is not None
+
+    def record() -> bool:
+        assert voted.wait(10)
+        recording.set()
+        return advance.record(held, found).written
+
+    assert at_once(vote, record) == [True, True]
+    worker.drain()
+    assert Run.objects.get(pk=run.pk).state == RunState.SUCCEEDED
 
 
 def test_one_person_who_says_yes_twice_at_once_is_one(run_flow: Runner) -> None:

@@ -4,6 +4,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from engine import worker
 from engine.models import Artefact, Run, StepRun
+from people.access import fetch
 from tests.conftest import signed_in
 
 
@@ -18,6 +19,21 @@ def test_it_shows_the_course_the_steps_and_what_people_took(as_bob, asking):
     assert "9 min" in page  # what it took the person who was watched
     assert "Hand the new file in" in page
     assert "Drift is watched" in page
+
+
+def test_what_happens_while_the_page_is_made_is_still_told_to_it(as_bob, asking, monkeypatch):
+    """The page listens from the event it names on; all of the page is read after that one."""
+    run = asking.run
+
+    def fetched(*args, **kwargs):
+        row = fetch(*args, **kwargs)
+        run.say("step.log", "said in between")
+        return row
+
+    monkeypatch.setattr("engine.views.runs.fetch", fetched)
+    page = as_bob.get(f"/runs/{run.pk}/").content.decode()
+    said = run.events.get(text="said in between")
+    assert int(page.split('data-after="')[1].split('"')[0]) < said.pk
 
 
 def test_to_a_stranger_it_does_not_exist(as_charlie, asking):
