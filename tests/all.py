@@ -22,6 +22,7 @@ ON_POSTGRES = (
     "actions/test_*",
     "pages/test_health",
     "pages/test_metrics",
+    "pages/test_stream",
     "exports/test_*",
     "api/test_audit",
 )

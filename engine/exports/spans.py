@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
 from engine.models import Bookmark, Event, Run, StepRun
+from engine.models.event import SETTLED
 from engine.statuses import RunState, StepState
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 NAME = "spans"
 ENDS = ("run.succeeded", "run.failed", "run.cancelled")
-SETTLED = timedelta(seconds=3)  # on PostgreSQL a lower number may be committed a moment after a higher one
 AT_ONCE = 1000  # events
 ENDPOINT, TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 

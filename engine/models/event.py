@@ -1,9 +1,10 @@
 """What happened, in order, for ever: the pages' live updates, the audit log and the exports read it."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.utils import timezone
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 TAKEN_OVER = "step.taken_over"  # its worker was gone: the lease had run out
 LOG = "step.log"
+SETTLED = timedelta(seconds=3)  # after which nothing with a lower number is still to come
 
 
 class EventQuerySet(models.QuerySet["Event"]):
@@ -19,6 +21,12 @@ class EventQuerySet(models.QuerySet["Event"]):
 
     def after(self, event_id: int) -> Self:
         return self.filter(pk__gt=event_id).order_by("pk")
+
+    def late(self, event_id: int) -> Self:
+        """Young ones up to this: on PostgreSQL a lower number may be committed a moment after a higher one was read."""
+        if connection.vendor != "postgresql":
+            return self.none()
+        return self.filter(pk__lte=event_id, at__gt=timezone.now() - SETTLED).order_by("pk")
 
     def audited(self) -> Self:
         """Without what programs printed."""

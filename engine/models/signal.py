@@ -34,6 +34,7 @@ class Signal(models.Model):
     def send(cls, run: Run, name: str, data: dict[str, Any], user: "User | None") -> "Signal":
         """Tell the run; whatever waits for this name looks again."""
         with transaction.atomic():
+            Run.objects.select_for_update(no_key=True).get(pk=run.pk)  # who changes several steps of a run queues here
             sent = cls.objects.create(run=run, name=name, data=data, sent_by=user)
             run.say("run.told", f"{user.name if user else 'Somebody'} told the run: {name}", actor=user, data=data)
             run.steps.filter(state=StepState.RUNNING).update(poked=True)  # it may be about to wait for this

@@ -18,6 +18,7 @@ from engine.statuses import ENDED_RUNS
 from people.access import fetch
 
 LOOK = 0.25  # seconds between two glances
+AGAIN = 1.0  # seconds until it is asked once more what came late
 SILENCE = 15.0  # seconds after which a comment keeps the connection open
 
 
@@ -81,17 +82,23 @@ async def stream(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpR
 
 async def _events(run: int, after: int) -> AsyncIterator[str]:
     yield "retry: 1000\n\n"
+    found = Event.objects.filter(run=run)
+    told = {pk async for pk in found.late(after).values_list("pk", flat=True)}
     while True:
         grown = poller().grown  # taken before looking, so that what is written while we look wakes us too
-        rows = [row async for row in Event.objects.filter(run=run).after(after).select_related("step")[:200]]
+        late = [row async for row in found.late(after).exclude(pk__in=told).select_related("step")]
+        rows = [*late, *[row async for row in found.after(after).select_related("step")[:200]]]
         for row in rows:
-            after = row.pk
+            after = max(after, row.pk)
+            told.add(row.pk)
             data = {"kind": row.kind, "text": row.text, "leaf": row.step.leaf if row.step else ""}
-            yield f"id: {row.pk}\nevent: step\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+            yield f"id: {after}\nevent: step\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
         if not rows:
             state = await Run.objects.values_list("state", flat=True).aget(pk=run)
             if state in ENDED_RUNS:
                 yield "event: over\ndata: {}\n\n"
                 return
-            await poller().wait(grown, SILENCE)
+            young = {pk async for pk in found.late(after).values_list("pk", flat=True)}
+            told &= young
+            await poller().wait(grown, AGAIN if young else SILENCE)
             yield ": still here\n\n"

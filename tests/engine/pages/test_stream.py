@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import connections
+from django.db import connection, connections, transaction
 from django.test import AsyncClient
 
 from engine.models import Event, Run
@@ -85,6 +86,38 @@ def test_a_page_that_comes_back_gets_what_it_has_not_seen_and_then_what_happens(
         new = await sync_to_async(run.say)("step.log", "said while one looks")
         assert await ids(again, 1) == [new.pk]
 
+    driven(look)
+
+
+def test_what_is_stored_late_under_a_lower_number_is_told_too(run: Run, alice: User) -> None:
+    """Numbers are given when something is written, and seen when it is committed: another may be quicker."""
+    if connection.vendor != "postgresql":
+        pytest.skip("on SQLite one writes after the other, in the order of the numbers")
+    begun, stored = threading.Event(), threading.Event()
+
+    def slow() -> int:
+        try:
+            with transaction.atomic():
+                said = run.say("step.log", "written first")
+                begun.set()
+                assert stored.wait(WITHIN)
+            return said.pk
+        finally:
+            connections.close_all()
+
+    async def look() -> None:
+        with ThreadPoolExecutor(1) as pool:
+            written = pool.submit(slow)
+            assert await asyncio.to_thread(begun.wait, WITHIN)
+            quick = await sync_to_async(run.say)("step.log", "stored first")
+            page = opened(alice, run)
+            assert (await ids(page, len(of_run) + 1))[-1] == quick.pk
+            stored.set()
+            # Its own number is behind what the page says it has seen when it comes back.
+            assert await ids(page, 1) == [quick.pk]
+            assert await asyncio.to_thread(written.result, WITHIN) < quick.pk
+
+    of_run = of(run)
     driven(look)
 
 
