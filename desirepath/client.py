@@ -27,6 +27,8 @@ Json = dict[str, Any]
 Told = Callable[[Json], None]
 ENDED = ("succeeded", "failed", "cancelled")
 MOMENT = 3.0  # seconds
+SETTLED = 3.0  # seconds after which no event with a lower number is still to come
+FULL = 500  # events in one answer
 
 
 class ApiError(Exception):
@@ -140,13 +142,20 @@ class Desirepath:
             time.sleep(0.2)
 
     def events(self, run: int) -> Iterator[Json | None]:
-        """Events as they happen; None whenever there is nothing new. Never ends by itself."""
-        after = 0
+        """Events as they happen; None whenever there is nothing new. Never ends by itself.
+
+        Young ones are asked for again: a lower number may be stored a moment after a higher one was read.
+        """
+        after, told = 0, dict[int, float]()
         while True:
             rows = self._ask("GET", f"runs/{run}/events/", params={"after": after})
             for row in rows:
-                after = row["id"]
-                yield row
+                if row["id"] not in told:
+                    told[row["id"]] = time.monotonic()
+                    yield row
+            settled = [number for number, at in told.items() if _since(at) > SETTLED]
+            after = rows[-1]["id"] if len(rows) >= FULL else max([after, *settled])
+            told = {number: at for number, at in told.items() if number > after}
             yield None
 
     def _deployment_of(self, run: Json) -> Json | None:
