@@ -112,13 +112,16 @@ def _candidates(due: Q, order: str, count: int) -> list[StepRun]:
 
 def _take(step: StepRun, owner: str) -> bool:
     """Whether this owner has the step now; then its row says so, and so does `step`."""
-    if step.mutex or turns.limits():
-        with transaction.atomic(savepoint=False):  # counting who is at work and taking the step are one thing
-            if full := turns.admit(step, turns.turns_of(step)):
-                turns.queue_up(full, step)
-                return False
-            return _hold(step, owner)
-    return _hold(step, owner)
+    wanted = turns.turns_of(step)
+    if not wanted or turns.has_its_turn(step):
+        return _hold(step, owner)
+    with transaction.atomic(savepoint=False):  # counting who is at work and taking the step are one thing
+        if not turns.alone(wanted):
+            return False
+        if full := turns.full(step, wanted):
+            turns.queue_up(full, step)
+            return False
+        return _hold(step, owner)
 
 
 def _hold(step: StepRun, owner: str) -> bool:

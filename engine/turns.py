@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from engine.models import Limit, StepRun
@@ -85,27 +85,36 @@ def _mutex(name: str) -> Turn:
     return Turn(f"mutex:{name}", 1, StepRun.objects.filter(mutex=name), HOLDING)
 
 
-def admit(step: StepRun, turns: Iterable[Turn]) -> Turn | None:
-    """What this step has to wait for, or None. Call in the transaction that claims it, which this serialises."""
-    if step.started_at is not None and step.state != StepState.READY:
-        return None  # it has its turn already: its lease ran out, or what it launched is looked at
-    waiting = sorted(turns, key=lambda turn: turn.key)
-    for turn in waiting:
-        _serialise(turn.key)
-    return next((turn for turn in waiting if turn.free(step) <= 0), None)
+def has_its_turn(step: StepRun) -> bool:
+    """Its lease ran out, or what it launched is looked at: it was let in before."""
+    return step.started_at is not None and step.state != StepState.READY
 
 
-def _serialise(key: str) -> None:
-    """On SQLite writers queue anyway; on PostgreSQL those who count the same thing queue here."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [zlib.crc32(key.encode())])
+def alone(turns: Iterable[Turn]) -> bool:
+    """Whether nobody else counts one of these at this moment; then nobody does until this transaction ends.
+
+    On SQLite writers queue anyway. On PostgreSQL nobody is waited for: whoever claims holds rows, and two who hold what
+    the other wants would stop each other.
+    """
+    if connection.vendor != "postgresql":
+        return True
+    with connection.cursor() as cursor:
+        for turn in turns:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [zlib.crc32(turn.key.encode())])
+            if not cursor.fetchone()[0]:
+                return False
+    return True
+
+
+def full(step: StepRun, turns: Iterable[Turn]) -> Turn | None:
+    """What this step has to wait for, or None. Call in the transaction that claims it, when it counts alone."""
+    return next((turn for turn in turns if turn.free(step) <= 0), None)
 
 
 def queue_up(turn: Turn, step: StepRun) -> None:
     """Take this step, and others that would find the same thing full, out of the ready ones."""
     ready = turn.among.filter(state=StepState.READY, started_at__isnull=True).order_by("pk")
-    some = set(ready.values_list("pk", flat=True)[:MANY]) | {step.pk}
+    some = {*_untouched(ready, MANY), step.pk}
     StepRun.objects.filter(pk__in=some, state__in=(StepState.READY, StepState.WAITING)).update(
         state=StepState.WAITING, queue=turn.key, wake_at=None
     )
@@ -118,8 +127,16 @@ def let_in(step: StepRun) -> None:
 
 
 def _let_in(key: str, count: int) -> int:
-    first = list(StepRun.objects.filter(queue=key).order_by("queue", "pk").values_list("pk", flat=True)[:count])
-    return StepRun.objects.filter(pk__in=first, queue=key).update(state=StepState.READY, queue="")
+    with transaction.atomic(savepoint=False):
+        first = _untouched(StepRun.objects.filter(queue=key).order_by("queue", "pk"), count)
+        return StepRun.objects.filter(pk__in=first, queue=key).update(state=StepState.READY, queue="")
+
+
+def _untouched(steps: QuerySet[StepRun], count: int) -> list[int]:
+    """The ids of the first; on PostgreSQL past those that somebody else is changing, so that two let in two."""
+    if connection.vendor == "postgresql":
+        steps = steps.select_for_update(skip_locked=True, no_key=True, of=("self",))
+    return [step.pk for step in steps.only("pk")[:count]]
 
 
 def reconcile() -> int:

@@ -171,6 +171,9 @@ class StepRun(models.Model):
         Counted also while a worker looks at the votes of others: two people who say yes at once are two.
         """
         with transaction.atomic():
+            # Who changes a run queues here, on PostgreSQL: a worker that looks at the votes has seen this one, or it is
+            # told to look again.
+            Run.objects.select_for_update(no_key=True).get(pk=self.run_id)
             asks = StepRun.objects.filter(pk=self.pk, state__in=LIVE_STEPS, attempt=self.attempt, asking__isnull=False)
             if not asks.exists():
                 return None

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
-from engine import advance, worker
+from engine import advance, turns, worker
 from engine.claiming import claim
-from engine.models import Run, StepRun
-from engine.statuses import RunState
+from engine.models import Limit, Run, StepRun
+from engine.outcomes import Succeeded
+from engine.statuses import RunState, StepState
 from people.models import Team, User
 from tests.engine.conftest import Runner, starter
 from tests.engine.targets.waiting import until
@@ -104,6 +106,66 @@ def test_a_vote_that_is_stored_while_a_worker_records_the_same_step_stops_neithe
     assert at_once(vote, record) == [True, True]
     worker.drain()
     assert Run.objects.get(pk=run.pk).state == RunState.SUCCEEDED
+
+
+def test_a_vote_wakes_a_step_whose_worker_is_about_to_go_on_waiting(
+    run_flow: Runner, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker has counted without it and stores that it waits, just when the voter finds that a worker has it."""
+    run = run_flow("- {id: ask, uses: approve, with: {by: team, quorum: 2}}")
+    step_of(run).vote(bob, approve=True)
+    [held] = claim("a worker")
+    found, alice = worker.outcome_of(held), starter(run)
+    looked, recorded, update = threading.Event(), threading.Event(), QuerySet.update
+
+    def slowly(rows: QuerySet[Any], **changes: Any) -> int:
+        count = update(rows, **changes)
+        if threading.current_thread() is not main and changes.get("state") == StepState.READY and not looked.is_set():
+            looked.set()
+            until(lambda: recorded.is_set() or waits_for_a_lock(), 10)
+        return count
+
+    def record() -> bool:
+        assert looked.wait(10)
+        written = advance.record(held, found).written
+        recorded.set()
+        return written
+
+    main = threading.current_thread()
+    monkeypatch.setattr(QuerySet, "update", slowly)
+    assert None not in at_once(partial(StepRun.objects.get(pk=held.pk).vote, alice, approve=True), record)
+    worker.drain()
+    assert Run.objects.get(pk=run.pk).state == RunState.SUCCEEDED
+
+
+@pytest.fixture
+def two_at_once(team: Team) -> Iterator[Limit]:
+    """At most two of the team's steps are at work."""
+    limit = Limit.objects.create(team=team, at_most=2)
+    turns.limits.forget()
+    yield limit
+    turns.limits.forget()
+
+
+def test_workers_that_claim_under_a_full_limit_stop_nobody(run_flow: Runner, two_at_once: Limit) -> None:
+    for _ in range(12):
+        run_flow("- {id: a, uses: test.probe}", drain=False)
+    held = claim("first", 2)
+    for _ in range(TIMES):
+        StepRun.objects.exclude(pk__in=[step.pk for step in held]).update(state=StepState.READY, queue="")
+        assert at_once(*(partial(claim, f"worker {n}") for n in range(4))) == [[]] * 4
+
+
+def test_two_that_stop_at_once_let_in_two(run_flow: Runner, two_at_once: Limit) -> None:
+    for _ in range(TIMES):
+        for _ in range(4):
+            run_flow("- {id: a, uses: test.probe}", drain=False)
+        held = claim("first", 2)
+        assert not claim("first", 2)
+        assert StepRun.objects.filter(queue=two_at_once.key).count() == 2
+        assert all(one.written for one in at_once(*(partial(advance.record, step, Succeeded({})) for step in held)))
+        assert not StepRun.objects.exclude(queue="").exists()
+        worker.drain()
 
 
 def test_one_person_who_says_yes_twice_at_once_is_one(run_flow: Runner) -> None:
