@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TAKEN_OVER = "step.taken_over"  # its worker was gone: the lease had run out
 LOG = "step.log"
 SETTLED = timedelta(seconds=3)  # after which nothing with a lower number is still to come
+NEAR = 10_000  # numbers; so many are not given in that time
 
 
 class EventQuerySet(models.QuerySet["Event"]):
@@ -26,7 +27,15 @@ class EventQuerySet(models.QuerySet["Event"]):
         """Young ones up to this: on PostgreSQL a lower number may be committed a moment after a higher one was read."""
         if connection.vendor != "postgresql":
             return self.none()
-        return self.filter(pk__lte=event_id, at__gt=timezone.now() - SETTLED).order_by("pk")
+        near = self.filter(pk__lte=event_id, pk__gt=event_id - NEAR)
+        return near.filter(at__gt=timezone.now() - SETTLED).order_by("pk")
+
+    def settled(self) -> Self:
+        """Without what is young: whoever goes on after the last of these misses nothing."""
+        if connection.vendor != "postgresql":
+            return self
+        old = Event.objects.filter(at__lte=timezone.now() - SETTLED).order_by("-pk").values_list("pk", flat=True)
+        return self.filter(pk__lte=old.first() or 0)  # found from the newest backward, in a few rows
 
     def audited(self) -> Self:
         """Without what programs printed."""

@@ -8,26 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 
 from asgiref.sync import sync_to_async
+from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 
 from engine.models import Event, Run
+from engine.models.event import SETTLED
 from engine.statuses import ENDED_RUNS
 from people.access import fetch
 
 LOOK = 0.25  # seconds between two glances
-AGAIN = 1.0  # seconds until it is asked once more what came late
+AGAIN = 1.0  # seconds between two times that waiters are woken for what may have been committed late
 SILENCE = 15.0  # seconds after which a comment keeps the connection open
 
 
 class Poller:
-    """Wakes its waiters when the event table has grown. Runs only while somebody waits."""
+    """Wakes its waiters when the event table has grown. Runs only while somebody waits.
+
+    What is committed late has a lower number than the newest: for as long as some may come, waiters are woken again.
+    """
 
     def __init__(self) -> None:
         self.waiters = 0
         self.newest = 0
+        self.unsettled = 0.0  # until when some may come; monotonic
+        self.woken = 0.0
         self.grown = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
 
@@ -46,12 +54,17 @@ class Poller:
 
     async def _look(self) -> None:
         while self.waiters:
-            newest = await sync_to_async(_newest)()
-            if newest != self.newest:
-                self.newest = newest
-                self.grown.set()
-                self.grown = asyncio.Event()
+            newest, now = await sync_to_async(_newest)(), time.monotonic()
+            if newest != self.newest or self.woken + AGAIN <= now < self.unsettled:
+                self._wake(newest, now)
             await asyncio.sleep(LOOK)
+
+    def _wake(self, newest: int, now: float) -> None:
+        if newest != self.newest and connection.vendor == "postgresql":
+            self.unsettled = now + SETTLED.total_seconds()
+        self.newest, self.woken = newest, now
+        self.grown.set()
+        self.grown = asyncio.Event()
 
 
 def _newest() -> int:
@@ -82,15 +95,14 @@ async def stream(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpR
 
 async def _events(run: int, after: int) -> AsyncIterator[str]:
     yield "retry: 1000\n\n"
-    found = Event.objects.filter(run=run)
-    told = {pk async for pk in found.late(after).values_list("pk", flat=True)}
+    found, told = Event.objects.filter(run=run).select_related("step"), set[int]()
     while True:
         grown = poller().grown  # taken before looking, so that what is written while we look wakes us too
-        late = [row async for row in found.late(after).exclude(pk__in=told).select_related("step")]
-        rows = [*late, *[row async for row in found.after(after).select_related("step")[:200]]]
+        late = [row async for row in found.late(after)]
+        rows = [*(row for row in late if row.pk not in told), *[row async for row in found.after(after)[:200]]]
+        told = {row.pk for row in (*late, *rows)}
         for row in rows:
             after = max(after, row.pk)
-            told.add(row.pk)
             data = {"kind": row.kind, "text": row.text, "leaf": row.step.leaf if row.step else ""}
             yield f"id: {after}\nevent: step\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
         if not rows:
@@ -98,7 +110,5 @@ async def _events(run: int, after: int) -> AsyncIterator[str]:
             if state in ENDED_RUNS:
                 yield "event: over\ndata: {}\n\n"
                 return
-            young = {pk async for pk in found.late(after).values_list("pk", flat=True)}
-            told &= young
-            await poller().wait(grown, AGAIN if young else SILENCE)
+            await poller().wait(grown, SILENCE)
             yield ": still here\n\n"

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
 
 from engine.models import Event, Run
 from tests.engine.api.conftest import Api, standard
+
+
+@pytest.fixture(autouse=True)
+def settled(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """How long somebody may be late; not at all here, unless a test says so."""
+
+    def late(by: timedelta) -> None:
+        monkeypatch.setattr("engine.models.event.SETTLED", by)
+
+    late(timedelta(0))
+    return late
 
 
 def lines(answer: Iterable[bytes]) -> list[list[str]]:
@@ -20,6 +36,18 @@ def test_it_says_who_did_what_and_when(as_bob: Api, run: Run) -> None:
     assert (first["who"], first["kind"], first["team"], first["run"]) == ("alice", "run.started", "retention", run.pk)
     assert first["deployment"] == "churn"
     assert as_bob.get("audit/", after=first["id"]).json() == rows[1:]
+
+
+def test_what_may_still_come_late_is_waited_for(as_bob: Api, run: Run, settled: Callable[[timedelta], None]) -> None:
+    """Numbers are given when something is written and seen when it is committed; who collects must miss none."""
+    if connection.vendor != "postgresql":
+        pytest.skip("on SQLite one writes after the other, in the order of the numbers")
+    rows = as_bob.get("audit/").json()
+    assert rows
+    settled(timedelta(minutes=1))
+    assert as_bob.get("audit/").json() == []
+    Event.objects.filter(pk=rows[0]["id"]).update(at=timezone.now() - timedelta(minutes=2))
+    assert [row["id"] for row in as_bob.get("audit/").json()] == [rows[0]["id"]]
 
 
 def test_what_programs_printed_is_left_out(as_bob: Api, run: Run) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
@@ -39,7 +40,7 @@ async def opened(user: User, run: Run, **headers: str) -> AsyncIterator[str]:
 
 
 async def ids(stream: AsyncIterator[str], count: int) -> list[int]:
-    """The numbers of the next events."""
+    """The numbers that the next events come with."""
     found: list[int] = []
     while len(found) < count:
         part = await asyncio.wait_for(anext(stream), WITHIN)
@@ -76,23 +77,31 @@ def test_a_new_page_gets_all_of_it_in_order(run: Run, alice: User) -> None:
 def test_a_page_that_comes_back_gets_what_it_has_not_seen_and_then_what_happens(run: Run, alice: User) -> None:
     written = of(run)
 
+    # Where what came late may have been missed, what is young is told once more, under the number that was seen.
+    told_again = 2 if connection.vendor == "postgresql" else 0
+
     async def look() -> None:
         first = opened(alice, run)
         seen = await ids(first, 2)
         await first.aclose()  # type: ignore[attr-defined]
         missed = await sync_to_async(run.say)("step.log", "said while nobody looked")
         again = opened(alice, run, **{"Last-Event-ID": str(seen[-1])})
-        assert await ids(again, len(written) - 1) == [*written[2:], missed.pk]
+        assert await ids(again, len(written) - 1 + told_again) == [*seen[-1:] * told_again, *written[2:], missed.pk]
         new = await sync_to_async(run.say)("step.log", "said while one looks")
         assert await ids(again, 1) == [new.pk]
 
     driven(look)
 
 
-def test_what_is_stored_late_under_a_lower_number_is_told_too(run: Run, alice: User) -> None:
+@pytest.mark.parametrize("knows", [True, False])
+def test_what_is_stored_late_under_a_lower_number_is_told_too(
+    run: Run, alice: User, knows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Numbers are given when something is written, and seen when it is committed: another may be quicker."""
     if connection.vendor != "postgresql":
         pytest.skip("on SQLite one writes after the other, in the order of the numbers")
+    monkeypatch.setattr("engine.models.event.SETTLED", timedelta(minutes=1))
+    monkeypatch.setattr("engine.views.stream.SETTLED", timedelta(minutes=1))
     begun, stored = threading.Event(), threading.Event()
 
     def slow() -> int:
@@ -110,7 +119,7 @@ def test_what_is_stored_late_under_a_lower_number_is_told_too(run: Run, alice: U
             written = pool.submit(slow)
             assert await asyncio.to_thread(begun.wait, WITHIN)
             quick = await sync_to_async(run.say)("step.log", "stored first")
-            page = opened(alice, run)
+            page = opened(alice, run, **({"Last-Event-ID": str(quick.pk)} if knows else {}))
             assert (await ids(page, len(of_run) + 1))[-1] == quick.pk
             stored.set()
             # Its own number is behind what the page says it has seen when it comes back.
@@ -136,4 +145,6 @@ def test_a_run_that_is_over_says_so_to_a_page_that_has_seen_all(run_flow: Runner
     async def look() -> list[str]:
         return [part async for part in opened(alice, run, **{"Last-Event-ID": str(last)})]
 
-    assert driven(look) == ["retry: 1000\n\n", "event: over\ndata: {}\n\n"]
+    first, *again, over = driven(look)
+    assert (first, over) == ("retry: 1000\n\n", "event: over\ndata: {}\n\n")
+    assert not again or connection.vendor == "postgresql"  # where what is young is told once more
