@@ -7,7 +7,10 @@ worker that ends a step may take the next one in the same commit, so a sequence 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from people.models import User
 
 
+HELD = timedelta(minutes=3)  # for which somebody's change by hand keeps others away
+
+
 class NotNow(ValueError):
     """The run is in no state for this; the message says what to do."""
 
@@ -47,12 +53,36 @@ def start(run: Run) -> Run:
     return run
 
 
-def refuse_second(deployment: Deployment) -> None:
-    """Raise NotNow while another run is changing this deployment. Call it in the transaction that begins a run."""
+def refuse_second(deployment: Deployment, *, removed: bool = False) -> None:
+    """Raise NotNow while a run or somebody is changing this deployment, or (unless `removed`) when it is removed.
+
+    Call it in the transaction that begins to change it.
+    """
     # Whoever starts or resumes on this deployment queues here, so that two never both find it free.
-    type(deployment).objects.select_for_update(no_key=True).get(pk=deployment.pk)
+    locked = type(deployment).objects.select_for_update(no_key=True).get(pk=deployment.pk)
     if other := deployment.runs.active().first():
         raise NotNow(f"run {other.pk} is changing {deployment.name} already; wait for it, or cancel it")
+    if locked.held_until and locked.held_until > timezone.now():
+        raise NotNow(f"somebody is changing {deployment.name} at this moment; try again when that is done")
+    if locked.removed_at and not removed:
+        raise NotNow(f"{deployment.name} was removed; `desirepath restore {deployment.name}` first")
+
+
+@contextmanager
+def by_hand(deployment: Deployment, *, removed: bool = False) -> Iterator[None]:
+    """Nobody else changes it meanwhile, and nobody judges what is half done. Raises NotNow where somebody does already.
+
+    It is judged anew afterwards. Of somebody who was killed it is free again after `HELD`.
+    """
+    same = type(deployment).objects.filter(pk=deployment.pk)
+    with transaction.atomic():
+        refuse_second(deployment, removed=removed)
+        same.update(held_until=timezone.now() + HELD)
+    try:
+        deployment.refresh_from_db(fields=["removed_at", "scale"])
+        yield
+    finally:
+        same.update(held_until=None, moved_at=timezone.now(), judged_at=None)
 
 
 @dataclass(frozen=True)

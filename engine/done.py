@@ -32,7 +32,7 @@ def due() -> Iterable[Deployment]:
     late, soon = timezone.now() - PERIOD, timezone.now() - SOON
     waiting = Q(judged_at__lt=soon) & ~Q(state=DeploymentState.DONE)
     overdue = Q(judged_at=None) | Q(judged_at__lt=late) | waiting
-    found = Deployment.objects.there().filter(overdue, releases__weight__gt=0)
+    found = Deployment.objects.there().at_rest().filter(overdue, releases__weight__gt=0)
     return found.select_related("target", "team").distinct()
 
 
@@ -43,13 +43,21 @@ def take(deployment: Deployment) -> bool:
 
 
 def judge(deployment: Deployment) -> list[CriterionResult]:
-    """Look at every criterion now, store what each says, and move the deployment's state. Reads only the target."""
-    release, revision = deployment.live, deployment.revision()
-    Deployment.objects.filter(pk=deployment.pk).update(judged_at=timezone.now())
-    if release is None or revision is None:
+    """Look at every criterion now, store what each says, and move the deployment's state. Reads only the target.
+
+    Returns what each says. Nothing is stored when the deployment was changed meanwhile, or somebody has begun to look
+    since: what was seen may be of another release than the one that is live.
+    """
+    began, same = timezone.now(), Deployment.objects.filter(pk=deployment.pk)
+    same.update(judged_at=began)
+    release = deployment.live
+    if release is None or release.run is None:
         return []
-    looked = [(leaf, *_look(release, leaf)) for leaf in revision.parsed.done]  # may take seconds: in no transaction
+    # May take seconds: in no transaction.
+    looked = [(leaf, *_look(release, leaf)) for leaf in release.run.revision.parsed.done]
     with transaction.atomic():  # all or none, so that nobody reads half of them as the whole
+        if same.filter(judged_at=began).at_rest().update(judged_at=began) != 1:
+            return [_result(deployment, release, *one) for one in looked]
         results = [_store(deployment, release, *one) for one in looked]
         _settle(deployment, release, results)
     return results
@@ -126,16 +134,28 @@ def _store(
             last.save(update_fields=["reason", "last_at", "times"])
             return last
         deployment.results.filter(criterion=leaf.id).update(current=False)
-        made = CriterionResult.objects.create(
-            deployment=deployment, release=release, criterion=leaf.id, title=leaf.name, state=state, reason=reason,
-            asking=asking,
-        )  # fmt: skip
+        made = _result(deployment, release, leaf, state, reason, asking)
+        made.save()
         word = CriterionState(state).label.lower()
         deployment.say(
             "criterion.changed", f"{leaf.name}: {word}. {reason}",
             criterion=leaf.id, title=leaf.name, state=str(state), reason=reason, release=release.number,
         )  # fmt: skip
     return made
+
+
+def _result(
+    deployment: Deployment,
+    release: Release,
+    leaf: Leaf,
+    state: CriterionState,
+    reason: str,
+    asking: dict[str, Any] | None,
+) -> CriterionResult:
+    return CriterionResult(
+        deployment=deployment, release=release, criterion=leaf.id, title=leaf.name, state=state, reason=reason,
+        asking=asking,
+    )  # fmt: skip
 
 
 def _all(results: list[CriterionResult]) -> str:

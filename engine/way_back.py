@@ -64,6 +64,7 @@ class Rehearse(WayBack):
             milliseconds = self._prove(step, before)
         finally:
             self._send(step, weights, f"Back to {release} after the rehearsal")
+            step.deployment.moved()
         seen = {"fell_back_to": before.number, "milliseconds": milliseconds}
         Release.objects.filter(pk=release.pk).update(rehearsed_at=timezone.now(), rehearsal=seen)
         note = f"{self.one} {before.number} answered in {milliseconds:.0f} ms, then {release.number} was put back"
@@ -86,6 +87,7 @@ class Rehearse(WayBack):
         if weights := step.memory.get("weights"):
             try:
                 self._send(step, weights, "Back after the rehearsal")
+                step.deployment.moved()
             except TargetError as error:
                 step.log(f"the traffic could not be put back: {error}")
 

@@ -28,13 +28,13 @@ class Remove:
 
     def execute(self) -> None:
         self.check()
-        target = self.deployment.target.connect()
-        target.remove(self.deployment.route_name)
-        for release in self.deployment.releases.running():
-            release.stop(target)
-        now = timezone.now()
-        Deployment.objects.filter(pk=self.deployment.pk).update(removed_at=now)
-        self.deployment.removed_at = now
+        with advance.by_hand(self.deployment):
+            target = self.deployment.target.connect()
+            target.remove(self.deployment.route_name)
+            for release in self.deployment.releases.running():
+                release.stop(target)
+            self.deployment.removed_at = timezone.now()
+            Deployment.objects.filter(pk=self.deployment.pk).update(removed_at=self.deployment.removed_at)
         why = f"{self.user.name} removed {self.deployment.name}; it can be restored for {KEPT.days} days"
         self.deployment.become(DeploymentState.REMOVED, why)
 
@@ -56,13 +56,16 @@ class Restore:
         from engine.serving import restart_release, wait_until_ready
 
         self.check()
-        target = self.deployment.target.connect()
-        releases = list(self.deployment.releases.usable())
-        for release in releases:
-            restart_release(target, release)
-        for release in releases:
-            wait_until_ready(target, release)
-        self.deployment.send(target, self.deployment.traffic(), f"{self.user.name} restored {self.deployment.name}")
-        Deployment.objects.filter(pk=self.deployment.pk).update(removed_at=None, judged_at=None)
-        self.deployment.removed_at = None
+        with advance.by_hand(self.deployment, removed=True):
+            self.check()
+            target = self.deployment.target.connect()
+            releases = list(self.deployment.releases.usable())
+            for release in releases:
+                restart_release(target, release)
+            for release in releases:
+                wait_until_ready(target, release)
+            why = f"{self.user.name} restored {self.deployment.name}"
+            self.deployment.send(target, self.deployment.traffic(), why)
+            Deployment.objects.filter(pk=self.deployment.pk).update(removed_at=None)
+            self.deployment.removed_at = None
         self.deployment.become(DeploymentState.DEPLOYED, f"{self.user.name} restored {self.deployment.name}")

@@ -25,9 +25,10 @@ class RollBack:
         return before
 
     def execute(self) -> Release:
-        before = self.check()
-        weights = dict.fromkeys(self.deployment.traffic(), 0) | {str(before.number): 100}
-        why = f"{self.user.name} went back to {before.number}"
-        self.deployment.send(self.deployment.target.connect(), weights, why)
-        Deployment.objects.filter(pk=self.deployment.pk).update(judged_at=None)
+        self.check()
+        with advance.by_hand(self.deployment):
+            before = self.check()
+            weights = dict.fromkeys(self.deployment.traffic(), 0) | {str(before.number): 100}
+            why = f"{self.user.name} went back to {before.number}"
+            self.deployment.send(self.deployment.target.connect(), weights, why)
         return before

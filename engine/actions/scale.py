@@ -39,7 +39,11 @@ class Scale:
         return live
 
     def execute(self) -> None:
-        live = self.check()
+        self.check()
+        with advance.by_hand(self.deployment):
+            self._scale(self.check())
+
+    def _scale(self, live: Release) -> None:
         target = self.deployment.target.connect()
         self.deployment.scale = {**self.deployment.scale, **self.counts}
         Deployment.objects.filter(pk=self.deployment.pk).update(scale=self.deployment.scale)

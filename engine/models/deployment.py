@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from people.models import Persona, User
 
 KEPT = timedelta(days=7)  # how long a removed deployment can be restored
+MOVING = timedelta(seconds=60)  # after which a move that was killed is nobody's any more
 
 
 class DeploymentQuerySet(models.QuerySet["Deployment"]):
@@ -29,6 +30,11 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
 
     def there(self) -> Self:
         return self.filter(removed_at=None)
+
+    def at_rest(self) -> Self:
+        """Those that nobody is changing: what is seen of another is half of what was before."""
+        now = timezone.now()
+        return self.exclude(moving_until__gt=now).exclude(held_until__gt=now)
 
     def of_persona(self, persona: "Persona | None") -> Self:
         """What somebody of this persona calls theirs; whoever has none has all."""
@@ -49,6 +55,9 @@ class Deployment(models.Model):
     state_since = models.DateTimeField(default=timezone.now)
     judged_at = models.DateTimeField(null=True)  # when its criteria were last looked at
     removed_at = models.DateTimeField(null=True)
+    held_until = models.DateTimeField(null=True)  # by somebody who changes it by hand: no run begins meanwhile
+    moving_until = models.DateTimeField(null=True)  # its requests, or what works beside them, are being moved
+    moved_at = models.DateTimeField(null=True)  # when they last were
     scale = models.JSONField(default=dict)  # process → how many of it, where somebody has said so
 
     objects = DeploymentQuerySet.as_manager()
@@ -163,8 +172,24 @@ class Deployment(models.Model):
         """Split its requests so, first on the target, then here. True when that changed anything.
 
         What a release runs beside what answers (a worker) goes with most of the requests, unless it is only
-        `for_a_moment`. Safe to do again: the target changes nothing for the same route, and rows are set, not moved.
+        `for_a_moment`: then the caller sends them back and says `moved`. Safe to do again: the target changes nothing
+        for the same route, and rows are set, not moved.
         """
+        Deployment.objects.filter(pk=self.pk).update(moving_until=timezone.now() + MOVING)
+        try:
+            return self._send(target, weights, why, run, for_a_moment)
+        finally:
+            if not for_a_moment:
+                self.moved()
+
+    def moved(self) -> None:
+        """It is at rest again. A look at its criteria that began before is not stored: it saw something else."""
+        now = timezone.now()
+        Deployment.objects.filter(pk=self.pk).update(moving_until=None, moved_at=now, judged_at=now)
+
+    def _send(
+        self, target: TargetAdapter, weights: Mapping[str, int], why: str, run: Run | None, for_a_moment: bool
+    ) -> bool:  # fmt: skip
         releases = {str(r.number): r for r in self.releases.running() if str(r.number) in weights}
         if not releases:
             target.remove(self.route_name)

@@ -1,7 +1,11 @@
 """service.check: the service answers on its address, and its processes have kept running."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from engine.models import Deployment, Release
 from engine.targets.base import State
 from tests.engine.steps.conftest import live
 
@@ -10,10 +14,15 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def check(step, churn, target, app_release):
-    def go(leaf="uses: service.check", **more):
+    def go(leaf="uses: service.check", since=None, **more):
+        """`since`: how many seconds before now it was begun, as a release that was done before."""
+
         def first(run):
-            app_release(1, 100, run, **more)
+            made = app_release(1, 100, run, **more)
             live(churn, target, {"1": 100})
+            if since is not None:
+                Release.objects.filter(pk=made.pk).update(done_at=timezone.now())
+                Deployment.objects.update(moved_at=timezone.now() - timedelta(seconds=since))
 
         return lambda: step(leaf, deployment=churn, release=first)
 
@@ -48,6 +57,13 @@ def test_processes_have_to_have_run_for_as_long_as_is_asked(check):
     row = check("uses: service.check, with: {steady: 60}")()
     assert row.state == "failed"
     assert row.reason == "web.1 has run for 0 of 60 s"
+
+
+@pytest.mark.parametrize(("since", "state"), [(0, "succeeded"), (20, "succeeded"), (45, "failed")])
+def test_of_a_release_that_was_done_only_a_process_that_was_not_begun_on_purpose_is_news(check, since, state):
+    """Going back to it and scaling it begin processes; one that began long after is one that had ended by itself."""
+    row = check("uses: service.check, with: {steady: 60}", since=since)()
+    assert row.state == state, row.reason
 
 
 def test_nobody_answering_is_worth_another_try(check, target):

@@ -1,0 +1,140 @@
+"""While a deployment is being changed, by a run or by hand, nobody else changes it and nobody judges it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from engine import advance, done
+from engine.actions.remove import Remove
+from engine.actions.resume import Resume
+from engine.actions.roll_back import RollBack
+from engine.models import Deployment, Event, Run
+from engine.statuses import DeploymentState, RunState
+from tests.engine.api.conftest import *  # noqa: F403 - a deployment with releases
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def served(live) -> Deployment:
+    """Two releases; the second is live, was looked at, and has nothing the matter."""
+    found: Deployment = live({"1": 0, "2": 100})
+    done.judge(found)
+    return found
+
+
+def again(deployment: Deployment) -> Run:
+    """A run that would change it, as somebody else starts it meanwhile."""
+    last = deployment.runs.latest("pk")
+    return Run(
+        revision=last.revision, team=deployment.team, target=deployment.target,
+        deployment=Deployment.objects.get(pk=deployment.pk), inputs={},
+    )  # fmt: skip
+
+
+def test_no_run_begins_while_somebody_changes_it_by_hand(served, alice):
+    with advance.by_hand(served), pytest.raises(advance.NotNow, match="somebody is changing churn at this moment"):
+        advance.start(again(served))
+    assert advance.start(again(served)).state == RunState.RUNNING
+
+
+def test_of_two_who_change_it_by_hand_one_does(served, alice):
+    with advance.by_hand(served), pytest.raises(advance.NotNow, match="somebody is changing churn at this moment"):
+        RollBack(Deployment.objects.get(pk=served.pk), alice).execute()
+    assert served.traffic() == {"1": 0, "2": 100}
+
+
+def test_a_run_that_began_since_one_looked_is_not_changed_under(served, alice, monkeypatch):
+    """The check found it free; a run took the traffic as it was, to put back; going back now would be undone by it."""
+    check = RollBack.check
+
+    def checked(self: RollBack) -> Any:
+        found = check(self)
+        monkeypatch.undo()
+        advance.start(again(served))
+        return found
+
+    monkeypatch.setattr(RollBack, "check", checked)
+    with pytest.raises(advance.NotNow, match="is changing churn already"):
+        RollBack(served, alice).execute()
+    assert served.traffic() == {"1": 0, "2": 100}
+
+
+def test_it_is_free_again_when_the_change_fails_and_when_whoever_made_it_was_killed(served):
+    with pytest.raises(ZeroDivisionError), advance.by_hand(served):
+        raise ZeroDivisionError
+    with advance.by_hand(served):
+        pass
+    Deployment.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+    assert list(Deployment.objects.at_rest()) == [served]
+    with advance.by_hand(served):
+        assert list(Deployment.objects.at_rest()) == []
+
+
+def test_a_run_of_what_was_removed_is_neither_started_nor_resumed(served, alice):
+    failed = again(served)
+    failed.state = RunState.FAILED
+    failed.save()
+    Remove(served, alice).execute()
+    with pytest.raises(advance.NotNow, match="churn was removed; `desirepath restore churn` first"):
+        advance.start(again(served))
+    with pytest.raises(advance.NotNow, match="churn was removed; `desirepath restore churn` first"):
+        Resume(failed, alice, {}).execute()
+
+
+def test_nobody_judges_what_is_being_moved(served, target):
+    Deployment.objects.update(judged_at=None)
+    assert list(done.due()) == [served]
+    with advance.by_hand(served):
+        assert list(done.due()) == []
+    served.send(target, {"1": 100, "2": 0}, "rehearsing", for_a_moment=True)
+    Deployment.objects.update(judged_at=None)
+    assert list(done.due()) == []
+    served.send(target, {"1": 0, "2": 100}, "back", for_a_moment=True)
+    served.moved()
+    Deployment.objects.update(judged_at=None)
+    assert list(done.due()) == [served]
+
+
+@pytest.mark.parametrize("during", ["it is moved", "somebody looks too", "it is held"])
+def test_what_was_seen_before_a_change_is_not_stored_after_it(served, target, during, monkeypatch):
+    look, before = done._look, list(served.results.values_list("pk", "times"))
+
+    def slowly(*one: Any) -> Any:
+        seen = look(*one)
+        monkeypatch.undo()
+        if during == "it is moved":
+            served.send(target, {"1": 100, "2": 0}, "gone back")
+        elif during == "somebody looks too":
+            Deployment.objects.update(judged_at=timezone.now())
+        else:
+            Deployment.objects.update(held_until=timezone.now() + timedelta(minutes=1))
+        return seen
+
+    monkeypatch.setattr(done, "_look", slowly)
+    told = Event.objects.count()
+    assert [result.pk for result in done.judge(served)] == [None] * len(before)
+    assert list(served.results.values_list("pk", "times")) == before
+    assert Event.objects.count() == told + (during == "it is moved")  # only that the requests go elsewhere
+
+
+def test_going_back_is_no_regression_while_the_older_release_begins(served, alice, monkeypatch):
+    """What is judged is either release as a whole, never the one with the other's processes."""
+    states = []
+
+    def asked(self: Deployment, *args: Any) -> Any:
+        states.append([found.pk for found in done.due()])
+        return rest(self, *args)
+
+    rest = Deployment._move_the_rest
+    monkeypatch.setattr(Deployment, "_move_the_rest", asked)
+    Deployment.objects.update(judged_at=None)
+    RollBack(served, alice).execute()
+    assert states == [[]]
+    assert list(done.due()) == [served]
+    served.refresh_from_db()
+    assert served.state != DeploymentState.REGRESSED
