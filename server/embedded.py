@@ -6,6 +6,7 @@ and outlive this process; `shutdown` ends them too.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -20,12 +21,14 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import httpx
+import psutil
 
 from engine.targets.local import LocalTarget
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PORT = 8800
 READY_WITHIN = 40.0  # seconds
+NAMED_WITHIN = 2.0  # seconds in which whoever has taken a home's lock writes down who it is
 PR_SET_PDEATHSIG = 1
 FRUGAL = {"MALLOC_ARENA_MAX": "2"}  # else every thread keeps a heap of its own
 
@@ -54,7 +57,7 @@ class Embedded:
         self.take_lock()
         try:
             self.port = free_port(self.asked)
-            self._write_lock()
+            self._write_lock(self.url)
             self.target.start()
             for name in self._commands():
                 self._spawn(name)
@@ -76,22 +79,34 @@ class Embedded:
         if self.lock:
             return
         self.lock = (self.home / "up.lock").open("a+")
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if self._locked():
+            self._write_lock("")
+        else:
             other = running(self.home)
             self.lock.close()
             self.lock = None
-            where = f" at {other['url']} (process {other['pid']})" if other else ""
+            at = f" at {other['url']}" if other and other["url"] else ""
+            where = f"{at} (process {other['pid']})" if other else ""
             raise CannotStart(
                 f"Desirepath runs from {self.home.name}/ already{where}. Use that one, or end it with `make stop`."
-            ) from None
+            )
 
-    def _write_lock(self) -> None:
+    def _locked(self) -> bool:
+        """Whether the lock is ours. Whoever only looks whether it is held has it for a moment too."""
+        assert self.lock
+        for _ in range(5):
+            with contextlib.suppress(OSError):
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            time.sleep(0.02)
+        return False
+
+    def _write_lock(self, url: str) -> None:
+        """Who has this home, and where it will answer as soon as that is known."""
         assert self.lock
         self.lock.seek(0)
         self.lock.truncate()
-        json.dump({"pid": os.getpid(), "url": self.url}, self.lock)
+        json.dump({"pid": os.getpid(), "url": url}, self.lock)
         self.lock.flush()
 
     # --- the two processes ---
@@ -123,13 +138,24 @@ class Embedded:
             if any(code is not None and code < 0 for code in ended.values()):
                 self.keep_alive()  # it was killed, which is no fault of its own
             dead = [name for name, code in ended.items() if code is not None and code >= 0]
+            if dead == ["web"] and not self.asked and not is_free(self.port):
+                self._move()
+                continue
             if dead or time.monotonic() > deadline:
                 said = " ".join(f"Log of {n}: {_tail(self.home / 'logs' / f'{n}.log')}" for n in dead or self.children)
                 raise CannotStart(f"Desirepath does not get ready ({problem}). {said}")
             time.sleep(0.1)
 
+    def _move(self) -> None:
+        """Another home has taken the port between our looking for one and our using it."""
+        self.port = free_port(None)
+        self._write_lock(self.url)
+        self._spawn("web")
+
     def _not_ready(self) -> str:
         """Why it is not, or nothing."""
+        if not _listens(self.children["web"].pid, self.port):
+            return "the web process does not listen yet"  # whoever answers there is another home's
         try:
             answer = httpx.get(f"{self.url}/health/ready", timeout=5)
             return "" if answer.is_success else str(answer.json()["problems"][0]["what"])
@@ -167,13 +193,28 @@ class Embedded:
 
 
 def running(home: Path) -> dict[str, Any] | None:
-    """{"pid", "url"} of the process that has this home, or None."""
+    """{"pid", "url"} of the process that has this home, or None. The lock says whether one has it, never the file: it
+    outlives a reboot, and its number may be anybody's by then.
+    """
+    with contextlib.suppress(FileNotFoundError), (home / "up.lock").open() as file:
+        deadline = time.monotonic() + NAMED_WITHIN
+        while _is_held(file):
+            file.seek(0)
+            with contextlib.suppress(ValueError):
+                return dict(json.load(file))
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.02)  # it is being written
+    return None
+
+
+def _is_held(file: IO[str]) -> bool:
     try:
-        found = json.loads((home / "up.lock").read_text())
-        os.kill(found["pid"], 0)
-    except (OSError, ValueError, KeyError):
-        return None
-    return dict(found)
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return False
 
 
 def stop(home: Path) -> list[str]:
@@ -193,18 +234,32 @@ def stop(home: Path) -> list[str]:
 def free_port(asked: int | None) -> int:
     """The port asked for, or the first free one from 8800. Raises CannotStart when the one asked for is taken."""
     for port in [asked] if asked else range(PORT, PORT + 50):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        if is_free(port):
+            return port
     if asked:
         raise CannotStart(
             f"Port {asked} is taken. End what has it, or take another: DESIREPATH_PORT={asked + 1} make run"
         )
     raise CannotStart(f"No port from {PORT} to {PORT + 49} is free; name one: DESIREPATH_PORT=9000 make run")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Whether it is this process that has the port."""
+    try:
+        held = psutil.Process(pid).net_connections("tcp4")
+    except psutil.Error:
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in held)
 
 
 def _die_with_parent() -> None:
