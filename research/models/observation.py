@@ -63,7 +63,8 @@ class Activity(models.Model):
         if other.persona_id != self.persona_id or other.pk == self.pk:
             raise ValidationError("Only two activities of the same persona can become one.")
         with transaction.atomic():
-            Observation.everything.filter(activity=self).update(activity=other, revision=F("revision") + 1)
+            moved = {"activity": other, "revision": F("revision") + 1, "changed_at": timezone.now()}
+            Observation.everything.filter(activity=self).update(**moved)
             self.delete()
 
 
@@ -152,8 +153,9 @@ class Observation(Removable):
         default=1, editable=False
     )  # the higher one wins, in whatever order they come
     made_at = models.DateTimeField(default=timezone.now, editable=False)
+    changed_at = models.DateTimeField(auto_now=True)  # by the server's clock: what other devices have not seen yet
 
-    history = HistoricalRecords(excluded_fields=["made_at"])
+    history = HistoricalRecords(excluded_fields=["made_at", "changed_at"])
     objects = KeptObservations()
     everything = models.Manager.from_queryset(ObservationQuerySet)()
 
@@ -238,7 +240,7 @@ class Observation(Removable):
     def mark_removed(self, at: datetime | None) -> None:
         self.removed_at = at
         self.revision += 1
-        self.save(update_fields=["removed_at", "revision"])
+        self.save(update_fields=["removed_at", "revision", "changed_at"])
 
     @classmethod
     def of_id(cls, pk: UUID) -> "Observation | None":

@@ -133,7 +133,9 @@ class Session(Removable):
             latest = max(last["at"] or 0, last["until"] or 0)
             wished = ((at or timezone.now()) - self.started_at).total_seconds() * 1000
             end = max(int(wished), latest, 0)
-            self.observations.filter(going=True).update(until=end, going=False)
+            # A new revision, so that a device that has it as still going on learns when it ended.
+            closed = {"until": end, "going": False, "revision": F("revision") + 1, "changed_at": timezone.now()}
+            self.observations.filter(going=True).update(**closed)
             self.ended_at = self.started_at + timedelta(milliseconds=end)
             self.save(update_fields=["ended_at"])
 
