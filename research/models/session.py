@@ -32,6 +32,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def unreviewed(self) -> Self:
         return self.filter(ended_at__isnull=False, reviewed_at=None)
 
+    def locked(self, pk: int) -> "Session":
+        """As it is now, until this transaction ends: whoever writes in a session queues here. Raises DoesNotExist."""
+        return self.select_for_update(no_key=True).get(pk=pk)
+
 
 KeptSessions = Kept.from_queryset(SessionQuerySet)
 
@@ -120,9 +124,11 @@ class Session(Removable):
             raise ValidationError(
                 f"{names} has not consented, or no longer does. Ask, and write the consent down first."
             )
-        if self.started_at is None:
-            self.started_at = at or timezone.now()
-            self.save(update_fields=["started_at"])
+        with transaction.atomic():
+            self.started_at = Session.everything.locked(self.pk).started_at
+            if self.started_at is None:
+                self.started_at = at or timezone.now()
+                self.save(update_fields=["started_at"])
 
     def stop(self, at: datetime | None = None) -> None:
         """Stop the clock and close what was still going on. Nothing seen may lie after the end."""

@@ -1,6 +1,7 @@
 """/sessions/: plan, set up with consent first, stop, review; and what cannot be."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -8,8 +9,10 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from research.models import Consent, Observation, Session
+from research.views import sessions
 
 ASKED = {"consent-notes": "on", "consent-audience": "team", "consent-asked": "on"}
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 
 def test_start_watching_is_one_press(as_alice, study):
@@ -31,6 +34,27 @@ def test_consent_comes_before_the_clock(as_alice, study):
     assert session.state == "live"
     assert session.case.title == "churn"
     assert session.participants.get().consent.scope == ["notes"]
+
+
+def test_begin_pressed_twice_is_one_person_one_consent_and_one_clock(as_alice, study, monkeypatch):
+    session = study.sessions.create()
+    begin = sessions.begin
+    form = {"sort": "shadowing", "case_title": "churn", **ASKED}
+    press = partial(as_alice.post, f"/sessions/{session.pk}/live/", form)
+
+    def begin_second(*given):
+        """Both presses have read the session before either writes in it."""
+        monkeypatch.undo()
+        press()
+        Session.objects.update(about="written meanwhile", started_at=NOON)
+        return begin(*given)
+
+    monkeypatch.setattr(sessions, "begin", begin_second)
+    assert press().url == f"/sessions/{session.pk}/live/"
+    session.refresh_from_db()
+    assert (session.started_at, session.about) == (NOON, "written meanwhile")
+    assert session.participants.get() == study.participants.get()
+    assert Consent.objects.count() == study.cases.count() == 1
 
 
 def test_nobody_is_watched_whose_consent_was_withdrawn(session, study, participant):
