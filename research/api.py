@@ -113,10 +113,11 @@ def entry(request: Request, session: int, pk: UUID) -> Response:
 
     The answer is the entry as it is here now, and `kept` says whether this request made it so.
     """
-    found = fetch(request.user, Session.objects.select_related("study"), "change", pk=session)
+    fetch(request.user, Session, "change", pk=session)
     form = EntrySerializer(data=request.data)
     form.is_valid(raise_exception=True)
     with transaction.atomic():
+        found = Session.everything.locked(session)  # stopped meanwhile, perhaps; and no entry is read before its turn
         known = Observation.of_id(pk)
         one = keep(found, pk, known, form.validated_data, request.user)
     code = status.HTTP_201_CREATED if known is None else status.HTTP_200_OK

@@ -131,10 +131,13 @@ class Session(Removable):
                 self.save(update_fields=["started_at"])
 
     def stop(self, at: datetime | None = None) -> None:
-        """Stop the clock and close what was still going on. Nothing seen may lie after the end."""
+        """Stop the clock, once, and close what was still going on. Nothing seen may lie after the end."""
         if self.started_at is None:
             raise ValidationError("This session has not begun, so it cannot stop.")
         with transaction.atomic():
+            self.ended_at = Session.everything.locked(self.pk).ended_at
+            if self.ended_at:
+                return
             last = self.observations.aggregate(at=models.Max("at"), until=models.Max("until"))
             latest = max(last["at"] or 0, last["until"] or 0)
             wished = ((at or timezone.now()) - self.started_at).total_seconds() * 1000
