@@ -41,12 +41,27 @@ class EntrySerializer(serializers.Serializer[Any]):
     participant = serializers.IntegerField(min_value=1, help_text="4 for P4")
     case = serializers.CharField(max_length=160, required=False, allow_null=True, default=None)
     revision = serializers.IntegerField(min_value=1, max_value=2_000_000_000, default=1)
+    base = serializers.IntegerField(
+        min_value=0,
+        required=False,
+        allow_null=True,
+        default=None,
+        write_only=True,
+        help_text="the revision that this was made from, 0 for an entry that is new: what somebody else "
+        "has changed since is not overwritten",
+    )
     removed = serializers.BooleanField(default=False)
 
     def validate(self, entry: dict[str, Any]) -> dict[str, Any]:
         if entry["until"] is not None and entry["until"] < entry["at"]:
             raise serializers.ValidationError({"until": "What was seen cannot end before it starts."})
         return entry
+
+
+class KeptSerializer(EntrySerializer):
+    """The entry as the server has it after a PUT, which may be what somebody else made of it."""
+
+    kept = serializers.BooleanField(read_only=True, help_text="whether the server has it from this very request")
 
 
 class StopSerializer(serializers.Serializer[Any]):
@@ -75,7 +90,9 @@ def document(one: Observation, reading: Reading) -> dict[str, Any]:
     }
 
 
-SINCE = OpenApiParameter("since", int, description="milliseconds since 1970: only what came to the server later")
+SINCE = OpenApiParameter(
+    "since", int, description="milliseconds since 1970: only what the server was told later, changes too"
+)
 
 
 @extend_schema(parameters=[SINCE], responses=EntrySerializer(many=True))
@@ -84,32 +101,41 @@ def entries(request: Request, session: int) -> Response:
     found = fetch(request.user, Session, pk=session)
     logged = Observation.everything.filter(session=found).for_reading()
     if (since := request.query_params.get("since", "")).isdecimal() and len(since) < 16:
-        logged = logged.filter(made_at__gt=datetime.fromtimestamp(int(since) / 1000, UTC))
+        logged = logged.filter(changed_at__gt=datetime.fromtimestamp(int(since) / 1000, UTC))
     reading = Reading(request.user)
     return Response([document(one, reading) for one in logged])
 
 
-@extend_schema(request=EntrySerializer, responses={200: EntrySerializer, 201: EntrySerializer})
+@extend_schema(request=EntrySerializer, responses={200: KeptSerializer, 201: KeptSerializer})
 @api_view(["PUT"])
 def entry(request: Request, session: int, pk: UUID) -> Response:
-    """Keep the entry if it is newer than what is here. Sent twice, or late, it changes nothing."""
-    found = fetch(request.user, Session.objects.select_related("study"), "change", pk=session)
+    """Keep the entry if it is newer than what is here and made from it. Sent twice, or late, it changes nothing.
+
+    The answer is the entry as it is here now, and `kept` says whether this request made it so.
+    """
+    fetch(request.user, Session, "change", pk=session)
     form = EntrySerializer(data=request.data)
     form.is_valid(raise_exception=True)
     with transaction.atomic():
+        found = Session.everything.locked(session)  # stopped meanwhile, perhaps; and no entry is read before its turn
         known = Observation.of_id(pk)
         one = keep(found, pk, known, form.validated_data, request.user)
     code = status.HTTP_201_CREATED if known is None else status.HTTP_200_OK
-    return Response(document(one, Reading(request.user)), status=code)
+    here = one or known
+    assert here
+    answer = document(here, Reading(request.user))
+    return Response({**answer, "kept": one is not None}, status=code)
 
 
-def keep(session: Session, pk: UUID, known: Observation | None, entry: dict[str, Any], user: Any) -> Observation:
+def keep(session: Session, pk: UUID, known: Observation | None, entry: dict[str, Any], user: Any) -> Observation | None:
+    """The entry as it is kept; None when what is here is as new, or was changed since the entry was made from it."""
     if session.started_at is None:
         raise Conflict("This session has not begun.")
     if known and known.session_id != session.pk:
         raise Conflict("Another session has an observation of this name.")
-    if known and known.revision >= entry["revision"]:
-        return known
+    base = entry["base"]
+    if known and (known.revision >= entry["revision"] or (base is not None and known.revision > base)):
+        return None
     one = known or Observation(pk=pk, session=session, observer=user)
     fill(one, session, entry)
     one.save()

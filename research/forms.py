@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.utils import timezone
@@ -14,12 +14,14 @@ from research.models import (
     Consent,
     Insight,
     Observation,
+    Overtaken,
     Participant,
     Session,
     Study,
     StudyRole,
 )
 
+M = TypeVar("M", Observation, Insight)
 LOCAL = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -209,7 +211,62 @@ class SetupForm(forms.Form):
         return found
 
 
-class ObservationForm(forms.ModelForm[Observation]):
+class TurnForm(forms.ModelForm[M]):
+    """Over a row that others change too. It carries the revision that was read, and replaces no other one."""
+
+    revision = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    always: dict[str, Any] = {}  # what becomes of the row whatever was typed
+    overtaken = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.initial["revision"] = self.instance.revision
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in self.fields if name != "revision"]
+
+    def save(self, commit: bool = True) -> M:
+        """Raises Overtaken, unless somebody else made of it just what was typed."""
+        if self.instance._state.adding:
+            super().save(commit)
+            return self.instance
+        typed = {name: getattr(self.instance, name) for name in self.names} | self.always
+        try:
+            self.instance.change(self.cleaned_data["revision"] or 0, **typed)
+        except Overtaken as overtaken:
+            if self.differences(overtaken.now):
+                raise
+        return self.instance
+
+    def differences(self, now: Any) -> list[str]:
+        """The names of the fields in which what was typed is not what is here now."""
+        return [name for name in self.names if plain(getattr(self.instance, name)) != plain(getattr(now, name))]
+
+    def lay_beside(self, now: Any) -> None:
+        """Say what is here now and leave in the form what was typed: saved again, it replaces what was laid beside."""
+        self.overtaken = True
+        said: list[str] = [f"{self.fields[name].label}: {self.in_words(name, now)}" for name in self.differences(now)]
+        self.data = {name: self.data.get(name) for name in self.data} | {"revision": now.revision}
+        first = "Somebody else changed this while you did. What you typed is in the form and would replace this:"
+        self.add_error(None, [forms.ValidationError(line) for line in (first, *said)])
+
+    def in_words(self, name: str, now: Any) -> str:
+        value, field = getattr(now, name), self.fields[name]
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if display := getattr(now, f"get_{name}_display", None):
+            return str(display())
+        return str(field.prepare_value(value) if isinstance(field, Clock) else value or "") or "nothing"
+
+
+def plain(value: Any) -> Any:
+    """A browser ends lines in its own way."""
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
+
+
+class ObservationForm(TurnForm[Observation]):
+    always = {"going": False}
     at = Clock(label="From")
     until = Clock(label="To", required=False)
 
@@ -230,13 +287,8 @@ class ObservationForm(forms.ModelForm[Observation]):
             assert isinstance(field, forms.ModelChoiceField)
             field.queryset = queryset
 
-    def save(self, commit: bool = True) -> Observation:
-        self.instance.going = False
-        self.instance.change()
-        return self.instance
 
-
-class InsightForm(forms.ModelForm[Insight]):
+class InsightForm(TurnForm[Insight]):
     class Meta:
         model = Insight
         fields = ["title", "text", "study", "persona"]

@@ -6,12 +6,13 @@
 from research.models.case import Case
 from research.models.insight import Insight, InsightEvidence
 from research.models.observation import Activity, Kind, Observation, Source
+from research.models.overtaken import Overtaken
 from research.models.participant import Audience, Consent, Participant
 from research.models.session import Session
 from research.models.study import RESEARCHERS, Study, StudyMember, StudyRole
 
 __all__ = [
     "RESEARCHERS",
-    "Activity", "Audience", "Case", "Consent", "Insight", "InsightEvidence", "Kind", "Observation", "Participant",
-    "Session", "Source", "Study", "StudyMember", "StudyRole",
+    "Activity", "Audience", "Case", "Consent", "Insight", "InsightEvidence", "Kind", "Observation", "Overtaken",
+    "Participant", "Session", "Source", "Study", "StudyMember", "StudyRole",
 ]  # fmt: skip

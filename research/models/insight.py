@@ -1,8 +1,8 @@
 """Something learned, with what it rests on."""
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
@@ -10,6 +10,7 @@ from simple_history.models import HistoricalRecords
 
 from people.ids import uuid7
 from research.models.observation import Observation
+from research.models.overtaken import Overtaken
 from research.models.removable import Kept, Removable
 from research.models.study import Study
 
@@ -37,8 +38,9 @@ class Insight(Removable):
     evidence = models.ManyToManyField(Observation, through="InsightEvidence", related_name="insights")
     made_at = models.DateTimeField(default=timezone.now, editable=False)
     changed_at = models.DateTimeField(auto_now=True)
+    revision = models.PositiveIntegerField(default=1, editable=False)  # one more with each change of its words
 
-    history = HistoricalRecords(excluded_fields=["changed_at"])
+    history = HistoricalRecords(excluded_fields=["changed_at", "revision"])
     objects = KeptInsights()
     everything = models.Manager.from_queryset(InsightQuerySet)()
 
@@ -50,6 +52,18 @@ class Insight(Removable):
 
     def get_absolute_url(self) -> str:
         return reverse("insight", args=[self.pk])
+
+    def change(self, over: int, **fields: Any) -> None:
+        """Change it where revision `over` is still what is here. Raises Overtaken otherwise."""
+        with transaction.atomic():
+            now = Insight.everything.select_for_update(no_key=True).get(pk=self.pk)
+            if now.revision != over:
+                raise Overtaken(now)
+            self.refresh_from_db()
+            for name, value in fields.items():
+                setattr(self, name, value)
+            self.revision += 1
+            self.save()
 
     def rest_on(self, *observations: Observation) -> None:
         """Add evidence at the end; the same observation is never there twice."""

@@ -15,6 +15,7 @@ from simple_history.models import HistoricalRecords
 
 from people.ids import uuid7
 from research.models.case import Case
+from research.models.overtaken import Overtaken
 from research.models.participant import Participant
 from research.models.removable import Kept, Removable
 from research.models.session import Session
@@ -63,7 +64,8 @@ class Activity(models.Model):
         if other.persona_id != self.persona_id or other.pk == self.pk:
             raise ValidationError("Only two activities of the same persona can become one.")
         with transaction.atomic():
-            Observation.everything.filter(activity=self).update(activity=other, revision=F("revision") + 1)
+            moved = {"activity": other, "revision": F("revision") + 1, "changed_at": timezone.now()}
+            Observation.everything.filter(activity=self).update(**moved)
             self.delete()
 
 
@@ -152,8 +154,9 @@ class Observation(Removable):
         default=1, editable=False
     )  # the higher one wins, in whatever order they come
     made_at = models.DateTimeField(default=timezone.now, editable=False)
+    changed_at = models.DateTimeField(auto_now=True)  # by the server's clock: what other devices have not seen yet
 
-    history = HistoricalRecords(excluded_fields=["made_at"])
+    history = HistoricalRecords(excluded_fields=["made_at", "changed_at"])
     objects = KeptObservations()
     everything = models.Manager.from_queryset(ObservationQuerySet)()
 
@@ -200,13 +203,27 @@ class Observation(Removable):
 
         return Reading(user).quote(self)
 
-    def change(self, **fields: Any) -> None:
-        """Change it here, so that what an old device still sends cannot overwrite it."""
-        for name, value in fields.items():
-            setattr(self, name, value)
-        self.revision += 1
-        self.full_clean(exclude=["session", "participant", "observer"])
-        self.save()
+    def take_turn(self) -> None:
+        """Read it again, in a transaction: nobody else changes it until that ends. Raises DoesNotExist."""
+        Session.everything.locked(self.session_id)
+        self.refresh_from_db()
+
+    def change(self, over: int | None = None, **fields: Any) -> None:
+        """Change it here, and nothing else of it, so that what an old device still sends cannot overwrite it.
+
+        `over` is the revision that the change was made from: raises Overtaken when that is not what is here.
+        """
+        with transaction.atomic():
+            Session.everything.locked(self.session_id)
+            now = Observation.everything.get(pk=self.pk)
+            if over is not None and now.revision != over:
+                raise Overtaken(now)
+            self.refresh_from_db()
+            for name, value in fields.items():
+                setattr(self, name, value)
+            self.revision += 1
+            self.full_clean(exclude=["session", "participant", "observer"])
+            self.save()
 
     def release(self, paraphrase: str) -> None:
         """Let others read it in the researcher's words; an empty paraphrase takes it back."""
@@ -220,8 +237,10 @@ class Observation(Removable):
             raise ValidationError("Only two observations of the same session can become one.")
         if other.participant_id != self.participant_id:
             raise ValidationError("They are of two people, and each has a consent of their own.")
-        ends = [end for one in (self, other) for end in (one.at, one.until) if end is not None]
         with transaction.atomic():
+            self.take_turn()
+            other.take_turn()
+            ends = [end for one in (self, other) for end in (one.at, one.until) if end is not None]
             self.change(
                 text="\n".join(text for text in (self.text, other.text) if text),
                 at=min(self.at, other.at),
@@ -232,13 +251,14 @@ class Observation(Removable):
             )
             known = self.in_insights.values("insight")
             InsightEvidence.objects.filter(observation=other).exclude(insight__in=known).update(observation=self)
-            other.revision += 1
             other.mark_removed(timezone.now())
 
     def mark_removed(self, at: datetime | None) -> None:
-        self.removed_at = at
-        self.revision += 1
-        self.save(update_fields=["removed_at", "revision"])
+        with transaction.atomic():
+            self.take_turn()
+            self.removed_at = at
+            self.revision += 1
+            self.save(update_fields=["removed_at", "revision", "changed_at"])
 
     @classmethod
     def of_id(cls, pk: UUID) -> "Observation | None":

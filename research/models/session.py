@@ -32,6 +32,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def unreviewed(self) -> Self:
         return self.filter(ended_at__isnull=False, reviewed_at=None)
 
+    def locked(self, pk: int) -> "Session":
+        """As it is now, until this transaction ends: whoever writes in a session queues here. Raises DoesNotExist."""
+        return self.select_for_update(no_key=True).get(pk=pk)
+
 
 KeptSessions = Kept.from_queryset(SessionQuerySet)
 
@@ -120,20 +124,27 @@ class Session(Removable):
             raise ValidationError(
                 f"{names} has not consented, or no longer does. Ask, and write the consent down first."
             )
-        if self.started_at is None:
-            self.started_at = at or timezone.now()
-            self.save(update_fields=["started_at"])
+        with transaction.atomic():
+            self.started_at = Session.everything.locked(self.pk).started_at
+            if self.started_at is None:
+                self.started_at = at or timezone.now()
+                self.save(update_fields=["started_at"])
 
     def stop(self, at: datetime | None = None) -> None:
-        """Stop the clock and close what was still going on. Nothing seen may lie after the end."""
+        """Stop the clock, once, and close what was still going on. Nothing seen may lie after the end."""
         if self.started_at is None:
             raise ValidationError("This session has not begun, so it cannot stop.")
         with transaction.atomic():
+            self.ended_at = Session.everything.locked(self.pk).ended_at
+            if self.ended_at:
+                return
             last = self.observations.aggregate(at=models.Max("at"), until=models.Max("until"))
             latest = max(last["at"] or 0, last["until"] or 0)
             wished = ((at or timezone.now()) - self.started_at).total_seconds() * 1000
             end = max(int(wished), latest, 0)
-            self.observations.filter(going=True).update(until=end, going=False)
+            # A new revision, so that a device that has it as still going on learns when it ended.
+            closed = {"until": end, "going": False, "revision": F("revision") + 1, "changed_at": timezone.now()}
+            self.observations.filter(going=True).update(**closed)
             self.ended_at = self.started_at + timedelta(milliseconds=end)
             self.save(update_fields=["ended_at"])
 

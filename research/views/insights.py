@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from people.access import can, fetch, me
 from people.toasts import say
 from research.forms import InsightForm
-from research.models import Insight, Observation, Study
+from research.models import Insight, Observation, Overtaken, Study
 from research.reading import Reading
 from research.rows import rows
 
@@ -78,9 +78,13 @@ def insight_change(request: HttpRequest, pk: int) -> HttpResponse:
     found = fetch(me(request), Insight, "change", pk=pk)
     form = InsightForm(request.POST or None, instance=found, user=me(request))
     if request.method == "POST" and form.is_valid():
-        return redirect(form.save())
+        try:
+            return redirect(form.save())
+        except Overtaken as overtaken:
+            form.lay_beside(overtaken.now)
     context = {"form": form, "title": "Change an insight", "back": found.get_absolute_url(), "back_name": "Insight"}
-    return render(request, "form.html", context)
+    context |= {"button": "Keep mine" if form.overtaken else ""}
+    return render(request, "form.html", context, status=409 if form.overtaken else 200)
 
 
 @login_required

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from people.access import fetch, me
 from people.toasts import say, warn
 from research.forms import ObservationForm
-from research.models import Observation, Session
+from research.models import Observation, Overtaken, Session
 from research.reading import Reading
 from research.rows import Row
 
@@ -37,11 +37,16 @@ def observation_change(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = ObservationForm(request.POST or None, instance=one)
     htmx = bool(request.headers.get("HX-Request"))
     if request.method == "POST" and form.is_valid():
-        form.save()
-        return observation(request, pk) if htmx else redirect(one)
+        try:
+            form.save()
+            return observation(request, pk) if htmx else redirect(one)
+        except Overtaken as overtaken:
+            form.lay_beside(overtaken.now)
     template = "research/row_form.html" if htmx else "form.html"
     context = {"form": form, "observation": one, "title": "Change an observation", "back": one.get_absolute_url()}
-    return render(request, template, {**context, "back_name": one.session})
+    context |= {"back_name": one.session, "button": "Keep mine" if form.overtaken else ""}
+    # htmx puts an answer into the page only when it is no error.
+    return render(request, template, context, status=409 if form.overtaken and not htmx else 200)
 
 
 @login_required

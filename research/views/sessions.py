@@ -95,7 +95,9 @@ def set_up(request: HttpRequest, session: Session) -> HttpResponse:
 
 def begin(request: HttpRequest, session: Session, form: SetupForm, consent: ConsentForm) -> HttpResponse:
     with transaction.atomic():
-        write_down(request, session, form, consent)
+        now = Session.everything.locked(session.pk)
+        if now.started_at is None:  # else it was pressed twice, and the first press wrote it all down
+            write_down(request, now, form, consent)
     return redirect("session_live", session.pk)
 
 
@@ -108,7 +110,7 @@ def write_down(request: HttpRequest, session: Session, form: SetupForm, consent:
             setattr(consent.instance, name, consent.cleaned_data[name])
         consent.save()
     session.sort, session.case, session.watcher = form.cleaned_data["sort"], form.chosen_case(), me(request)
-    session.save()
+    session.save(update_fields=["sort", "case", "watcher"])
     session.participants.add(participant)
     session.begin()
 

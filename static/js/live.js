@@ -1,7 +1,7 @@
 // The live log. One box has the focus; Enter keeps what is in it, on this device first and then on the server.
 // An entry is shown when the device has it, and typing never waits for the network.
 
-import { keep, keepStop, ofSession, onChange, send, stopOf, unsent, uuid7 } from "./outbox.js";
+import { changes, keep, keepStop, ofSession, onAnswer, onChange, picked, send, stopOf, unsent, uuid7 } from "./outbox.js";
 import { toast } from "./desirepath.js";
 
 const facts = JSON.parse(document.querySelector("#facts").textContent);
@@ -20,7 +20,7 @@ let person = facts.participants[0].number;
 let place = facts.case;
 let began = null; // when the first key of this entry was pressed
 let chosen = null; // the entry that the arrow keys went back to
-let editing = null;
+let editing = null; // the entry that is changed in the box, as it was when that began
 let stopped = false;
 const done = []; // what Ctrl Z takes back: lists of [id, entry before, entry after]
 const undone = [];
@@ -39,7 +39,7 @@ function busy(by) {
 
 async function commit(after, remember = true) {
   const step = after.map((entry) => [entry.id, entries.get(entry.id) ?? null, entry]);
-  const newer = after.map((entry) => ({ ...entry, session: facts.session, revision: (entries.get(entry.id)?.revision ?? 0) + 1 }));
+  const newer = after.map((entry) => ({ ...entry, session: facts.session, pending: 1, revision: (entries.get(entry.id)?.revision ?? 0) + 1 }));
   for (const entry of newer) entries.set(entry.id, entry); // so that the next key already builds on it
   if (remember) { done.push(step); undone.length = 0; }
   busy(+1);
@@ -58,7 +58,7 @@ async function commit(after, remember = true) {
 
 const make = (kind, fields) => ({
   id: uuid7(), at: began ?? now(), until: null, going: false, kind, source: kind === "says" ? "said" : facts.source, text: "",
-  quote: kind === "says", marked: false, activity: activity(), participant: person, case: place, removed: false, ...fields,
+  quote: kind === "says", marked: false, activity: activity(), participant: person, case: place, removed: false, stored: null, ...fields,
 });
 
 function ended(entry, at) {
@@ -106,7 +106,10 @@ function log() {
   clear();
   if (was) {
     const [kind, words] = read(text);
-    if (words) commit([{ ...entries.get(was), text: words, ...(kind ? { kind, quote: kind === "says" } : {}) }]);
+    // What somebody else wrote since the box was opened is not what these words were made from.
+    const now = entries.get(was.id) ?? was;
+    const from = changes(was, now).includes("text") ? { ...was } : now;
+    if (words) commit([{ ...from, text: words, ...(kind ? { kind, quote: kind === "says", source: kind === "says" ? "said" : from.source } : {}) }]);
     return;
   }
   if (!text) return;
@@ -131,7 +134,14 @@ function back(from, to, which) {
   const step = from.pop();
   if (!step) return;
   to.push(step);
-  commit(step.map(([id, before, after]) => (which === "before" ? before ?? { ...entries.get(id), removed: true, going: false } : after)), false);
+  commit(step.map(([id, before, after]) => {
+    const now = entries.get(id);
+    const gone = { ...now, removed: true, going: false };
+    const [from, to] = which === "before" ? [after, before ?? gone] : [before ?? gone, after];
+    // Only what this step did: what somebody else has changed since is left alone.
+    const names = before ? changes(from, to).filter((name) => now[name] === from[name]) : ["removed", "going"];
+    return { ...now, ...Object.fromEntries(names.map((name) => [name, to[name]])) };
+  }), false);
 }
 
 // ---- showing ----
@@ -249,8 +259,8 @@ function mark() {
 }
 
 function edit() {
-  editing = chosen;
   const entry = entries.get(chosen);
+  editing = entry;
   box.value = (entry.kind === "says" ? '"' : entry.kind === "pain" ? "!" : entry.kind === "note" ? "?" : "") + entry.text;
   began = entry.at;
   type();
@@ -334,26 +344,41 @@ async function fetched(since) {
   return response.json();
 }
 
-// The newer revision of two is the entry, wherever it was kept.
+// The newer revision of two is the entry, wherever it was kept. One that this device has not sent yet stays as it is
+// here: what becomes of both is found when it is sent.
 function take(found) {
-  const newer = found.filter((entry) => !(entries.get(entry.id)?.revision >= entry.revision));
+  const newer = found.filter(({ id, revision }) => { const mine = entries.get(id); return !mine || (!mine.pending && mine.revision < revision); });
   for (const entry of newer) entries.set(entry.id, { ...entry, session: facts.session });
   showAll(newer);
 }
 
-let seen = facts.now;
+// One that changed here while it was on its way only learns what the server has.
+onAnswer(({ found, over, ours: alone }) => {
+  const ours = found.filter((entry) => entry.session === facts.session);
+  for (const entry of ours) {
+    const mine = entries.get(entry.id);
+    entries.set(entry.id, mine?.revision > over ? { ...mine, stored: alone ? entry.stored : mine.stored } : entry);
+  }
+  showAll(ours.map((entry) => entries.get(entry.id)));
+  drawKeys();
+});
+
+const OVERLAP = 30000; // ms: what was changed before the last question may have been committed after it
+let seen = 0; // the server's time of the last question that was answered
 async function others() {
-  try { const from = seen; seen = Date.now() + skew - 5000; take(await fetched(from)); } catch { /* offline: next time */ }
+  const asked = Date.now() + skew;
+  take((await fetched(seen)).map((entry) => ({ ...entry, stored: picked(entry) })));
+  seen = asked - OVERLAP;
 }
 
 async function begin() {
-  take(await ofSession(facts.session));
-  try { take(await fetched()); } catch { toast("The server cannot be reached. What you log stays on this device until it can."); }
+  take((await ofSession(facts.session)).map((entry) => ({ ...entry, stored: entry.pending ? entry.stored : entry.stored ?? picked(entry) })));
+  try { await others(); } catch { toast("The server cannot be reached. What you log stays on this device until it can."); }
   if (!list.children.length) list.append(Object.assign(document.createElement("li"), { className: "hollow", textContent: "The clock runs. Type what you see and press Enter." }));
   list.scrollTop = list.scrollHeight;
   drawKeys();
   if (await stopOf(facts.session)) { stopped = true; box.disabled = true; await leave(); return; }
-  setInterval(others, 20000);
+  setInterval(() => others().catch(() => { /* offline: the next question asks for this time too */ }), 20000);
   $("entry").dataset.ready = "yes";
   box.focus();
   send();

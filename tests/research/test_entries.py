@@ -1,5 +1,7 @@
 """PUT /api/research/sessions/N/observations/UUID/: as often as it takes, with one result."""
 
+from datetime import timedelta
+
 import pytest
 
 from people.ids import uuid7
@@ -102,3 +104,46 @@ def test_an_entry_that_comes_after_stop_is_kept(as_alice, session):
     session.stop()
     assert put(as_alice, session, uuid7(), going=True).status_code == 201
     assert not Observation.objects.get().going
+
+
+def since(client, session, moment):
+    address = f"/api/research/sessions/{session.pk}/observations/"
+    return client.get(address, {"since": round(moment.timestamp() * 1000)}).json()
+
+
+def test_what_was_changed_later_comes_to_the_other_devices_too(as_alice, session, participant, ml):
+    pk, other = uuid7(), uuid7()
+    put(as_alice, session, pk, activity="match features", going=True)
+    put(as_alice, session, other)
+    for change in (
+        lambda: put(as_alice, session, pk, revision=2, text="compares by hand", activity="match features", going=True),
+        lambda: Observation.objects.get(pk=pk).change(marked=True),
+        lambda: Activity.objects.get().merge_into(Activity.objects.named(ml, "Compare")),
+        lambda: Observation.objects.get(pk=pk).remove(),
+        lambda: Observation.everything.get(pk=pk).restore(),
+        lambda: session.stop(),
+    ):
+        Observation.everything.update(changed_at=session.started_at)
+        before = Observation.everything.get(pk=pk).revision
+        change()
+        (told,) = since(as_alice, session, session.started_at + timedelta(milliseconds=1))
+        assert told["id"] == str(pk)
+        assert told["revision"] == before + 1
+
+
+def test_what_somebody_else_changed_since_it_was_read_is_not_overwritten(as_alice, session):
+    pk = uuid7()
+    assert put(as_alice, session, pk, base=0).json()["kept"]
+    assert put(as_alice, session, pk, base=1, revision=2, text="by hand").json()["kept"]
+    late = put(as_alice, session, pk, base=1, revision=3, marked=True)
+    assert (late.status_code, late.json()["kept"], late.json()["text"]) == (200, False, "by hand")
+    assert Observation.objects.get().text == "by hand"
+    assert put(as_alice, session, pk, base=2, revision=4, text="by hand", marked=True).json()["kept"]
+
+
+def test_the_answer_says_that_another_change_of_the_same_revision_was_first(as_alice, session):
+    pk = uuid7()
+    put(as_alice, session, pk)
+    put(as_alice, session, pk, revision=2, text="by hand")
+    answer = put(as_alice, session, pk, revision=2, marked=True).json()
+    assert (answer["kept"], answer["text"], answer["marked"]) == (False, "by hand", False)

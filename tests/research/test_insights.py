@@ -54,3 +54,21 @@ def test_a_champion_reads_insights_of_their_persona_but_not_the_words(as_charlie
 def test_nobody_builds_on_what_they_may_not_see(as_charlie, study, charlie, quote, ml):
     as_charlie.post("/insights/new/", {"title": "x", "study": study.pk, "persona": ml.pk, "from": [str(quote.pk)]})
     assert not Insight.objects.exists()
+
+
+def test_who_saves_second_reads_what_the_first_saved_and_nothing_typed_is_lost(as_alice, study):
+    insight = made(study)
+    form = {"title": "Mine", "text": "", "study": study.pk, "persona": study.persona_id, "revision": insight.revision}
+    Insight.objects.get().change(1, title="Theirs", text="By eye.")
+    answer = as_alice.post(f"/insights/{insight.pk}/change/", form)
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert "Title: Theirs" in page
+    assert "Text: By eye." in page
+    assert 'value="Mine"' in page
+    insight.refresh_from_db()
+    assert insight.title == "Theirs"
+    for _ in range(2):  # pressed twice, it is saved once
+        assert as_alice.post(f"/insights/{insight.pk}/change/", {**form, "revision": 2}).status_code == 302
+    insight.refresh_from_db()
+    assert (insight.title, insight.text, insight.revision) == ("Mine", "", 3)

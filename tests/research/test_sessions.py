@@ -1,6 +1,7 @@
 """/sessions/: plan, set up with consent first, stop, review; and what cannot be."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -8,8 +9,10 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from research.models import Consent, Observation, Session
+from research.views import sessions
 
 ASKED = {"consent-notes": "on", "consent-audience": "team", "consent-asked": "on"}
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 
 def test_start_watching_is_one_press(as_alice, study):
@@ -31,6 +34,27 @@ def test_consent_comes_before_the_clock(as_alice, study):
     assert session.state == "live"
     assert session.case.title == "churn"
     assert session.participants.get().consent.scope == ["notes"]
+
+
+def test_begin_pressed_twice_is_one_person_one_consent_and_one_clock(as_alice, study, monkeypatch):
+    session = study.sessions.create()
+    begin = sessions.begin
+    form = {"sort": "shadowing", "case_title": "churn", **ASKED}
+    press = partial(as_alice.post, f"/sessions/{session.pk}/live/", form)
+
+    def begin_second(*given):
+        """Both presses have read the session before either writes in it."""
+        monkeypatch.undo()
+        press()
+        Session.objects.update(about="written meanwhile", started_at=NOON)
+        return begin(*given)
+
+    monkeypatch.setattr(sessions, "begin", begin_second)
+    assert press().url == f"/sessions/{session.pk}/live/"
+    session.refresh_from_db()
+    assert (session.started_at, session.about) == (NOON, "written meanwhile")
+    assert session.participants.get() == study.participants.get()
+    assert Consent.objects.count() == study.cases.count() == 1
 
 
 def test_nobody_is_watched_whose_consent_was_withdrawn(session, study, participant):
@@ -70,15 +94,15 @@ def test_the_review_shows_gaps_and_is_ticked_off(as_alice, session, quote):
     assert session.state == "reviewed"
 
 
+def as_read(quote, **typed):
+    """What the form of the quote sends, when it was opened as the quote is now."""
+    shown = {"at": "0:41:12", "until": "", "kind": "says", "source": "said", "text": quote.text, "quote": "on"}
+    chosen = {name: getattr(quote, f"{name}_id") for name in ("participant", "activity", "case")}
+    return {**shown, **chosen, "revision": quote.revision, **typed}
+
+
 def test_a_time_is_put_right(as_alice, quote):
-    form = {
-        "at": "0:41:00",
-        "until": "",
-        "kind": "says",
-        "source": "said",
-        "participant": quote.participant_id,
-        "text": "x",
-    }
+    form = as_read(quote, at="0:41:00", text="x")
     as_alice.post(f"/observations/{quote.pk}/change/", form)
     quote.refresh_from_db()
     assert (quote.at, quote.text) == (2_460_000, "x")
@@ -86,6 +110,49 @@ def test_a_time_is_put_right(as_alice, quote):
     assert b"cannot end before it starts" in answer.content
     answer = as_alice.post(f"/observations/{quote.pk}/change/", {**form, "at": "soon"})
     assert b"hours:minutes:seconds" in answer.content
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_who_saves_second_reads_what_the_first_saved_and_nothing_typed_is_lost(as_alice, quote, htmx):
+    form = as_read(quote, text="Mine.")
+    quote.change(text="Theirs.", until=quote.at + 1000)
+    headers = {"HX-Request": "true"} if htmx else {}
+    answer = as_alice.post(f"/observations/{quote.pk}/change/", form, headers=headers)
+    page = answer.content.decode()
+    assert answer.status_code == (200 if htmx else 409)
+    assert "Somebody else changed this while you did." in page
+    assert "Text: Theirs." in page
+    assert "To: 00:41:13" in page
+    assert "Mine.</textarea>" in page
+    assert "Keep mine" in page
+    quote.refresh_from_db()
+    assert quote.text == "Theirs."
+    revision = page.split('name="revision" value="')[1].split('"')[0]
+    as_alice.post(f"/observations/{quote.pk}/change/", {**form, "revision": revision})
+    quote.refresh_from_db()
+    assert (quote.text, quote.until) == ("Mine.", None)
+
+
+def test_save_pressed_twice_is_no_quarrel_with_oneself(as_alice, quote):
+    form = as_read(quote, text="One\r\nTwo", source="seen")  # what was said is kept as said
+    for _ in range(2):
+        assert as_alice.post(f"/observations/{quote.pk}/change/", form).status_code == 302
+    quote.refresh_from_db()
+    assert quote.revision == 2
+
+
+def test_a_form_that_says_no_revision_replaces_nothing_unseen(as_alice, quote):
+    form = as_read(quote, text="Mine.", revision="")
+    assert as_alice.post(f"/observations/{quote.pk}/change/", form).status_code == 409
+
+
+def test_one_change_leaves_alone_what_another_changed_meanwhile(quote):
+    stale, gone = Observation.objects.get(), Observation.objects.get()
+    quote.change(text="Theirs.")
+    stale.change(marked=True)
+    gone.remove()
+    now = Observation.everything.get()
+    assert (now.text, now.marked, now.revision) == ("Theirs.", True, 4)
 
 
 def test_an_edit_can_be_taken_back(as_alice, quote):

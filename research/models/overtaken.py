@@ -1,0 +1,11 @@
+"""Two people change the same thing, and the second has not seen what the first made of it."""
+
+from django.db import models
+
+
+class Overtaken(ValueError):
+    """Somebody else changed it since it was read; `now` is what it is now."""
+
+    def __init__(self, now: models.Model) -> None:
+        super().__init__("somebody else changed this meanwhile")
+        self.now = now
