@@ -99,12 +99,12 @@ class Home:
             "DESIREPATH_CONFIG": str(self.config), "DESIREPATH_PORT": str(self.port), "NO_COLOR": "1", "COLUMNS": "200",
         }  # fmt: skip
 
-    def python(self, code: str) -> str:
+    def python(self, code: str, seconds: float = 60) -> str:
         """What a piece of Python prints, inside Django in this home."""
         begin = "import json, django\ndjango.setup()\n"
         done = subprocess.run(
             [sys.executable, "-c", begin + textwrap.dedent(code)], cwd=CHECKOUT, env=self.env, capture_output=True,
-            text=True, timeout=60, check=False,
+            text=True, timeout=seconds, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -112,7 +112,7 @@ class Home:
     def manage(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "manage.py", *arguments], cwd=CHECKOUT, env={**self.env, **more}, capture_output=True,
-            text=True, timeout=60, check=False,
+            text=True, timeout=180, check=False,
         )  # fmt: skip
 
     def cli(self, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
@@ -207,7 +207,7 @@ def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home right after set-up, to copy."""
     home = Home()
     try:
-        tokens = home.python(SEED)
+        tokens = home.python(SEED, 180)
         made = tmp_path_factory.mktemp("seed")
         (made / "tokens.json").write_text(tokens)
         for name in ("db.sqlite3", "secret_key"):

@@ -260,7 +260,7 @@ def migrated() -> Iterator[tuple[str, dict[str, str]]]:
     with made_database(server) as database:
         home = Scaled(database)
         try:
-            tokens = json.loads(home.python(SEED))
+            tokens = json.loads(home.python(SEED, 180))
         finally:
             home.end()
         yield database, tokens
