@@ -22,6 +22,7 @@ from tests.homes import (
     seed,
     until,
 )
+from tests.processes import kill
 
 pytestmark = [pytest.mark.kill, pytest.mark.model, pytest.mark.timeout(240)]
 __all__ = ["environments_folder", "examples", "home", "seed"]
@@ -67,8 +68,7 @@ def test_after_a_reboot_the_endpoint_answers_on_the_same_address(home, examples)
     address = live(home, examples / "linear.pkl")["address"]
     row = row_of(examples / "holdout.csv")
     assert answers(address, row)
-    for process in home.processes():
-        process.kill()
+    kill(home.processes())
     home.kill()
     until(lambda: not home.processes(), 10)
     assert not answers(address, row)

@@ -5,14 +5,14 @@ import socket
 import time
 
 import httpx
-import psutil
 import pytest
 
 from engine.targets.base import Backend, Kind, Route, Source, State, TargetError, Workload
 from engine.targets.local import workloads
 from tests.apps import packed
+from tests.processes import kill, processes_of
 
-from .conftest import job, processes_of
+from .conftest import job
 from .contract import ENDED
 from .waiting import until, until_state
 
@@ -142,7 +142,7 @@ def test_what_an_app_forks_away_ends_with_it(target, app):
     until_state(target, "web.1", State.READY)
     assert len(processes_of(target.places.workload("web.1"))) >= 2
     target.stop("web.1")
-    assert [p for p in processes_of(target.places.workload("web.1")) if p.status() != psutil.STATUS_ZOMBIE] == []
+    assert processes_of(target.places.workload("web.1")) == []
 
 
 def test_several_processes_answer_in_turn_and_one_that_is_killed_drops_nothing(target, app):
@@ -152,8 +152,7 @@ def test_several_processes_answer_in_turn_and_one_that_is_killed_drops_nothing(t
     routed = target.route(Route("shop", (Backend("1", "web.1", 100, ("web.2",)),), own_errors=True))
     said = {httpx.get(routed.address).text for _ in range(8)}
     assert said == {"release web.1 one", "release web.2 one"}
-    for process in processes_of(target.places.workload("web.1")):
-        process.kill()
+    kill(processes_of(target.places.workload("web.1")))
     assert {httpx.get(routed.address).status_code for _ in range(8)} == {200}
     assert len(ready) == 2
 
