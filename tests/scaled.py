@@ -211,8 +211,15 @@ class Scaled(Home):
             )
             if {ring}:
                 import threading
+                sent = threading.Event()
+                def send():
+                    try:
+                        bell._send()
+                    finally:  # a broker that is away is the ringer's to bear
+                        sent.set()
+                bell._made[:] = [bell.Ringer(send)]
                 bell.ring()
-                threading.Event().wait(1)  # the ringer is another thread; this process would end before it
+                assert sent.wait(40)  # the ringer is another thread; this process would end before it
             print(run.pk)
         """
         return int(self.python(code))
