@@ -120,7 +120,7 @@ class Home:
         """The terminal's `desirepath`, as its user types it."""
         return subprocess.run(
             [sys.executable, "-m", "desirepath.cli", *map(str, arguments)], cwd=self.folder,
-            env={**self.env, "PYTHONPATH": str(CHECKOUT), **more}, capture_output=True, text=True, timeout=120,
+            env={**self.env, "PYTHONPATH": str(CHECKOUT), **more}, capture_output=True, text=True, timeout=240,
             check=False,
         )  # fmt: skip
 

@@ -80,7 +80,8 @@ def test_the_beginning_of_a_secret_that_is_still_being_printed_is_struck_out_too
     assert workloads._strike_begun(b"it was s3c", secrets) == b"it was s3c"  # too short to be told from a word
 
 
-def test_a_program_without_a_port_is_ready_when_it_has_run_a_moment(target, app):
+def test_a_program_without_a_port_is_ready_when_it_has_run_a_moment(target, app, monkeypatch):
+    monkeypatch.setattr(workloads, "MOMENT", 5)  # so that it is seen before it has passed
     target.apply(app("worker.1", "exec python worker.py", health="", worker="import time; time.sleep(600)"))
     assert target.status("worker.1").state is State.STARTING
     status = until_state(target, "worker.1", State.READY)
