@@ -55,7 +55,7 @@ class Server:
             cwd=CHECKOUT,
             env={**os.environ, **home},
         )
-        for _ in range(200):
+        for _ in range(600):
             try:
                 urllib.request.urlopen(f"{self.url}/accounts/login/", timeout=5).close()
                 return
