@@ -26,6 +26,7 @@ import pytest
 from desirepath.client import Desirepath
 from engine.targets.local import LocalTarget
 from engine.targets.local.environments import uv
+from tests import processes
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LABEL = "progressed"
@@ -99,12 +100,12 @@ class Home:
             "DESIREPATH_CONFIG": str(self.config), "DESIREPATH_PORT": str(self.port), "NO_COLOR": "1", "COLUMNS": "200",
         }  # fmt: skip
 
-    def python(self, code: str) -> str:
+    def python(self, code: str, seconds: float = 60) -> str:
         """What a piece of Python prints, inside Django in this home."""
         begin = "import json, django\ndjango.setup()\n"
         done = subprocess.run(
             [sys.executable, "-c", begin + textwrap.dedent(code)], cwd=CHECKOUT, env=self.env, capture_output=True,
-            text=True, timeout=60, check=False,
+            text=True, timeout=seconds, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -112,14 +113,14 @@ class Home:
     def manage(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "manage.py", *arguments], cwd=CHECKOUT, env={**self.env, **more}, capture_output=True,
-            text=True, timeout=60, check=False,
+            text=True, timeout=180, check=False,
         )  # fmt: skip
 
     def cli(self, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
         """The terminal's `desirepath`, as its user types it."""
         return subprocess.run(
             [sys.executable, "-m", "desirepath.cli", *map(str, arguments)], cwd=self.folder,
-            env={**self.env, "PYTHONPATH": str(CHECKOUT), **more}, capture_output=True, text=True, timeout=120,
+            env={**self.env, "PYTHONPATH": str(CHECKOUT), **more}, capture_output=True, text=True, timeout=240,
             check=False,
         )  # fmt: skip
 
@@ -131,13 +132,16 @@ class Home:
         return Desirepath(self.url, self.tokens[name])
 
     def up(self) -> None:
-        """`manage.py up`, until it answers."""
-        with (self.folder / "up.log").open("ab") as log:
+        """`manage.py up`, until it is ready and says so: only then it keeps web and engine alive and ends when told."""
+        said = self.folder / "up.log"
+        with said.open("ab") as log:
+            before = log.tell()
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up"], cwd=CHECKOUT, env=self.env, stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "manage.py", "up"], cwd=CHECKOUT, env={**self.env, "PYTHONUNBUFFERED": "1"},
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip
-        until(self.answers, 60, f"for {self.url}: {(self.folder / 'up.log').read_text()}")
+        ready = f"Desirepath answers at {self.url}".encode()
+        until(lambda: self.answers() and ready in said.read_bytes()[before:], 120, f"for {self.url}")
 
     def answers(self) -> bool:
         assert self.process is None or self.process.poll() is None, (self.folder / "up.log").read_text()
@@ -149,41 +153,27 @@ class Home:
         """End `manage.py up`, and wait for it."""
         if self.process:
             self.process.send_signal(number)
-            self.process.wait(30)
+            self.process.wait(60)
             self.process = None
 
     def processes(self) -> list[psutil.Process]:
         """Every living process of this home."""
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
-                    continue
-                environment = process.environ()
-                named = [*process.cmdline(), environment.get("DESIREPATH_WORKLOAD", "")]
-                mine = environment.get("DESIREPATH_HOME") == str(self.folder)
-                if mine or any(str(self.folder) in text for text in named):
-                    found.append(process)
-        return found
+        return processes.processes_of(self.folder)
 
     def part(self, name: str) -> psutil.Process | None:
         """The web or the engine."""
         word = {"web": "uvicorn", "engine": "engine", "up": "up"}[name]
-        for process in self.processes():
-            with contextlib.suppress(psutil.Error):  # it may end while it is looked at
-                if word in process.cmdline():
-                    return process
-        return None
+        return next((process for process in self.processes() if word in processes.command(process)), None)
 
     def end(self) -> None:
         """End all of it. Raises when something had to be killed."""
         self.kill(signal.SIGTERM)
         LocalTarget(self.folder).shutdown()
+        with contextlib.suppress(AssertionError):  # on a busy machine what was told to end is still ending
+            until(lambda: not self.processes(), 10)
         left = self.processes()
-        said = [" ".join(p.cmdline()) for p in left]
-        for process in left:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+        said = [" ".join(processes.command(process)) for process in left]
+        processes.kill(left)
         shutil.rmtree(self.folder, ignore_errors=True)
         assert not left, f"left running: {said}"
 
@@ -207,7 +197,7 @@ def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home right after set-up, to copy."""
     home = Home()
     try:
-        tokens = home.python(SEED)
+        tokens = home.python(SEED, 180)
         made = tmp_path_factory.mktemp("seed")
         (made / "tokens.json").write_text(tokens)
         for name in ("db.sqlite3", "secret_key"):

@@ -211,8 +211,15 @@ class Scaled(Home):
             )
             if {ring}:
                 import threading
+                sent = threading.Event()
+                def send():
+                    try:
+                        bell._send()
+                    finally:  # a broker that is away is the ringer's to bear
+                        sent.set()
+                bell._made[:] = [bell.Ringer(send)]
                 bell.ring()
-                threading.Event().wait(1)  # the ringer is another thread; this process would end before it
+                assert sent.wait(40)  # the ringer is another thread; this process would end before it
             print(run.pk)
         """
         return int(self.python(code))
@@ -260,7 +267,7 @@ def migrated() -> Iterator[tuple[str, dict[str, str]]]:
     with made_database(server) as database:
         home = Scaled(database)
         try:
-            tokens = json.loads(home.python(SEED))
+            tokens = json.loads(home.python(SEED, 180))
         finally:
             home.end()
         yield database, tokens

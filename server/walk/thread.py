@@ -160,7 +160,7 @@ class Thread:
         self.champion.publish(revision.template.name, revision.number)
 
     def wait_until_done(self) -> Json:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90  # the look after the next comes 15 s later, on a busy machine later still
         while (found := self.champion.deployment(self.name))["state"] != "done" and time.monotonic() < deadline:
             time.sleep(0.2)
         for row in found["criteria"]:

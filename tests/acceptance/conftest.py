@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 from tests.running import *  # noqa: F403
 from tests.thread import *  # noqa: F403
 
+expect.set_options(timeout=20_000)  # page.set_default_timeout does not reach it, and 5 s are few on a busy machine
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = CHECKOUT / "tests" / "screenshots"
 AXE = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"
@@ -54,7 +55,7 @@ class Server:
             cwd=CHECKOUT,
             env={**os.environ, **home},
         )
-        for _ in range(200):
+        for _ in range(600):
             try:
                 urllib.request.urlopen(f"{self.url}/accounts/login/", timeout=5).close()
                 return
@@ -95,7 +96,7 @@ def sign_in(page: Any, server: Server, name: str = "alice") -> None:
 
 @pytest.fixture
 def alice_page(page: Any, server: Server, alice: Any, team: Any) -> Any:
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     sign_in(page, server)
     return page
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.apps import WORKER, write_app
 from tests.homes import Home, environments_folder, home, seed, until
+from tests.processes import command
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(300)]
 __all__ = ["environments_folder", "home", "seed"]
@@ -47,11 +48,8 @@ def killing(home: Home, seed: int) -> Iterator[list[str]]:
 
 
 def keeper(home: Home, name: str) -> psutil.Process | None:
-    for process in home.processes():
-        with contextlib.suppress(psutil.Error):
-            if any(name in part for part in process.cmdline()[:5]):
-                return process
-    return None
+    found = (process for process in home.processes() if any(name in part for part in command(process)[:5]))
+    return next(found, None)
 
 
 def test_a_push_survives_them_and_its_release_command_runs_once(home, tmp_path, capsys):
@@ -98,5 +96,5 @@ def test_nothing_of_a_cancelled_push_goes_on(home, tmp_path):
     client.cancel(run)
     until(lambda: client.run(run)["state"] == "cancelled", 60)
     size = marks.stat().st_size
-    assert not [p for p in home.processes() if "release.py" in " ".join(p.cmdline())]
+    assert not [said for process in home.processes() if "release.py" in (said := " ".join(command(process)))]
     assert marks.stat().st_size == size

@@ -94,7 +94,7 @@ def test_a_second_release_takes_over_and_going_back_and_on_takes_seconds(shop):
     assert shop.get() == "release 2 two"
     began = time.monotonic()
     assert "1 answers again" in shop.run("rollback")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert shop.get() == "release 1 one"
 
 
@@ -285,10 +285,10 @@ def test_a_process_that_listens_elsewhere_is_told_where_it_has_to(shop, home):
 desirepath: 1
 template: hasty
 persona: app-developer
-title: Two seconds to answer
+title: Ten seconds to answer
 inputs: {app: {type: folder}}
 flow:
-  - {id: release, title: Release it, uses: service.release, with: {app: "${{ inputs.app }}", boot: 2}}
+  - {id: release, title: Release it, uses: service.release, with: {app: "${{ inputs.app }}", boot: 10}}
 """
     home.client("tom").keep_template(yaml)
     web = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); time.sleep(600)"

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def bob_page(page: Any, server: Any, bob: Any, team: Any) -> Any:
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     sign_in(page, server, "bob")
     return page
 
@@ -37,7 +37,7 @@ def test_a_run_of_every_block_is_drawn_and_listed(bob_page, server, blocks):
 def test_it_is_paused_and_continued(bob_page, server, blocks):
     page = bob_page
     page.goto(f"{server.url}/runs/{blocks.pk}/")
-    page.get_by_role("button", name="Pause").click()
+    follow(page, page.get_by_role("button", name="Pause"))
     expect(page.locator("#run-now .state").first).to_have_text("Paused")
     blocks.refresh_from_db()
     blocks.waiting_steps().order_by("pk").first().confirm(blocks.started_by)
@@ -45,7 +45,7 @@ def test_it_is_paused_and_continued(bob_page, server, blocks):
     page.reload()
     expect(page.locator("table.steps")).to_contain_text("waits: the run is paused")
     shoot(page, server, "run-paused")
-    page.get_by_role("button", name="Continue").click()
+    follow(page, page.get_by_role("button", name="Continue"))
     expect(page.locator("#run-now .state").first).to_have_text("Running")
 
 
@@ -56,7 +56,7 @@ def test_an_event_is_told_by_hand(bob_page, server, first):
     page.get_by_text("Say by hand that it has happened").click()
     page.get_by_label("What there is to know").fill("amount: [")
     shoot(page, server, "run-first")
-    page.get_by_role("button", name="Tell the run").click()
+    follow(page, page.get_by_role("button", name="Tell the run"))
     expect(page.locator(".ask .wrong")).to_contain_text("Line 1 cannot be read")
     expect(page.get_by_label("What there is to know")).to_have_value("amount: [")
     shoot(page, server, "run-first-wrong")
@@ -75,7 +75,7 @@ def test_it_says_who_has_voted_and_why_one_may_not(alice_page, server, quorum):
 
 
 def test_who_may_vote_sees_it_waiting_with_its_deadline(page, server, quorum, clara):
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     sign_in(page, server, "clara")
     page.goto(f"{server.url}/waiting/")
     expect(page.locator("table")).to_contain_text("the step is skipped")
@@ -100,16 +100,16 @@ def test_inputs_are_corrected_before_it_goes_on(bob_page, server, failed):
     shoot(page, server, "resume")
     page.get_by_label("Rows").fill("")
     page.get_by_label("Note").fill("it was a Friday")
-    page.get_by_role("button", name="Resume").click()
+    follow(page, page.get_by_role("button", name="Resume"))
     expect(page.locator(".wrong")).to_be_visible()
     expect(page.get_by_label("Note")).to_have_value("it was a Friday")
     shoot(page, server, "resume-wrong")
     page.get_by_label("Rows").fill("4")
     page.get_by_label("Table").set_input_files({"name": "rows.csv", "mimeType": "", "buffer": b"a,b"})
-    page.get_by_role("button", name="What would run again?").click()
+    follow(page, page.get_by_role("button", name="What would run again?"))
     expect(page.get_by_text("rows.csv, 3 bytes")).to_be_attached()
     shoot(page, server, "resume-look")
-    page.get_by_role("button", name="Resume").click()
+    follow(page, page.get_by_role("button", name="Resume"))
     expect(page.locator("#run-now .state").first).to_have_text("Running")
     failed.refresh_from_db()
     assert (failed.inputs["rows"], failed.inputs["table"]["name"]) == (4, "rows.csv")
@@ -120,7 +120,7 @@ def test_two_runs_are_laid_side_by_side(bob_page, server, failed, begin, alice):
     page = bob_page
     page.goto(f"{server.url}/runs/{later.pk}/")
     page.locator("#compare-with summary").click()
-    page.locator("#compare-with a").first.click()
+    follow(page, page.locator("#compare-with a").first)
     expect(page.get_by_text("The first step that went another way")).to_be_visible()
     shoot(page, server, "compare")
 
@@ -129,7 +129,7 @@ def test_a_schedule_is_made_seen_coming_and_taken_back(bob_page, server, revisio
     revision.publish(clara)
     page = bob_page
     page.goto(f"{server.url}/templates/ship-it/")
-    page.get_by_role("link", name="Run it by the clock").click()
+    follow(page, page.get_by_role("link", name="Run it by the clock"))
     page.get_by_label("When").fill("0 0 30 2 *")
     expect(page.locator("#next")).to_contain_text("names no time")
     shoot(page, server, "schedule-never")
@@ -139,20 +139,20 @@ def test_a_schedule_is_made_seen_coming_and_taken_back(bob_page, server, revisio
     page.locator("[name=model]").set_input_files({"name": "churn.pkl", "mimeType": "", "buffer": b"a model"})
     page.get_by_label("Name").fill("churn")
     shoot(page, server, "schedule")
-    page.get_by_role("button", name="Run it by the clock").click()
+    follow(page, page.get_by_role("button", name="Run it by the clock"))
     expect(page.locator("table.clock")).to_contain_text("At 02:30 on Monday through Friday")
     shoot(page, server, "template-clock")
-    page.get_by_role("button", name="Pause At 02:30").click()
+    follow(page, page.get_by_role("button", name="Pause At 02:30"))
     expect(page.locator("table.clock")).to_contain_text("Paused")
-    page.get_by_role("button", name="Remove At 02:30").click()
+    follow(page, page.get_by_role("button", name="Remove At 02:30"))
     expect(page.locator("table.clock")).to_have_count(0)
-    page.get_by_role("button", name="Undo").click()
+    follow(page, page.get_by_role("button", name="Undo"))
     expect(page.locator("table.clock")).to_contain_text("Europe/Paris")
-    page.get_by_role("link", name="Change At 02:30").click()
+    follow(page, page.get_by_role("link", name="Change At 02:30"))
     expect(page.get_by_text("churn.pkl, 7 bytes")).to_be_attached()
     shoot(page, server, "schedule-change")
     page.get_by_label("When").fill("0 9 * * *")
-    page.get_by_role("button", name="Save").click()
+    follow(page, page.get_by_role("button", name="Save"))
     expect(page.locator("table.clock")).to_contain_text("At 09:00 every day")
     assert Schedule.objects.get().inputs["model"]["name"] == "churn.pkl"
 
@@ -161,9 +161,9 @@ def test_limits_are_set_beside_what_is_at_work(bob_page, server, begin, team):
     run = begin(HAND)
     page = bob_page
     page.goto(f"{server.url}/settings/teams/retention/")
-    page.get_by_role("link", name="How many steps at once").click()
+    follow(page, page.get_by_role("link", name="How many steps at once"))
     page.get_by_label("At most, of team Retention").fill("3")
-    page.get_by_role("button", name="Set").first.click()
+    follow(page, page.get_by_role("button", name="Set").first)
     expect(page.get_by_label("At most, of team Retention")).to_have_value("3")
     shoot(page, server, "limits")
     assert Limit.objects.get().at_most == 3
@@ -174,7 +174,7 @@ def test_the_audit_and_the_runs_are_narrowed_down(bob_page, server, blocks, bob)
     advance.pause(blocks, bob)
     page = bob_page
     page.goto(f"{server.url}/settings/")
-    page.get_by_role("link", name="Who did what").click()
+    follow(page, page.get_by_role("link", name="Who did what"))
     expect(page.locator("table.audit")).to_contain_text("Bob paused the run")
     shoot(page, server, "audit")
     page.goto(f"{server.url}/runs/")

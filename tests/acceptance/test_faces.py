@@ -25,7 +25,7 @@ def page_of(page: Any, server: Any, bob: Any, team: Any) -> Any:
     def signed_in(slug: str) -> Any:
         bob.persona = Persona.objects.get(slug=slug)
         bob.save()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         sign_in(page, server, "bob")
         return page
 
@@ -89,7 +89,7 @@ def test_it_is_told_how_long_it_took_the_people_who_were_watched(page, server, w
     somebody = example.people()[shipped.people()[0]]
     somebody.set_password("walk the grass")
     somebody.save()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     sign_in(page, server, somebody.username)
     expect(page.locator(".guide")).to_contain_text("took people a median of")
     expect(page.locator(".guide .ev").first).to_be_visible()
@@ -146,7 +146,7 @@ def test_the_done_rate_of_a_few_is_words_and_of_many_an_interval(page_of, server
 
 
 def test_a_champion_reads_the_rate_of_whom_they_speak_for(page, server, live, clara, version):
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     sign_in(page, server, "clara")
     expect(page.get_by_text("0 of 1 is done; too few for a rate")).to_be_visible()
     shoot(page, server, "home-champion")

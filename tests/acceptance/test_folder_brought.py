@@ -47,7 +47,7 @@ def home_page(page: Any, server: Any, bob: Any, team: Any) -> Any:
     bob.persona = Persona.objects.get(slug="app-developer")
     bob.save()
     team.add(bob, "engineer")
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     sign_in(page, server, "bob")
     return page
 

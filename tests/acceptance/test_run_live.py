@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from engine.models import Run, StepRun
-from tests.acceptance.conftest import CHECKOUT, shoot, sign_in
+from engine.models import Event, Run, StepRun
+from tests.acceptance.conftest import CHECKOUT, follow, shoot, sign_in
 from tests.engine.targets.waiting import until
 from tests.thread import forest
 
@@ -47,7 +47,7 @@ def test_the_course_moves_while_one_looks_and_nothing_typed_is_lost(clara_page, 
     watch(page, server, run)
     expect(page.locator("table.steps tr", has_text="Match features")).to_contain_text("Ready")
     request.getfixturevalue("engine")
-    until(lambda: StepRun.objects.filter(leaf="parity", state="succeeded").exists(), 30)  # it takes seconds to start
+    until(lambda: StepRun.objects.filter(leaf="parity", state="succeeded").exists(), 60)  # it takes seconds to start
     expect(page.locator("table.steps tr", has_text="Match features")).to_contain_text("Done")
     expect(page.locator(".course-control.done")).to_have_count(1)
     ask = page.locator(".ask", has_text="Hand the new file in")
@@ -61,11 +61,11 @@ def test_the_course_moves_while_one_looks_and_nothing_typed_is_lost(clara_page, 
     assert page.evaluate("window.same") is True
 
     ask.get_by_label("Model").set_input_files({"name": "forest.pkl", "mimeType": "", "buffer": b"a model"})
-    ask.get_by_role("button", name="Confirm").click()
+    follow(page, ask.get_by_role("button", name="Confirm"))
     approve = page.locator(".ask", has_text="Serve this to everyone?")
     expect(approve).to_be_visible()
     shoot(page, server, "run-approve")
-    approve.get_by_role("button", name="Yes").click()
+    follow(page, approve.get_by_role("button", name="Yes"))
     expect(page.locator("#run-now .state", has_text="Finished")).to_be_visible()
     assert StepRun.objects.get(leaf="retrain").outputs["model"]["name"] == "forest.pkl"
     shoot(page, server, "run-finished")
@@ -75,10 +75,13 @@ def test_it_is_cancelled_after_one_is_asked(clara_page, server, run, team, clara
     team.add(clara, "engineer")
     page = clara_page
     watch(page, server, run)
+    # The button is in the part that each event brings anew: nothing more happens once it asks and that is logged.
+    expect(page.locator(".ask", has_text="Hand the new file in")).to_be_visible(timeout=60_000)
+    expect(page.locator("#run-log")).to_contain_text(Event.objects.filter(run=run).latest("pk").text)
     page.get_by_role("button", name="Cancel").first.click()
     page.get_by_role("button", name="Let it go on").click()
     page.get_by_role("button", name="Cancel").first.click()
-    page.get_by_role("button", name="Cancel the run").click()
+    follow(page, page.get_by_role("button", name="Cancel the run"))
     expect(page.get_by_text("cancelled by Clara").first).to_be_visible()
     expect(page.locator("#run-now .state").first).to_contain_text("Cancelled", timeout=30_000)
 
@@ -90,13 +93,13 @@ def test_a_refusal_fails_it_and_resume_asks_again(clara_page, server, asking, te
     page.goto(f"{server.url}/runs/{asking.run_id}/")
     ask = page.locator(".ask", has_text="Serve this to everyone?")
     ask.get_by_label("Comment").fill("too early")
-    ask.get_by_role("button", name="No", exact=True).click()
+    follow(page, ask.get_by_role("button", name="No", exact=True))
     expect(page.locator("#run-now .notice")).to_contain_text("Clara refused: too early", timeout=30_000)
     expect(page.locator("#run-now .notice")).to_contain_text("Resuming runs again: Ask the owner")
     shoot(page, server, "run-failed")
-    page.get_by_role("link", name="Resume…").click()
-    page.get_by_role("button", name="Resume").click()
-    expect(page.locator(".ask", has_text="Serve this to everyone?")).to_be_visible(timeout=10_000)
+    follow(page, page.get_by_role("link", name="Resume…"))
+    follow(page, page.get_by_role("button", name="Resume"))
+    expect(page.locator(".ask", has_text="Serve this to everyone?")).to_be_visible()
 
 
 def test_a_page_that_lost_its_server_catches_up(clara_page, server, run, clara):
@@ -105,5 +108,5 @@ def test_a_page_that_lost_its_server_catches_up(clara_page, server, run, clara):
     server.stop()
     run.say("step.log", "written while nobody listened")
     server.start()
-    expect(page.locator("#run-log")).to_contain_text("written while nobody listened", timeout=15_000)
+    expect(page.locator("#run-log")).to_contain_text("written while nobody listened", timeout=30_000)
     assert page.evaluate("window.same") is True

@@ -29,7 +29,7 @@ DROP = """([name, text]) => {
 def bob_page(page: Any, server: Any, bob: Any, team: Any, ml: Any) -> Any:
     bob.persona = ml
     bob.save()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     sign_in(page, server, "bob")
     return page
 
@@ -57,10 +57,10 @@ def test_a_file_dragged_onto_home_waits_on_the_start_page(bob_page, server, revi
     expect(page.get_by_text("churn.pkl, 7 bytes")).to_be_attached()
     expect(page.get_by_label("Name")).to_have_value("churn")
     shoot(page, server, "start")
-    page.get_by_role("button", name="What would happen?").click()
+    follow(page, page.get_by_role("button", name="What would happen?"))
     expect(page.get_by_role("heading", name="What would happen")).to_be_visible()
     shoot(page, server, "start-plan")
-    page.get_by_role("button", name="Start").click()
+    follow(page, page.get_by_role("button", name="Start"))
     expect(page.locator("[data-run]")).to_be_visible()
     assert Run.objects.get().inputs["model"]["name"] == "churn.pkl"
 
@@ -90,9 +90,9 @@ def test_what_is_live_is_judged_by_hand_and_removed_with_a_way_back(bob_page, se
     shoot(page, server, "home-engineer")
     page.goto(f"{server.url}/waiting/")
     shoot(page, server, "waiting-some")
-    page.get_by_role("link", name="Drift is watched: churn").click()
+    follow(page, page.get_by_role("link", name="Drift is watched: churn"))
     page.get_by_label("How you know").fill("I look at it on Mondays")
-    page.get_by_role("button", name="Confirm by hand").click()
+    follow(page, page.get_by_role("button", name="Confirm by hand"))
     expect(page.get_by_text("confirmed by hand by Bob: I look at it on Mondays").first).to_be_visible()
     shoot(page, server, "deployment")
     # The servers are another process's; what is asked of them is tested where they are.
@@ -105,13 +105,13 @@ def test_what_is_live_is_judged_by_hand_and_removed_with_a_way_back(bob_page, se
 def test_the_thread_is_read_both_ways(alice_page, server, live, run):
     page = alice_page
     page.goto(f"{server.url}/runs/{run.pk}/")
-    page.get_by_role("heading", name="Why these steps").locator("xpath=following::a[1]").click()
+    follow(page, page.get_by_role("heading", name="Why these steps").locator("xpath=following::a[1]"))
     expect(page.get_by_role("heading", name="Why is “Match features” here?")).to_be_visible()
     shoot(page, server, "trace-down")
-    page.get_by_role("link", name="Read it the other way").click()
+    follow(page, page.get_by_role("link", name="Read it the other way"))
     expect(page.get_by_role("heading", name="What came of this?")).to_be_visible()
     shoot(page, server, "trace-up")
-    page.get_by_role("link", name="churn", exact=True).first.click()
+    follow(page, page.get_by_role("link", name="churn", exact=True).first)
     expect(page.get_by_role("heading", name="churn 2")).to_be_visible()
 
 
@@ -139,6 +139,6 @@ def test_the_example_is_removed_by_one_button(page, server, ml):
     shoot(page, server, "example")
     page.get_by_role("button", name="Remove the example").click()
     no_violations(page)
-    page.get_by_role("button", name="Remove it").click()
+    follow(page, page.get_by_role("button", name="Remove it"))
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     assert not Team.objects.exists()

@@ -40,11 +40,11 @@ def test_a_killed_worker_costs_a_lease_and_no_step(scaled: Scaled, asked: Asked,
     first.kill()
     killed = time.monotonic()
     asked.let_go.set()
-    until(lambda: asked.count["/hold/a"] == 2, 20, "for the second worker to take it up")
+    until(lambda: asked.count["/hold/a"] == 2, 40, "for the second worker to take it up")
     took = time.monotonic() - killed
     with capsys.disabled():
         print(f"\nfrom kill -9 of a worker to progress by another: {took:.1f} s")
-    assert took < 12
+    assert took < 30
     scaled.finish(run)
     assert asked.count["/b"] == 1
 

@@ -30,7 +30,7 @@ def measure(app: Path, times: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(shutil.copytree(app, Path(place) / NAME))
         try:
-            home.tokens = json.loads(home.python(SEED))
+            home.tokens = json.loads(home.python(SEED, 180))
             home.up()
             return _rounds(home, folder, times)
         finally:

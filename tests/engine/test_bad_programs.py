@@ -18,8 +18,8 @@ from engine.models import Run, StepRun, Target
 from engine.models.target import connect
 from engine.targets.local import LocalTarget, processes
 from tests.engine.conftest import Runner
-from tests.engine.targets.conftest import processes_of
 from tests.homes import until
+from tests.processes import processes_in, processes_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
@@ -62,8 +62,7 @@ def command(local: LocalTarget, run_flow: Runner) -> Command:
 
 
 def _living(local: LocalTarget, name: str) -> list[psutil.Process]:
-    tag = str(local.places.workload(name))
-    return [p for p in processes_of(local.places.home) if p.environ().get("DESIREPATH_WORKLOAD") == tag]
+    return processes_in(local.places.workload(name))
 
 
 def test_a_gigabyte_of_log_ends_in_the_newest_16_mb_and_no_more_memory(command: Command, local: LocalTarget) -> None:

@@ -58,8 +58,9 @@ def test_a_broker_that_is_away_holds_nobody_up(broker, answers, caplog):
         began = time.monotonic()
         for _ in range(1000):
             bell.ring()
-        assert time.monotonic() - began < 0.3
-        until(lambda: "the bell does not ring" in caplog.text, 5, "for the ringer to give up")
+        assert time.monotonic() - began < 3
+        until(lambda: "the bell does not ring" in caplog.text, 20, "for the ringer to give up")
+        assert {said.threadName for said in caplog.records if "does not ring" in said.message} == {"ringer"}
         sent = caplog.text.count("the bell does not ring")
         bell.ring()
         assert caplog.text.count("the bell does not ring") == sent  # it is left alone for a while
@@ -70,7 +71,7 @@ def test_rings_that_come_while_it_sends_become_one():
 
     def send() -> None:
         sent.append(1)
-        go_on.wait(5)
+        go_on.wait(60)
 
     ringer = bell.Ringer(send)
     ringer.ring()
@@ -91,21 +92,21 @@ def test_what_is_rung_is_heard_and_again_after_the_broker_was_away(broker, own_r
     thread = threading.Thread(target=bell.listen, args=(lambda: heard.append(time.monotonic()), stopping))
     thread.start()
     try:
-        until(lambda: len(heard) == 1, 5, "for the first look")
+        until(lambda: len(heard) == 1, 20, "for the first look")
         rang = time.monotonic()
         bell.ring()
-        until(lambda: len(heard) == 2, 5, "for the ring")
-        assert heard[1] - rang < 0.5
+        until(lambda: len(heard) == 2, 20, "for the ring")
+        assert heard[1] - rang < 5
         own_redis.stop()
         own_redis.start()
-        until(lambda: len(heard) > 2, 10, "for the look after the broker came back")
+        until(lambda: len(heard) > 2, 30, "for the look after the broker came back")
         count = len(heard)
 
         def rung() -> bool:
             bell.ring()
             return len(heard) > count
 
-        until(rung, 10, "for a ring after the broker came back")
+        until(rung, 30, "for a ring after the broker came back")
     finally:
         stopping.set()
         thread.join(10)
@@ -120,7 +121,7 @@ def test_what_was_rung_while_nobody_listened_is_one_look(broker, own_redis: Redi
     stopping = threading.Event()
     thread = threading.Thread(target=bell.listen, args=(lambda: heard.append(1), stopping))
     thread.start()
-    until(lambda: bool(heard), 5)
+    until(lambda: bool(heard), 20)
     stopping.wait(0.3)
     stopping.set()
     thread.join(10)
@@ -132,7 +133,7 @@ def test_a_port_nobody_listens_on_is_only_a_quiet_bell(broker, caplog):
     stopping = threading.Event()
     thread = threading.Thread(target=bell.listen, args=(lambda: None, stopping))
     thread.start()
-    until(lambda: "looking every second instead" in caplog.text, 10)
+    until(lambda: "looking every second instead" in caplog.text, 20)
     stopping.set()
     thread.join(10)
     assert not thread.is_alive()

@@ -26,7 +26,7 @@ def engine() -> Iterator[Engine]:
     thread.start()
     yield found
     found.stop()
-    thread.join(timeout=10)
+    thread.join(timeout=30)
     assert not thread.is_alive()
 
 
@@ -39,7 +39,7 @@ def test_it_takes_up_what_is_started_while_it_runs(engine: Engine) -> None:
         template.from_yaml(document(f"[{{parallel: [{branches}]}}, {{id: last, uses: test.probe}}]")), alice
     )
     run = advance.start(Run(revision=revision, team=team, target=target, started_by=alice))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not Run.objects.get(pk=run.pk).ended and time.monotonic() < deadline:
         engine.stopping.wait(0.02)
     assert Run.objects.get(pk=run.pk).state == "succeeded"
@@ -48,7 +48,7 @@ def test_it_takes_up_what_is_started_while_it_runs(engine: Engine) -> None:
 
 
 def test_it_says_that_it_looks_and_takes_its_leave(engine: Engine) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not Presence.objects.looking().exists() and time.monotonic() < deadline:
         engine.stopping.wait(0.02)
     assert Presence.objects.looking().get().owner == engine.owner
@@ -64,9 +64,9 @@ def test_it_starts_what_comes_by_the_clock(engine: Engine) -> None:
     Target.objects.create(team=team, name="dummy", kind="dummy")
     revision = Template.objects.keep(template.from_yaml(document("- {id: a, uses: test.probe}")), alice)
     Schedule.objects.create(
-        team=team, template=revision.template, cron="* * * * *", next_at=timezone.now(), made_by=alice
+        team=team, template=revision.template, cron="0 0 1 1 *", next_at=timezone.now(), made_by=alice
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not Run.objects.filter(state="succeeded").exists() and time.monotonic() < deadline:
         engine.stopping.wait(0.02)
     assert Run.objects.get().schedule

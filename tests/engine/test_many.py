@@ -17,8 +17,10 @@ from tests.engine.conftest import Runner
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(280)]
 
 WAITING, OVER = 20_000, 100_000
-# Milliseconds: about 1 on an idle machine, so this says “it does not grow with what waits” and not how fast it is.
-CLAIM_WITHIN = 20.0
+# Milliseconds: about 1 on an idle machine, so this says “it does not grow with what waits” and not how fast it is. Of
+# this process's own work, where the database is SQLite; by the clock, which counts what others do meanwhile.
+WORK_WITHIN = 20.0
+CLAIM_WITHIN = 200.0
 
 
 def steps(count: int) -> str:
@@ -29,7 +31,7 @@ def steps(count: int) -> str:
 def test_a_template_of_ten_thousand_steps_is_checked_in_seconds_starts_and_ends(run_flow: Runner) -> None:
     began = time.monotonic()
     checked = template.from_yaml(steps(10_000))
-    assert time.monotonic() - began < 40  # about 4 on an idle machine
+    assert time.monotonic() - began < 80  # about 4 on an idle machine
     leaves = json.dumps([{"id": leaf.id, "uses": leaf.uses} for leaf in checked.flow.leaves()])
     run = run_flow(leaves)
     assert (run.state, run.reason) == (RunState.SUCCEEDED, "")
@@ -52,10 +54,13 @@ def test_a_claim_does_not_grow_with_what_waits_behind_a_limit_and_what_is_over(r
     while StepRun.objects.filter(state=StepState.READY).exists():
         claiming.renew("works", set(StepRun.objects.filter(owner="works").values_list("pk", flat=True)))
         assert claiming.claim("another") == []  # each puts a few thousand into the queue
+    working = time.process_time()
     figures = [claim_ms() for _ in range(50)]
+    worked = 1000 * (time.process_time() - working) / len(figures)
     median, p95 = statistics.median(figures), sorted(figures)[47]
     with capsys.disabled():
-        print(f"\na claim behind {WAITING:,} that wait: {median:.1f} ms, p95 {p95:.1f} ms")
+        print(f"\na claim behind {WAITING:,} that wait: {median:.1f} ms, p95 {p95:.1f} ms, work {worked:.1f} ms")
+    assert worked < WORK_WITHIN
     assert median < CLAIM_WITHIN
     StepRun.objects.filter(owner="works").update(state=StepState.CANCELLED, owner="")
     assert turns.reconcile() == 1

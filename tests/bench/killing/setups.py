@@ -222,7 +222,7 @@ def embedded(folder: Path | None = None) -> Iterator[Setup]:
     if folder:
         shutil.rmtree(home.folder)
         home.folder, home.config = folder, folder / "server.json"
-    home.tokens = json.loads(home.python(SEED))
+    home.tokens = json.loads(home.python(SEED, 180))
     setup = EmbeddedSetup(home)
     try:
         setup.start()
@@ -235,7 +235,7 @@ def embedded(folder: Path | None = None) -> Iterator[Setup]:
 def scaled(postgres: Postgres, redis: Redis) -> Iterator[ScaledSetup]:
     with made_database(postgres.url) as database:
         home = Scaled(database)
-        home.tokens = json.loads(home.python(SEED))
+        home.tokens = json.loads(home.python(SEED, 180))
         setup = ScaledSetup(home, redis)
         try:
             setup.start()

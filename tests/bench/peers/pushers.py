@@ -97,7 +97,7 @@ class Ours(Way):
         os.environ["UV_CACHE_DIR"] = str(self.place / "uv")
         try:
             self.home = Home()
-            self.home.tokens = json.loads(self.home.python(SEED))
+            self.home.tokens = json.loads(self.home.python(SEED, 180))
             self.home.up()
             self.home.sign_in("tom")
         finally:

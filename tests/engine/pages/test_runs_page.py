@@ -8,7 +8,7 @@ from engine import advance
 from engine.models import Run
 from tests.running import HAND, MUTEX
 
-PAGE = 0.5  # seconds of work for a page of the list
+PAGE = 1.0  # seconds of work for a page of the list
 
 
 def text(client, **filters) -> str:

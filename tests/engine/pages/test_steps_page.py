@@ -8,7 +8,7 @@ import pytest
 from engine.models import StepRun
 from tests.running import EACH, HAND, many
 
-PAGE = 1.5  # seconds of work for the page of the largest run (not of the clock: others use this machine too)
+PAGE = 3.0  # seconds of work for the page of the largest run (not of the clock: others use this machine too)
 WIDE = "- parallel:\n" + "\n".join(f"    - [{{id: s{n}, uses: manual}}]" for n in range(1000))
 LONG = "\n".join(f'- {{id: s{n}, uses: command.run, with: {{command: "true"}}}}' for n in range(10_000))
 

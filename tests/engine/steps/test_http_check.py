@@ -23,6 +23,8 @@ def test_what_is_not_as_it_should_be_is_said(step, target, more, reason):
 
 
 def test_nobody_there_is_said_and_can_be_tried_again(step):
-    row = step("uses: http.check, with: {url: 'http://127.0.0.1:9/', within: 1}, retries: 1")
+    row = step(
+        "uses: http.check, with: {url: 'http://127.0.0.1:9/', within: 1}, retries: {temporary: 1, timeout: 1, wait: 60}"
+    )
     assert row.state == "waiting"  # for its second attempt
     assert "did not answer within 1 s" in row.reason

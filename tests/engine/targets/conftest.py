@@ -1,17 +1,14 @@
 """Local targets that end everything they started, and small programs for them to run."""
 
-import contextlib
-import os
 import shutil
-import signal
 import tempfile
 from pathlib import Path
 
-import psutil
 import pytest
 
 from engine.targets.base import Kind, Workload
 from engine.targets.local import LocalTarget
+from tests.processes import kill, processes_of
 
 # Answers every GET and POST with its name; /slow waits, /bad answers 500.
 SERVER = """
@@ -45,19 +42,6 @@ def job(name: str, program: str, **others) -> Workload:
     return Workload(name, Kind.JOB, ("{python}", "-S", "-c", program), **others)
 
 
-def processes_of(home: Path) -> list[psutil.Process]:
-    """Every living process that names this home or carries its tag."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
-                continue
-            text = " ".join(process.cmdline()) + process.environ().get("DESIREPATH_WORKLOAD", "")
-            if str(home) in text:
-                found.append(process)
-    return found
-
-
 @pytest.fixture
 def home():
     """A short folder; whatever is left of it at the end is ended, and that is an error of the test."""
@@ -65,9 +49,7 @@ def home():
     yield folder
     LocalTarget(folder).shutdown()
     left = processes_of(folder)
-    for process in left:
-        with contextlib.suppress(psutil.Error):
-            process.send_signal(signal.SIGKILL)
+    kill(left)
     shutil.rmtree(folder, ignore_errors=True)
     assert not left, f"left running: {left}"
 

@@ -36,8 +36,7 @@ async def _connection(port, request, until, seen, latencies):
             await writer.wait_closed()
 
 
-async def _run(port, request, connections, until):
-    seen: collections.Counter[tuple[int | str, str]] = collections.Counter()
+async def _run(port, request, connections, until, seen):
     latencies: list[float] = []
     await asyncio.gather(*(_connection(port, request, until, seen, latencies) for _ in range(connections)))
     return seen, latencies
@@ -48,18 +47,23 @@ def request(path="/", body=b"", method=None):
     return f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def load(address, sent, *, seconds=1.0, connections=8, meanwhile=None):
-    """Counter of (status or error, release), latencies. With `meanwhile`, until that function has returned."""
+def load(address, sent, *, seconds=1.0, connections=8, meanwhile=None, answers=None):
+    """Counter of (status or error, release), latencies. With `meanwhile`, until that function has returned; with
+    `answers`, until there were so many (or a minute has passed)."""
     port = int(address.rpartition(":")[2])
+    seen: collections.Counter[tuple[int | str, str]] = collections.Counter()
+    if answers is not None:
+        last = time.monotonic() + 60
+        return asyncio.run(_run(port, sent, connections, lambda: 0.0 if seen.total() >= answers else last, seen))
     if meanwhile is None:
         end = time.monotonic() + seconds
-        return asyncio.run(_run(port, sent, connections, lambda: end))
-    return asyncio.run(_both(port, sent, connections, meanwhile))
+        return asyncio.run(_run(port, sent, connections, lambda: end, seen))
+    return asyncio.run(_both(port, sent, connections, meanwhile, seen))
 
 
-async def _both(port, sent, connections, meanwhile):
+async def _both(port, sent, connections, meanwhile, seen):
     ends = [float("inf")]
-    work = asyncio.create_task(_run(port, sent, connections, lambda: ends[0]))
+    work = asyncio.create_task(_run(port, sent, connections, lambda: ends[0], seen))
     try:
         await asyncio.get_running_loop().run_in_executor(None, meanwhile)
     finally:

@@ -37,14 +37,15 @@ def two(target):
 
 def test_requests_are_shared_by_weight_and_say_which_release_answered(target, two):
     address = two(25)
-    seen, _ = load(address, request(), seconds=0.7)
+    seen, _ = load(address, request(), answers=1500)
     assert {status for status, _ in seen} == {200}
     total = sum(seen.values())
+    assert total >= 1500
     assert 0.15 < seen[200, "2"] / total < 0.35
     counts = target.counts("churn")
     assert counts["1"].requests + counts["2"].requests == total
     assert counts["1"].errors == counts["2"].errors == 0
-    assert 0 < counts["1"].latency_ms_p50 <= counts["1"].latency_ms_p95 < 1000
+    assert 0 < counts["1"].latency_ms_p50 <= counts["1"].latency_ms_p95 < 10_000
 
 
 def test_a_preview_is_reached_by_the_header_alone(two):

@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
 from engine.targets.base import Backend, Route, State
 from engine.targets.local import LocalTarget
+from tests import processes
 
-from .conftest import job, processes_of, service
+from .conftest import job, service
 from .contract import ENDED
 from .waiting import until, until_state
 
@@ -34,7 +34,7 @@ open('{notes}', 'a').write('end\\n')"""
 def kill_supervisord(target):
     pid = until(target.supervisor.pid)
     os.kill(pid, signal.SIGKILL)
-    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    until(lambda: processes.gone(pid))
 
 
 def state_of(target, name):
@@ -79,15 +79,14 @@ def test_a_service_keeps_answering_while_supervisord_is_gone_and_is_adopted(targ
     assert state_of(target, "web")["program"] == program
 
 
-def test_a_service_adopted_after_a_kill_can_be_stopped(target, home):
+def test_a_service_adopted_after_a_kill_can_be_stopped(target):
     target.apply(service("web"))
     until_state(target, "web", State.READY)
     kill_supervisord(target)
     target.start()
     target.stop("web")
     assert target.status("web").state is State.STOPPED
-    folder = str(target.places.workload("web"))
-    assert [p for p in processes_of(home) if p.environ().get("DESIREPATH_WORKLOAD") == folder] == []
+    assert processes.processes_in(target.places.workload("web")) == []
 
 
 def test_a_service_adopted_after_a_kill_is_started_again_when_it_dies(target):
@@ -147,8 +146,7 @@ def test_everything_killed_at_once_comes_back(target, home):
     target.apply(service("churn.r1"))
     first = until_state(target, "churn.r1", State.READY)
     address = target.route(Route("churn", (Backend("1", "churn.r1", 100),))).address
-    for process in processes_of(home):
-        process.kill()
+    processes.kill(processes.processes_of(home))
     LocalTarget(home).start()
     assert until_state(target, "churn.r1", State.READY).address == first.address
     assert until(lambda: _get(address)) == "churn.r1"

@@ -10,8 +10,9 @@ import pytest
 
 from engine.targets.base import Backend, Kind, Route, State, TargetError, Workload
 from engine.targets.local import LocalTarget
+from tests.processes import processes_in, processes_of
 
-from .conftest import job, processes_of, service
+from .conftest import job, service
 from .contract import ENDED, TargetContract
 from .waiting import until, until_state
 
@@ -92,10 +93,9 @@ time.sleep(600)
 """
     target.apply(job("forks", program))
     until(lambda: "up" in target.logs("forks").text)
-    folder = str(target.places.workload("forks"))
 
     def tagged():
-        return [p for p in processes_of(target.places.home) if p.environ().get("DESIREPATH_WORKLOAD") == folder]
+        return processes_in(target.places.workload("forks"))
 
     until(lambda: len(tagged()) == 2)
     target.stop("forks")
@@ -108,7 +108,7 @@ def test_a_program_that_ignores_sigterm_is_killed(target, monkeypatch):
     until(lambda: "up" in target.logs("deaf").text)
     began = time.monotonic()
     target.stop("deaf")
-    assert 9 < time.monotonic() - began < 14
+    assert 9 < time.monotonic() - began < 30
     assert target.status("deaf").state is State.STOPPED
 
 

@@ -5,14 +5,14 @@ import socket
 import time
 
 import httpx
-import psutil
 import pytest
 
 from engine.targets.base import Backend, Kind, Route, Source, State, TargetError, Workload
 from engine.targets.local import workloads
 from tests.apps import packed
+from tests.processes import kill, processes_of
 
-from .conftest import job, processes_of
+from .conftest import job
 from .contract import ENDED
 from .waiting import until, until_state
 
@@ -80,7 +80,8 @@ def test_the_beginning_of_a_secret_that_is_still_being_printed_is_struck_out_too
     assert workloads._strike_begun(b"it was s3c", secrets) == b"it was s3c"  # too short to be told from a word
 
 
-def test_a_program_without_a_port_is_ready_when_it_has_run_a_moment(target, app):
+def test_a_program_without_a_port_is_ready_when_it_has_run_a_moment(target, app, monkeypatch):
+    monkeypatch.setattr(workloads, "MOMENT", 5)  # so that it is seen before it has passed
     target.apply(app("worker.1", "exec python worker.py", health="", worker="import time; time.sleep(600)"))
     assert target.status("worker.1").state is State.STARTING
     status = until_state(target, "worker.1", State.READY)
@@ -142,7 +143,7 @@ def test_what_an_app_forks_away_ends_with_it(target, app):
     until_state(target, "web.1", State.READY)
     assert len(processes_of(target.places.workload("web.1"))) >= 2
     target.stop("web.1")
-    assert [p for p in processes_of(target.places.workload("web.1")) if p.status() != psutil.STATUS_ZOMBIE] == []
+    assert processes_of(target.places.workload("web.1")) == []
 
 
 def test_several_processes_answer_in_turn_and_one_that_is_killed_drops_nothing(target, app):
@@ -152,8 +153,7 @@ def test_several_processes_answer_in_turn_and_one_that_is_killed_drops_nothing(t
     routed = target.route(Route("shop", (Backend("1", "web.1", 100, ("web.2",)),), own_errors=True))
     said = {httpx.get(routed.address).text for _ in range(8)}
     assert said == {"release web.1 one", "release web.2 one"}
-    for process in processes_of(target.places.workload("web.1")):
-        process.kill()
+    kill(processes_of(target.places.workload("web.1")))
     assert {httpx.get(routed.address).status_code for _ in range(8)} == {200}
     assert len(ready) == 2
 
