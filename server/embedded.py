@@ -27,7 +27,7 @@ from engine.targets.local import LocalTarget
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PORT = 8800
-READY_WITHIN = 40.0  # seconds
+READY_WITHIN = 90.0  # seconds
 NAMED_WITHIN = 2.0  # seconds in which whoever has taken a home's lock writes down who it is
 PR_SET_PDEATHSIG = 1
 FRUGAL = {"MALLOC_ARENA_MAX": "2"}  # else every thread keeps a heap of its own

@@ -26,7 +26,10 @@ ON_POSTGRES = (
     "exports/test_*",
     "api/test_audit",
 )
-POSTGRES_TESTS = [str(path) for name in ON_POSTGRES for path in sorted(CHECKOUT.glob(f"tests/engine/{name}.py"))]
+POSTGRES_TESTS = [
+    *(str(path) for name in ON_POSTGRES for path in sorted(CHECKOUT.glob(f"tests/engine/{name}.py"))),
+    str(CHECKOUT / "tests" / "research" / "test_at_once.py"),
+]
 
 CHECKS: dict[str, list[str]] = {
     "ruff": [str(BIN / "ruff"), "check", "."],
