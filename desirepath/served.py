@@ -24,9 +24,9 @@ def follow_to_answer(begin: Callable[[Told | None], Served], as_json: bool) -> N
 
 
 def _judged(deployment: Json | None) -> Json | None:
-    """Its criteria are looked at right after it answers: give them a moment."""
-    deadline = time.monotonic() + 10  # a busy engine takes its time
-    while deployment and not deployment["done"]["of"] and time.monotonic() < deadline:
+    """Its criteria are looked at right after it answers: give them a moment, a longer one where the engine is busy."""
+    deadline = time.monotonic() + 10
+    while deployment and deployment["state"] == "new" and time.monotonic() < deadline:
         time.sleep(0.1)
         deployment = here().deployment_by_id(deployment["id"])
     return deployment

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from people.models import User
 
 
-HELD = timedelta(minutes=3)  # for which somebody's change by hand keeps others away
+HELD = timedelta(minutes=5)  # for which somebody's change by hand keeps others away
 
 
 class NotNow(ValueError):
@@ -63,9 +63,13 @@ def refuse_second(deployment: Deployment, *, removed: bool = False) -> None:
     if other := deployment.runs.active().first():
         raise NotNow(f"run {other.pk} is changing {deployment.name} already; wait for it, or cancel it")
     if locked.held_until and locked.held_until > timezone.now():
-        raise NotNow(f"somebody is changing {deployment.name} at this moment; try again when that is done")
+        raise InHand(f"somebody is changing {deployment.name} at this moment; try again when that is done")
     if locked.removed_at and not removed:
         raise NotNow(f"{deployment.name} was removed; `desirepath restore {deployment.name}` first")
+
+
+class InHand(NotNow):
+    """Somebody changes the deployment by hand: in a moment that is over."""
 
 
 @contextmanager
@@ -74,15 +78,16 @@ def by_hand(deployment: Deployment, *, removed: bool = False) -> Iterator[None]:
 
     It is judged anew afterwards. Of somebody who was killed it is free again after `HELD`.
     """
-    same = type(deployment).objects.filter(pk=deployment.pk)
+    same, until = type(deployment).objects.filter(pk=deployment.pk), timezone.now() + HELD
     with transaction.atomic():
         refuse_second(deployment, removed=removed)
-        same.update(held_until=timezone.now() + HELD)
+        same.update(held_until=until)
     try:
         deployment.refresh_from_db(fields=["removed_at", "scale"])
         yield
     finally:
-        same.update(held_until=None, moved_at=timezone.now(), judged_at=None)
+        same.filter(held_until=until).update(held_until=None)  # not that of whoever came after a very long change
+        deployment.moved()
 
 
 @dataclass(frozen=True)

@@ -45,18 +45,19 @@ def take(deployment: Deployment) -> bool:
 def judge(deployment: Deployment) -> list[CriterionResult]:
     """Look at every criterion now, store what each says, and move the deployment's state. Reads only the target.
 
-    Returns what each says. Nothing is stored when the deployment was changed meanwhile, or somebody has begun to look
-    since: what was seen may be of another release than the one that is live.
+    Returns what each says. Nothing is stored when the deployment was changed meanwhile: what was seen may be of another
+    release than the one that is live.
     """
-    began, same = timezone.now(), Deployment.objects.filter(pk=deployment.pk)
-    same.update(judged_at=began)
+    same = Deployment.objects.filter(pk=deployment.pk)
+    same.update(judged_at=timezone.now())
+    unchanged = same.at_rest().filter(changed_at=same.values_list("changed_at", flat=True).get())
     release = deployment.live
     if release is None or release.run is None:
         return []
     # May take seconds: in no transaction.
     looked = [(leaf, *_look(release, leaf)) for leaf in release.run.revision.parsed.done]
     with transaction.atomic():  # all or none, so that nobody reads half of them as the whole
-        if same.filter(judged_at=began).at_rest().update(judged_at=began) != 1:
+        if unchanged.select_for_update(no_key=True).first() is None:
             return [_result(deployment, release, *one) for one in looked]
         results = [_store(deployment, release, *one) for one in looked]
         _settle(deployment, release, results)
@@ -85,6 +86,7 @@ def confirm(deployment: Deployment, criterion: str, user: User, note: str = "") 
     if release is None or leaf is None or leaf.uses != "manual":
         raise ValueError(f"{deployment.name} has no criterion “{criterion}” that is confirmed by hand")
     Confirmation.objects.get_or_create(release=release, criterion=criterion, defaults={"user": user, "note": note})
+    deployment.changed()
     deployment.say("criterion.confirmed", f"{user.name} confirmed: {leaf.name}", actor=user, criterion=criterion)
     return next(result for result in judge(deployment) if result.criterion == criterion)
 

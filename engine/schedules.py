@@ -31,7 +31,10 @@ def _serve(schedule: Schedule, now: datetime) -> list[Run]:
         Schedule.objects.filter(pk=schedule.pk).update(next_at=None, problem=str(error))
         return []
     # The runs carry the time as their key, so a process that dies in between starts none of them twice.
-    runs = [run for moment in times if (run := _start(schedule, moment))]
+    try:
+        runs = [run for moment in times if (run := _start(schedule, moment))]
+    except advance.InHand:
+        return []  # the next look serves this time
     mine = Schedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at)
     mine.update(next_at=following, last_at=times[-1] if times else schedule.last_at)
     return runs
@@ -64,6 +67,8 @@ def _start(schedule: Schedule, moment: datetime) -> Run | None:
     )  # fmt: skip
     try:
         run = start.execute()
+    except advance.InHand:
+        raise
     except (Refused, advance.NotNow) as error:
         with transaction.atomic():
             Schedule.objects.filter(pk=schedule.pk).update(problem=f"{moment:%d %b %H:%M} UTC: {error}")

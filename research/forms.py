@@ -253,11 +253,13 @@ class TurnForm(forms.ModelForm[M]):
 
     def in_words(self, name: str, now: Any) -> str:
         value, field = getattr(now, name), self.fields[name]
+        if value is None:
+            return "nothing"
         if isinstance(value, bool):
             return "yes" if value else "no"
         if display := getattr(now, f"get_{name}_display", None):
             return str(display())
-        return str(field.prepare_value(value) if isinstance(field, Clock) else value or "") or "nothing"
+        return str(field.prepare_value(value) if isinstance(field, Clock) else value) or "nothing"
 
 
 def plain(value: Any) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import io
 import json
@@ -25,6 +24,7 @@ from typing import IO, Any
 
 from engine.artefacts import human
 from engine.targets.local import LocalTarget, keeping
+from server.embedded import is_ours
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -163,10 +163,8 @@ def recover(file: Path, home: Path, tell: Tell) -> dict[str, Any]:
 def _held(home: Path) -> Iterator[None]:
     """Nobody runs this home, or begins to, meanwhile."""
     with (home / "up.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BackupError(f"Desirepath runs from {home}. End it with `make stop`, or name another home.") from None
+        if not is_ours(lock):
+            raise BackupError(f"Desirepath runs from {home}. End it with `make stop`, or name another home.")
         yield
 
 

@@ -79,7 +79,7 @@ class Embedded:
         if self.lock:
             return
         self.lock = (self.home / "up.lock").open("a+")
-        if self._locked():
+        if is_ours(self.lock):
             self._write_lock("")
         else:
             other = running(self.home)
@@ -90,16 +90,6 @@ class Embedded:
             raise CannotStart(
                 f"Desirepath runs from {self.home.name}/ already{where}. Use that one, or end it with `make stop`."
             )
-
-    def _locked(self) -> bool:
-        """Whether the lock is ours. Whoever only looks whether it is held has it for a moment too."""
-        assert self.lock
-        for _ in range(5):
-            with contextlib.suppress(OSError):
-                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
-            time.sleep(0.02)
-        return False
 
     def _write_lock(self, url: str) -> None:
         """Who has this home, and where it will answer as soon as that is known."""
@@ -206,6 +196,17 @@ def running(home: Path) -> dict[str, Any] | None:
                 return None
             time.sleep(0.02)  # it is being written
     return None
+
+
+def is_ours(lock: IO[str]) -> bool:
+    """Take a home's lock, and what an earlier one wrote into it away; False when another has it."""
+    for _ in range(5):  # whoever only looks whether it is held has it for a moment too
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock.truncate(0)
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def _is_held(file: IO[str]) -> bool:

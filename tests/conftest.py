@@ -1,7 +1,5 @@
 """Who is in every test: Alice owns, Bob is on the team, Charlie has no access."""
 
-import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,20 +23,6 @@ def nothing_known() -> None:
     """What a process keeps of rows: a test's are rolled back, and the next one's have the same numbers."""
     pinned.cache_clear()
     turns.limits.forget()
-
-
-@pytest.fixture(autouse=True)
-def nobody_elses_event_loop(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Playwright's loop stays marked as running in this thread after the browser's tests; what is asynchronous of a
-    page that another test asks for needs a loop of its own.
-    """
-    if request.node.get_closest_marker("browser"):
-        yield
-        return
-    loop = asyncio.events._get_running_loop()
-    asyncio.events._set_running_loop(None)
-    yield
-    asyncio.events._set_running_loop(loop)
 
 
 def person(name: str) -> User:

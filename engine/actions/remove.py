@@ -35,8 +35,8 @@ class Remove:
                 release.stop(target)
             self.deployment.removed_at = timezone.now()
             Deployment.objects.filter(pk=self.deployment.pk).update(removed_at=self.deployment.removed_at)
-        why = f"{self.user.name} removed {self.deployment.name}; it can be restored for {KEPT.days} days"
-        self.deployment.become(DeploymentState.REMOVED, why)
+            why = f"{self.user.name} removed {self.deployment.name}; it can be restored for {KEPT.days} days"
+            self.deployment.become(DeploymentState.REMOVED, why)
 
 
 @dataclass(frozen=True)
@@ -68,4 +68,4 @@ class Restore:
             self.deployment.send(target, self.deployment.traffic(), why)
             Deployment.objects.filter(pk=self.deployment.pk).update(removed_at=None)
             self.deployment.removed_at = None
-        self.deployment.become(DeploymentState.DEPLOYED, f"{self.user.name} restored {self.deployment.name}")
+            self.deployment.become(DeploymentState.DEPLOYED, why)

@@ -1,5 +1,6 @@
 """What lives on: deployments, their releases, and how far each is from its persona's done."""
 
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -57,7 +58,7 @@ class Deployment(models.Model):
     removed_at = models.DateTimeField(null=True)
     held_until = models.DateTimeField(null=True)  # by somebody who changes it by hand: no run begins meanwhile
     moving_until = models.DateTimeField(null=True)  # its requests, or what works beside them, are being moved
-    moved_at = models.DateTimeField(null=True)  # when they last were
+    changed_at = models.DateTimeField(default=timezone.now)  # when what its criteria look at last was
     scale = models.JSONField(default=dict)  # process → how many of it, where somebody has said so
 
     objects = DeploymentQuerySet.as_manager()
@@ -184,8 +185,12 @@ class Deployment(models.Model):
 
     def moved(self) -> None:
         """It is at rest again. A look at its criteria that began before is not stored: it saw something else."""
-        now = timezone.now()
-        Deployment.objects.filter(pk=self.pk).update(moving_until=None, moved_at=now, judged_at=now)
+        Deployment.objects.filter(pk=self.pk).update(moving_until=None)
+        self.changed()
+
+    def changed(self) -> None:
+        """What its criteria look at is another: they are looked at again."""
+        Deployment.objects.filter(pk=self.pk).update(changed_at=timezone.now(), judged_at=None)
 
     def _send(
         self, target: TargetAdapter, weights: Mapping[str, int], why: str, run: Run | None, for_a_moment: bool
@@ -336,9 +341,18 @@ class Release(models.Model):
         """Start those that answer, or those beside them, where they do not run; their names."""
         ours = [one["workload"] for one in self.programs if one["answers"] == answering]
         config = self.deployment.settings() if ours else {}
+        names = [stored["name"] for stored in ours]
+        if begun := [name for name in names if not target.status(name).state.is_up]:
+            self.settings = {**self.settings, "begun": {**self.begun, **dict.fromkeys(begun, time.time())}}
+            self.save(update_fields=["settings"])
         for stored in ours:
             target.apply(Workload.read(stored, config))
-        return [stored["name"] for stored in ours]
+        return names
+
+    @property
+    def begun(self) -> dict[str, float]:
+        """When each of its workloads was last begun on purpose; seconds since 1970."""
+        return dict(self.settings.get("begun", {}))
 
     def rest(self, target: TargetAdapter) -> None:
         """End what works beside what answers: its requests go elsewhere."""

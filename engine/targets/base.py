@@ -110,6 +110,11 @@ class State(enum.StrEnum):
     FAILED = "failed"  # exited otherwise, or cannot start; `reason` says why
     STOPPED = "stopped"  # ended on request
 
+    @property
+    def is_up(self) -> bool:
+        """Whether something lives of it, or is about to."""
+        return self in (State.PREPARING, State.STARTING, State.READY, State.RUNNING)
+
 
 @dataclass(frozen=True)
 class Status:

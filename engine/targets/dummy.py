@@ -112,7 +112,7 @@ class DummyTarget(Target):
     def stop(self, name: str) -> None:
         self._refuse_when_broken()
         held = self.statuses.get(name)
-        if held is not None and held.state in (State.READY, State.STARTING, State.RUNNING, State.PREPARING):
+        if held is not None and held.state.is_up:
             self.calls.append(("stop", name))
             self.statuses[name] = dataclasses.replace(held, state=State.STOPPED, address="", ended_at=time.time())
 

@@ -98,9 +98,10 @@ async def _events(run: int, after: int) -> AsyncIterator[str]:
     found, told = Event.objects.filter(run=run).select_related("step"), set[int]()
     while True:
         grown = poller().grown  # taken before looking, so that what is written while we look wakes us too
-        late = [row async for row in found.late(after)]
-        rows = [*(row for row in late if row.pk not in told), *[row async for row in found.after(after)[:200]]]
-        told = {row.pk for row in (*late, *rows)}
+        young = {pk async for pk in found.late(after).values_list("pk", flat=True)}
+        late = [row async for row in found.filter(pk__in=young - told).order_by("pk")] if young - told else []
+        rows = [*late, *[row async for row in found.after(after)[:200]]]
+        told = young | {row.pk for row in rows}
         for row in rows:
             after = max(after, row.pk)
             data = {"kind": row.kind, "text": row.text, "leaf": row.step.leaf if row.step else ""}

@@ -109,7 +109,8 @@ function log() {
     // What somebody else wrote since the box was opened is not what these words were made from.
     const now = entries.get(was.id) ?? was;
     const from = changes(was, now).includes("text") ? { ...was } : now;
-    if (words) commit([{ ...from, text: words, ...(kind ? { kind, quote: kind === "says", source: kind === "says" ? "said" : from.source } : {}) }]);
+    if (words && now.removed) toast("Somebody removed this entry meanwhile. With what you wrote it is there again.");
+    if (words) commit([{ ...from, text: words, removed: false, ...(kind ? { kind, quote: kind === "says", source: kind === "says" ? "said" : from.source } : {}) }]);
     return;
   }
   if (!text) return;

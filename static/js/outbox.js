@@ -156,7 +156,8 @@ function settled(now, body, before, answer) {
     const refused = `The entry at ${clock(now.at)} was changed on the server, and you may not read it any more. Yours stays on this device.`;
     return { found: [{ ...now, pending: 1, refused }], said: refused };
   }
-  const base = now.stored ?? (answer.revision === 1 ? answer : null); // the first revision is always our own
+  // The first revision is always our own; of a later one, somebody else may have made it from what we sent first.
+  const base = now.stored ?? (answer.revision === 1 ? answer : before[0] ?? null);
   const { both, apart, said, passing } = joined(base, now, answer);
   const pending = same(both, answer) ? 0 : 1;
   const revision = pending ? Math.max(now.revision, answer.revision) + 1 : answer.revision;

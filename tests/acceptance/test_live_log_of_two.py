@@ -21,7 +21,7 @@ def bob_page(browser, server, bob, study, session, participant) -> Any:
     Observation.objects.create(session=session, participant=participant, at=5000, text="Opens two notebooks")
     context = browser.new_context()
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     sign_in(page, server, "bob")
     page.clock.install()
     page.route(POLLS, lambda route: route.abort())
@@ -119,6 +119,43 @@ def test_what_comes_while_the_box_is_open_is_not_overwritten_by_it(alice_page, b
     expect(bob_page.locator("#toasts")).to_contain_text("“Opens 2 notebooks”")
     on_server(bob_page)
     assert sorted(texts()) == ["Opens 2 notebooks", "Opens three notebooks"]
+
+
+def test_what_is_written_into_an_entry_that_was_removed_meanwhile_is_there(alice_page, bob_page, server, session):
+    open_log(alice_page, server, session)
+    bob_page.unroute(POLLS)
+    bob_page.keyboard.press("ArrowUp")
+    bob_page.keyboard.press("Enter")
+    bob_page.locator("#box").fill("Opens 2 notebooks")
+    alice_page.keyboard.press("ArrowUp")
+    alice_page.keyboard.press("Delete")
+    on_server(alice_page)
+    asks_again(bob_page)
+    expect(bob_page.locator("#entries li[data-id]")).to_have_count(0)
+    bob_page.keyboard.press("Enter")
+    expect(bob_page.locator("#toasts")).to_contain_text("With what you wrote it is there again")
+    on_server(bob_page)
+    assert texts() == ["Opens 2 notebooks"]
+    expect(bob_page.locator("#entries li[data-id]")).to_contain_text("Opens 2 notebooks")
+
+
+def test_what_another_corrects_before_the_answer_comes_is_one_entry(alice_page, bob_page, server, session):
+    def lost(route: Any) -> None:
+        route.fetch()
+        route.abort()
+
+    bob_page.route("**/observations/*-*/", lost, times=1)
+    with bob_page.expect_event("requestfailed"):
+        log(bob_page, "Asks in chat")
+    Observation.objects.filter(text="Opens two notebooks").update(at=0)  # so that what Bob logged is the last
+    open_log(alice_page, server, session)
+    rewrite(alice_page, "Asks Ravi in chat")
+    on_server(alice_page)
+    bob_page.clock.fast_forward(30_000)
+    on_server(bob_page)
+    assert sorted(texts()) == ["Asks Ravi in chat", "Opens two notebooks"]
+    expect(bob_page.locator("#entries li[data-id]", has_text="Asks")).to_have_count(1)
+    expect(bob_page.locator("#entries li[data-id]", has_text="Asks Ravi in chat")).to_have_count(1)
 
 
 def test_an_answer_that_never_came_makes_nobody_a_stranger_to_their_own_words(bob_page, server, session):

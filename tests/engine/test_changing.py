@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from engine import advance, done
+from engine import advance, done, schedules
 from engine.actions.remove import Remove
 from engine.actions.resume import Resume
 from engine.actions.roll_back import RollBack
-from engine.models import Deployment, Event, Run
+from engine.models import Deployment, Event, Run, Schedule
 from engine.statuses import DeploymentState, RunState
 from tests.engine.api.conftest import *  # noqa: F403 - a deployment with releases
 
@@ -86,6 +86,29 @@ def test_a_run_of_what_was_removed_is_neither_started_nor_resumed(served, alice)
         Resume(failed, alice, {}).execute()
 
 
+def test_whoever_took_too_long_does_not_free_what_somebody_else_holds_by_now(served):
+    with advance.by_hand(served):
+        Deployment.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+        with advance.by_hand(Deployment.objects.get(pk=served.pk)):
+            mine = timezone.now() + timedelta(minutes=9)
+            Deployment.objects.update(held_until=mine)
+    served.refresh_from_db()
+    assert served.held_until == mine
+
+
+def test_a_schedule_serves_its_time_when_the_change_by_hand_is_over(served, alice):
+    last = served.runs.latest("pk")
+    made = Schedule.objects.create(
+        team=served.team, template=last.revision.template, name="churn", target=served.target, made_by=alice,
+        cron="0 3 * * *", next_at=timezone.now() - timedelta(seconds=1),
+    )  # fmt: skip
+    with advance.by_hand(served):
+        assert schedules.start_due() == []
+    assert len(schedules.start_due()) == 1
+    made.refresh_from_db()
+    assert made.problem == ""
+
+
 def test_nobody_judges_what_is_being_moved(served, target):
     Deployment.objects.update(judged_at=None)
     assert list(done.due()) == [served]
@@ -100,7 +123,7 @@ def test_nobody_judges_what_is_being_moved(served, target):
     assert list(done.due()) == [served]
 
 
-@pytest.mark.parametrize("during", ["it is moved", "somebody looks too", "it is held"])
+@pytest.mark.parametrize("during", ["it is moved", "it is held"])
 def test_what_was_seen_before_a_change_is_not_stored_after_it(served, target, during, monkeypatch):
     look, before = done._look, list(served.results.values_list("pk", "times"))
 
@@ -109,8 +132,6 @@ def test_what_was_seen_before_a_change_is_not_stored_after_it(served, target, du
         monkeypatch.undo()
         if during == "it is moved":
             served.send(target, {"1": 100, "2": 0}, "gone back")
-        elif during == "somebody looks too":
-            Deployment.objects.update(judged_at=timezone.now())
         else:
             Deployment.objects.update(held_until=timezone.now() + timedelta(minutes=1))
         return seen

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import httpx
 import psutil
@@ -86,12 +87,23 @@ def test_what_an_earlier_one_wrote_down_names_nobody(home: Path) -> None:
         stranger.communicate(b"\n")
 
 
-def test_one_that_has_just_begun_is_waited_for_until_it_says_who_it_is(home: Path) -> None:
+def test_one_that_has_just_begun_is_waited_for_until_it_says_who_it_is(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, is_held = threading.Event(), embedded._is_held
+
+    def held(file: IO[str]) -> bool:
+        found = is_held(file)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(embedded, "_is_held", held)
     with (home / "up.lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found: list[object] = []
         asking = threading.Thread(target=lambda: found.append(embedded.running(home)))
         asking.start()
+        assert looked.wait(10)
         json.dump({"pid": 1, "url": ""}, lock)
         lock.flush()
         asking.join()
@@ -103,7 +115,7 @@ def test_whoever_only_looks_keeps_nobody_from_starting(home: Path) -> None:
     stop = threading.Event()
 
     def look() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.002):
             embedded.running(home)
 
     looking = threading.Thread(target=look)

@@ -61,19 +61,18 @@ def _unsteady(step: Step[CheckForm], release: Release) -> Failed | None:
         if status.state != State.READY:
             return Failed(f"{process} does not run. {status.reason}".strip(), temporary=True)
         ran = time.time() - (status.started_at or 0)
-        if ran < step.form.steady and not _begun_on_purpose(step, release, status):
+        if ran < step.form.steady and not _begun_on_purpose(release, name, status):
             again = f"; it has been started {status.starts} times" if status.starts > 1 else ""
             return Failed(f"{process} has run for {ran:.0f} of {step.form.steady:g} s{again}", temporary=True)
     return None
 
 
-def _begun_on_purpose(step: Step[CheckForm], release: Release, status: Status) -> bool:
+def _begun_on_purpose(release: Release, workload: str, status: Status) -> bool:
     """Whether this release was done before and this process was begun by whoever went back to it, or scaled it.
 
     That it keeps running was seen then; since, only a process that had to be started again is news.
     """
-    moved = step.deployment.moved_at
-    return bool(release.done_at and moved and (status.started_at or 0) <= moved.timestamp() + BEGINNING)
+    return bool(release.done_at) and (status.started_at or 0) <= release.begun.get(workload, 0) + BEGINNING
 
 
 KIND = ServiceCheck()

@@ -1,11 +1,11 @@
 """service.check: the service answers on its address, and its processes have kept running."""
 
-from datetime import timedelta
+import time
 
 import pytest
 from django.utils import timezone
 
-from engine.models import Deployment, Release
+from engine.models import Release
 from engine.targets.base import State
 from tests.engine.steps.conftest import live
 
@@ -21,8 +21,9 @@ def check(step, churn, target, app_release):
             made = app_release(1, 100, run, **more)
             live(churn, target, {"1": 100})
             if since is not None:
-                Release.objects.filter(pk=made.pk).update(done_at=timezone.now())
-                Deployment.objects.update(moved_at=timezone.now() - timedelta(seconds=since))
+                began = dict.fromkeys((*made.answering, *made.beside), time.time() - since)
+                settings = {**made.settings, "begun": began}
+                Release.objects.filter(pk=made.pk).update(done_at=timezone.now(), settings=settings)
 
         return lambda: step(leaf, deployment=churn, release=first)
 
@@ -64,6 +65,16 @@ def test_of_a_release_that_was_done_only_a_process_that_was_not_begun_on_purpose
     """Going back to it and scaling it begin processes; one that began long after is one that had ended by itself."""
     row = check("uses: service.check, with: {steady: 60}", since=since)()
     assert row.state == state, row.reason
+
+
+def test_what_is_begun_is_noted_once_and_what_runs_stays_as_it_began(app_release, target):
+    made = app_release(1)
+    (began,) = made.begun.values()
+    assert made.begin(target, answering=True) == ["r1.web.1"]
+    assert made.begun == {"r1.web.1": began}
+    target.ends("r1.web.1", State.FAILED)
+    made.begin(target, answering=True)
+    assert made.begun["r1.web.1"] > began
 
 
 def test_nobody_answering_is_worth_another_try(check, target):
