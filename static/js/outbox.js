@@ -27,8 +27,11 @@ export function uuid7() {
 const listeners = new Set();
 export const onChange = (listener) => listeners.add(listener);
 let trouble = ""; // why the last attempt did not get through, in words
+let asked = 0;
 async function changed() {
+  const mine = ++asked;
   const count = await unsent();
+  if (mine !== asked) return; // somebody counts since: an older count must not be told after a newer one
   for (const listener of listeners) listener(count, trouble);
 }
 
@@ -207,12 +210,15 @@ async function forget(session) {
 }
 
 let sending = null;
+let following = null;
 let wait = 1000;
 let timer = 0;
 
 export function send() {
   if (!user) return Promise.resolve();
-  sending ??= attempt().finally(() => { sending = null; });
+  // What was kept while an attempt was ending has not been seen by it: another follows.
+  if (sending) return (following ??= sending.finally(() => { following = null; }).then(send));
+  sending = attempt().finally(() => { sending = null; });
   return sending;
 }
 

@@ -197,3 +197,16 @@ def test_the_log_has_no_barrier(alice_page, server, session):
     open_log(alice_page, server, session)
     log(alice_page, "/Match features", "Compares by eye", '"I find out from the on-call."')
     no_violations(alice_page)
+
+
+def test_what_is_kept_while_an_attempt_ends_is_sent_by_another(alice_page, server, session):
+    """An attempt that has looked for the last time does not see it: whoever asks meanwhile gets one of their own."""
+    open_log(alice_page, server, session)
+    on_server(alice_page)
+    another = """async () => {
+      const { send } = await import('/static/js/outbox.js');
+      const [first, second] = [send(), send()];
+      await second;
+      return first !== second;
+    }"""
+    assert alice_page.evaluate(another)
