@@ -16,7 +16,7 @@ from desirepath.terminal import here, out, show
 def follow_to_answer(begin: Callable[[Told | None], Served], as_json: bool) -> None:
     """Begin it, tell each event, say what came of it; exits with 1 when it does not answer."""
     served = begin(None if as_json else _tell)
-    deployment = _judged(served.deployment)
+    deployment = _judged(served.deployment) if served.answers else served.deployment
     answer = {"run": served.run, "deployment": deployment, "release": served.release}
     show(answer, as_json, lambda: _say_served(served.run, deployment, served.release))
     if not served.answers:

@@ -86,8 +86,8 @@ def by_hand(deployment: Deployment, *, removed: bool = False) -> Iterator[None]:
         deployment.refresh_from_db(fields=["removed_at", "scale"])
         yield
     finally:
+        deployment.changed()  # before it is free: a look that began earlier is then not stored
         same.filter(held_until=until).update(held_until=None)  # not that of whoever came after a very long change
-        deployment.moved()
 
 
 @dataclass(frozen=True)

@@ -54,12 +54,11 @@ def judge(deployment: Deployment) -> list[CriterionResult]:
     release = deployment.live
     if release is None or release.run is None:
         return []
-    # May take seconds: in no transaction.
-    looked = [(leaf, *_look(release, leaf)) for leaf in release.run.revision.parsed.done]
+    looked = [_look(release, leaf) for leaf in release.run.revision.parsed.done]  # may take seconds: in no transaction
     with transaction.atomic():  # all or none, so that nobody reads half of them as the whole
         if unchanged.select_for_update(no_key=True).first() is None:
-            return [_result(deployment, release, *one) for one in looked]
-        results = [_store(deployment, release, *one) for one in looked]
+            return looked
+        results = [_store(deployment, one) for one in looked]
         _settle(deployment, release, results)
     return results
 
@@ -91,8 +90,16 @@ def confirm(deployment: Deployment, criterion: str, user: User, note: str = "") 
     return next(result for result in judge(deployment) if result.criterion == criterion)
 
 
-def _look(release: Release, leaf: Leaf) -> tuple[CriterionState, str, dict[str, Any] | None]:
-    outcome = _outcome(release, leaf)
+def _look(release: Release, leaf: Leaf) -> CriterionResult:
+    """What it says now; not stored yet."""
+    state, reason, asking = _said(_outcome(release, leaf))
+    return CriterionResult(
+        deployment_id=release.deployment_id, release=release, criterion=leaf.id, title=leaf.name, state=state,
+        reason=reason, asking=asking,
+    )  # fmt: skip
+
+
+def _said(outcome: Outcome) -> tuple[CriterionState, str, dict[str, Any] | None]:
     match outcome:
         case Succeeded():
             return CriterionState.MET, outcome.note, None
@@ -119,45 +126,24 @@ def _outcome(release: Release, leaf: Leaf) -> Outcome:
         return Failed(str(error))
 
 
-def _store(
-    deployment: Deployment,
-    release: Release,
-    leaf: Leaf,
-    state: CriterionState,
-    reason: str,
-    asking: dict[str, Any] | None,
-) -> CriterionResult:
+def _store(deployment: Deployment, seen: CriterionResult) -> CriterionResult:
     """One row as long as a criterion says the same; a new one when it changes its mind."""
     now = timezone.now()
     with transaction.atomic():
-        last = deployment.results.filter(criterion=leaf.id, current=True).first()
-        if last and last.release_id == release.pk and last.state == state:
-            last.reason, last.last_at, last.times = reason, now, last.times + 1
+        last = deployment.results.filter(criterion=seen.criterion, current=True).first()
+        if last and last.release_id == seen.release_id and last.state == seen.state:
+            last.reason, last.last_at, last.times = seen.reason, now, last.times + 1
             last.save(update_fields=["reason", "last_at", "times"])
             return last
-        deployment.results.filter(criterion=leaf.id).update(current=False)
-        made = _result(deployment, release, leaf, state, reason, asking)
-        made.save()
-        word = CriterionState(state).label.lower()
+        deployment.results.filter(criterion=seen.criterion).update(current=False)
+        seen.save()
+        word = CriterionState(seen.state).label.lower()
         deployment.say(
-            "criterion.changed", f"{leaf.name}: {word}. {reason}",
-            criterion=leaf.id, title=leaf.name, state=str(state), reason=reason, release=release.number,
+            "criterion.changed", f"{seen.title}: {word}. {seen.reason}",
+            criterion=seen.criterion, title=seen.title, state=str(seen.state), reason=seen.reason,
+            release=seen.release.number,
         )  # fmt: skip
-    return made
-
-
-def _result(
-    deployment: Deployment,
-    release: Release,
-    leaf: Leaf,
-    state: CriterionState,
-    reason: str,
-    asking: dict[str, Any] | None,
-) -> CriterionResult:
-    return CriterionResult(
-        deployment=deployment, release=release, criterion=leaf.id, title=leaf.name, state=state, reason=reason,
-        asking=asking,
-    )  # fmt: skip
+    return seen
 
 
 def _all(results: list[CriterionResult]) -> str:

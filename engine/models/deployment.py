@@ -184,13 +184,14 @@ class Deployment(models.Model):
                 self.moved()
 
     def moved(self) -> None:
-        """It is at rest again. A look at its criteria that began before is not stored: it saw something else."""
-        Deployment.objects.filter(pk=self.pk).update(moving_until=None)
-        self.changed()
+        """It is at rest again, and its criteria look at something else."""
+        self.changed(moving_until=None)
 
-    def changed(self) -> None:
-        """What its criteria look at is another: they are looked at again."""
-        Deployment.objects.filter(pk=self.pk).update(changed_at=timezone.now(), judged_at=None)
+    def changed(self, **also: Any) -> None:
+        """Its criteria are looked at again; a look that began before is not stored. `also` is set by the same update:
+        between two, such a look would find nobody changing it and nothing changed.
+        """
+        Deployment.objects.filter(pk=self.pk).update(changed_at=timezone.now(), judged_at=None, **also)
 
     def _send(
         self, target: TargetAdapter, weights: Mapping[str, int], why: str, run: Run | None, for_a_moment: bool

@@ -46,7 +46,7 @@ def asked(run: Run) -> tuple[list[StepRun], int]:
     """The first that ask, and how many more do."""
     waiting = run.waiting_steps().select_related("block").order_by("asked_at", "pk")
     first = list(waiting.defer("memory", "outputs")[: MOST + 1])
-    return first[:MOST], waiting.count() - MOST if len(first) > MOST else 0
+    return first[:MOST], max(0, waiting.count() - MOST) if len(first) > MOST else 0
 
 
 def asks_of(run: Run, user: User, filled: forms.Form | None = None) -> tuple[list[Ask], int]:
@@ -67,7 +67,7 @@ def asks_of(run: Run, user: User, filled: forms.Form | None = None) -> tuple[lis
         )
         for row in rows
     ]
-    return asks, max(0, more)
+    return asks, more
 
 
 def _where(run: Run, row: StepRun, totals: said.Totals) -> str:

@@ -199,14 +199,26 @@ def test_the_log_has_no_barrier(alice_page, server, session):
     no_violations(alice_page)
 
 
-def test_what_is_kept_while_an_attempt_ends_is_sent_by_another(alice_page, server, session):
-    """An attempt that has looked for the last time does not see it: whoever asks meanwhile gets one of their own."""
+def test_what_is_kept_while_an_attempt_ends_is_sent(alice_page, server, session):
+    """It is on the disk just when the attempt has looked for the last time, and the attempt has not ended yet."""
     open_log(alice_page, server, session)
+    log(alice_page, "Opens two notebooks")
     on_server(alice_page)
-    another = """async () => {
-      const { send } = await import('/static/js/outbox.js');
-      const [first, second] = [send(), send()];
-      await second;
-      return first !== second;
+    keep_as_it_ends = """async (session) => {
+      const { keep, ofSession, send, uuid7 } = await import('/static/js/outbox.js');
+      const [known] = await ofSession(session);
+      const entry = { ...known, id: uuid7(), text: 'Asks in chat', revision: 1, stored: null };
+      const read = IDBIndex.prototype.getAll;
+      let looks = 0;
+      IDBIndex.prototype.getAll = function (...range) {
+        const found = read.apply(this, range);
+        // Sent is what is there at the first look; at the second it asks whether to try again later.
+        if (this.name === 'pending' && ++looks === 2) keep([entry]);
+        return found;
+      };
+      await send();
+      IDBIndex.prototype.getAll = read;
     }"""
-    assert alice_page.evaluate(another)
+    alice_page.evaluate(keep_as_it_ends, session.pk)
+    on_server(alice_page)
+    assert sorted(texts()) == ["Asks in chat", "Opens two notebooks"]

@@ -38,6 +38,12 @@ def rewrite(page: Any, text: str) -> None:
     page.keyboard.press("Enter")
 
 
+def lost(route: Any) -> None:
+    """The server has it, and its answer never comes."""
+    route.fetch()
+    route.abort()
+
+
 def asks_again(page: Any) -> None:
     """The page asks for what others did, as it does every twenty seconds."""
     with page.expect_event("requestfinished", lambda asked: "?since=" in asked.url):
@@ -140,10 +146,6 @@ def test_what_is_written_into_an_entry_that_was_removed_meanwhile_is_there(alice
 
 
 def test_what_another_corrects_before_the_answer_comes_is_one_entry(alice_page, bob_page, server, session):
-    def lost(route: Any) -> None:
-        route.fetch()
-        route.abort()
-
     bob_page.route("**/observations/*-*/", lost, times=1)
     with bob_page.expect_event("requestfailed"):
         log(bob_page, "Asks in chat")
@@ -159,10 +161,6 @@ def test_what_another_corrects_before_the_answer_comes_is_one_entry(alice_page, 
 
 
 def test_an_answer_that_never_came_makes_nobody_a_stranger_to_their_own_words(bob_page, server, session):
-    def lost(route: Any) -> None:
-        route.fetch()
-        route.abort()
-
     bob_page.route("**/observations/*-*/", lost, times=1)
     with bob_page.expect_event("requestfailed"):
         rewrite(bob_page, "Opens notebooks")

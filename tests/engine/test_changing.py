@@ -123,7 +123,7 @@ def test_nobody_judges_what_is_being_moved(served, target):
     assert list(done.due()) == [served]
 
 
-@pytest.mark.parametrize("during", ["it is moved", "it is held"])
+@pytest.mark.parametrize("during", ["it is moved", "it is held", "somebody has held it"])
 def test_what_was_seen_before_a_change_is_not_stored_after_it(served, target, during, monkeypatch):
     look, before = done._look, list(served.results.values_list("pk", "times"))
 
@@ -132,6 +132,9 @@ def test_what_was_seen_before_a_change_is_not_stored_after_it(served, target, du
         monkeypatch.undo()
         if during == "it is moved":
             served.send(target, {"1": 100, "2": 0}, "gone back")
+        elif during == "somebody has held it":
+            with advance.by_hand(served):
+                pass
         else:
             Deployment.objects.update(held_until=timezone.now() + timedelta(minutes=1))
         return seen
