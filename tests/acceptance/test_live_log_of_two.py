@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from research.models import Observation, StudyRole
-from tests.acceptance.conftest import on_server, sign_in
+from tests.acceptance.conftest import on_server, shoot, sign_in
 from tests.acceptance.test_live_log import log, open_log, texts
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -94,6 +94,7 @@ def test_when_both_change_the_words_both_are_there_and_who_came_second_is_told(a
     toast = bob_page.locator("#toasts")
     expect(toast).to_contain_text("“Opens three notebooks”")
     expect(toast).to_contain_text("“Opens 2 notebooks”")
+    shoot(bob_page, server, "live-overtaken")
     on_server(bob_page)
     assert sorted(texts()) == ["Opens 2 notebooks", "Opens three notebooks"]
     assert Observation.objects.get(at=5000, text="Opens three notebooks").revision == 2

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from research.models import Insight, Observation
-from tests.acceptance.conftest import follow, no_violations
+from tests.acceptance.conftest import follow, shoot
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -24,7 +24,7 @@ def test_who_saves_an_observation_second_sees_both_and_chooses(alice_page, serve
     row.get_by_role("button", name="Save").click()
     expect(row.get_by_role("alert")).to_contain_text("Text: What Bob saved")
     expect(row.get_by_label("Text")).to_have_value("What Alice typed")
-    no_violations(alice_page)
+    shoot(alice_page, server, "observation-overtaken")
     row.get_by_role("button", name="Keep mine").click()
     expect(row).to_have_count(0)
     assert Observation.objects.get().text == "What Alice typed"
@@ -45,7 +45,7 @@ def test_who_saves_an_insight_second_sees_both(alice_page, server, study):
     follow(alice_page, alice_page.get_by_role("button", name="Save"))
     expect(alice_page.get_by_role("alert")).to_contain_text("Title: What Bob saved")
     expect(alice_page.get_by_label("Title")).to_have_value("What Alice typed")
-    no_violations(alice_page)
+    shoot(alice_page, server, "insight-overtaken")
     follow(alice_page, alice_page.get_by_role("button", name="Keep mine"))
     insight.refresh_from_db()
     assert insight.title == "What Alice typed"
