@@ -7,9 +7,9 @@ from typing import Any
 
 from django.utils import timezone
 
+from engine.definition.retry import wait_before_retry
 from engine.models import StepRun
 from engine.outcomes import Asking, Failed, Held, Later, Outcome, Skipped, Succeeded
-from engine.retry import wait_before_retry
 from engine.statuses import StepState
 
 UNDO_TRIES = 5

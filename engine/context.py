@@ -8,8 +8,8 @@ from typing import Any
 from django.db.models import Q
 
 from engine import sized
-from engine.expressions import Absent, Expression, ExpressionError, expressions_in, parse, resolve, typed
-from engine.flow import Flow, Foreach, Path, Repeat, Sub, read_path, write_path
+from engine.definition.expressions import Absent, Expression, ExpressionError, expressions_in, parse, resolve, typed
+from engine.definition.flow import Flow, Foreach, Path, Repeat, Sub, read_path, write_path
 from engine.models import Block, Run, StepRun
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from django.utils import timezone
 
 from engine.context import context_for, met
-from engine.expressions import Absent, ExpressionError, expressions_in, parse, resolve
-from engine.flow import Branch, Choose, Foreach, Repeat, read_path
+from engine.definition.expressions import Absent, ExpressionError, expressions_in, parse, resolve
+from engine.definition.flow import Branch, Choose, Foreach, Repeat, read_path
 from engine.models import Signal, StepRun
 from engine.outcomes import Asking, Failed, Outcome, Succeeded
 

@@ -11,8 +11,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from engine.context import context_for
-from engine.expressions import expressions_in
-from engine.flow import Leaf
+from engine.definition.expressions import expressions_in
+from engine.definition.flow import Leaf
 from engine.models import Confirmation, CriterionResult, Deployment, Event, Release, StepRun
 from engine.outcomes import Asking, Failed, MissingInput, Outcome, PermanentFailure, Succeeded, TemporaryFailure
 from engine.rates import Rate

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.actions.start_run import StartRun
-from engine.expressions import ExpressionError, resolve
-from engine.flow import Flow, Sub
+from engine.definition.expressions import ExpressionError, resolve
+from engine.definition.flow import Flow, Sub
 from engine.models import Deployment, Target
 from engine.steps import registry
 from engine.steps.base import Planning

@@ -9,9 +9,9 @@ from django import forms
 
 from engine.actions.start_run import NAME, StartRun
 from engine.artefacts import ArtefactError
+from engine.definition.reading import FILE_TYPES, Input
+from engine.definition.yaml_text import YamlError, read
 from engine.models import Artefact, Revision, Run, StepRun
-from engine.template import FILE_TYPES, Input
-from engine.yaml_text import YamlError, read
 from people.access import can
 from people.models import Team, User
 

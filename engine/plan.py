@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from engine.flow import Choose, Flow, Foreach, Leaf, Parallel, Path, Repeat, Sequence, Sub
+from engine.definition.flow import Choose, Flow, Foreach, Leaf, Parallel, Path, Repeat, Sequence, Sub
 
 Iteration = tuple[int, ...]
 Place = tuple[Path, Iteration]

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from engine import plan
-from engine.flow import Flow, Leaf, read_path, write_path
+from engine.definition.flow import Flow, Leaf, read_path, write_path
 from engine.models import Block, Run, StepRun
 from engine.rows import Rows, ring
 from engine.statuses import StepState

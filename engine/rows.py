@@ -11,7 +11,7 @@ from django.utils import timezone
 from engine import bell, hot, plan, turns
 from engine.changes import FRESH
 from engine.claiming import LEASE
-from engine.flow import Foreach, Path, read_path, write_path
+from engine.definition.flow import Foreach, Path, read_path, write_path
 from engine.models import Block, Run, StepRun
 from engine.plan import Iteration, Opening
 from engine.statuses import RunState, StepState

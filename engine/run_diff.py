@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.flow import Leaf
+from engine.definition.flow import Leaf
 from engine.models import Run, StepRun
 
 SLOWER = 2.0  # a step that took so many times as long differs, if it also took

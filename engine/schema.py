@@ -1,16 +1,16 @@
 """The template document as JSON Schema, for editors: keys, types and each step kind's settings.
 
-What makes sense beyond its form (references, unique ids, which step comes first) is checked by `engine.template` alone.
+`engine.definition.semantics` alone checks what goes beyond the form: references, unique ids, which step comes first.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from engine.retry import CLASSES
+from engine.definition.reading import INPUT_TYPES, LIMITS
+from engine.definition.retry import CLASSES
 from engine.steps import registry
 from engine.steps.base import StepKind
-from engine.template import INPUT_TYPES, LIMITS
 
 EXPRESSION = {"type": "string", "pattern": r"\$\{\{.*\}\}"}
 TEXT = {"type": "string"}

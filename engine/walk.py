@@ -9,7 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from engine import hot, plan
-from engine.flow import Choose, Foreach, Parallel, Path, Repeat, Sequence, read_path
+from engine.definition.flow import Choose, Foreach, Parallel, Path, Repeat, Sequence, read_path
 from engine.models import Block, Release, Run, StepRun
 from engine.plan import Iteration, Opening
 from engine.recount import goes_on, recount

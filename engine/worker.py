@@ -23,8 +23,9 @@ from engine import advance, decisions, sized, turns
 from engine.artefacts import DiskFull
 from engine.claiming import LEASE, claim, let_go, loaded, new_owner, renew
 from engine.context import context_for, met
-from engine.expressions import Absent, ExpressionError, expressions_in, parse, resolve, typed
-from engine.flow import Leaf
+from engine.definition.expressions import Absent, ExpressionError, expressions_in, parse, resolve, typed
+from engine.definition.flow import Leaf
+from engine.definition.structure import article
 from engine.models import Run, StepRun
 from engine.models.artefact import store
 from engine.outcomes import (
@@ -39,7 +40,6 @@ from engine.outcomes import (
     Succeeded,
     TemporaryFailure,
 )
-from engine.shape import article
 from engine.statuses import ENDING_RUNS, RunState
 from engine.steps import registry
 from engine.steps.base import Form, NotYet, Step, StepKind

@@ -17,7 +17,7 @@ from itertools import pairwise
 
 import networkx as nx
 
-from engine.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub
+from engine.definition.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub
 
 EMPTY = Sequence()
 
@@ -289,7 +289,7 @@ def _choice(nodes: list[Node]) -> Node:
 
 
 def _label(node: Node) -> str:
-    from engine.flow import leaves
+    from engine.definition.flow import leaves
 
     first = next(leaves(node), None)
     return first.name if first else "go on without"

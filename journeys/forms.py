@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from engine import yaml_text
+from engine.definition import yaml_text
 from engine.steps import registry
 from journeys.models import Journey, JourneyMap
 from research.models import Study
@@ -62,7 +62,7 @@ class BindForm(forms.Form):
         return found
 
     def clean(self) -> dict[str, Any]:
-        from engine.flow import Leaf
+        from engine.definition.flow import Leaf
 
         data = super().clean() or {}
         kind = registry().get(data.get("uses", ""))

@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from engine import durations
-from engine.drawing import Mark, course
+from engine.definition.drawing import Mark, course
 from engine.models import Revision
 from engine.views.seen import Seen
 from journeys.models import LANES, Cell, Journey, JourneyMap, Lane, MapStep, Origin, StepEvidence

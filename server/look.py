@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString, mark_safe
 
-from engine.drawing import Mark, course
-from engine.flow import Branch, Choose, Foreach, Leaf, Sequence, Sub, from_document
+from engine.definition.drawing import Mark, course
+from engine.definition.flow import Branch, Choose, Foreach, Leaf, Sequence, Sub, from_document
 
 COLOURS = [
     "paper",
@@ -129,7 +129,7 @@ def courses() -> list[tuple[str, SafeString]]:
         ("Once for each table, another template, and whatever comes first", course(BLOCKS, ITEMS, walked=True)),
         ("Done", course(from_document([FLOW[-1]]), {"all": Mark("done")}, title="Finished", walked=True, done=True)),
     ]
-    return [(title, mark_safe(svg)) for title, svg in drawn]  # noqa: S308 - engine.drawing escapes every word
+    return [(title, mark_safe(svg)) for title, svg in drawn]  # noqa: S308 - engine.definition.drawing escapes every word
 
 
 @login_required

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from engine import advance, template, turns, worker
+from engine import advance, turns, worker
+from engine.definition import reading
 from engine.models import Revision, Run, StepRun, Target, Template
 from engine.models.template import lookup
 from people.models import Role, Team, User
@@ -60,7 +61,7 @@ def keep(flow: str, inputs: str = "", name: str = "probe") -> Revision:
     """A template around this flow, in the store."""
     text = f"desirepath: 1\ntemplate: {name}\npersona: ml-engineer\ntitle: {name.capitalize()} it\n"
     text += f"inputs:\n{indent(dedent(inputs), '  ')}\n" if inputs else ""
-    return Template.objects.keep(template.from_yaml(text + f"flow:\n{indent(dedent(flow), '  ')}\n", lookup), None)
+    return Template.objects.keep(reading.from_yaml(text + f"flow:\n{indent(dedent(flow), '  ')}\n", lookup), None)
 
 
 class Begin:

@@ -11,8 +11,8 @@ from django.db.models import F
 
 from engine import advance
 from engine.actions.start_run import StartRun
-from engine.expressions import Reference, expressions_in, parse
-from engine.flow import Choose, Flow, Foreach, Leaf, Node, Repeat, Sub
+from engine.definition.expressions import Reference, expressions_in, parse
+from engine.definition.flow import Choose, Flow, Foreach, Leaf, Node, Repeat, Sub
 from engine.following import Following
 from engine.models import Run, StepRun
 from engine.recount import ended_steps, place_of

@@ -10,10 +10,10 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from engine import advance
-from engine.expressions import ExpressionError, typed
+from engine.definition.expressions import ExpressionError, typed
+from engine.definition.reading import FILE_TYPES
 from engine.models import Artefact, Deployment, Revision, Run, Schedule, Target
 from engine.statuses import DeploymentState
-from engine.template import FILE_TYPES
 from people.models import Persona, Team, User
 
 NAME = re.compile(r"^[a-z][a-z0-9-]{0,39}$")

@@ -9,9 +9,9 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from engine import template as documents
 from engine.api.common import body
 from engine.api.shapes import CheckShape, PublishShape, RevisionShape, TemplateShape, WholeRevisionShape, YamlShape
+from engine.definition import reading as documents
 from engine.models import Revision, Template
 from engine.models.template import lookup
 from engine.schema import template_schema

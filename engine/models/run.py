@@ -15,7 +15,7 @@ from engine.statuses import ENDED_RUNS, LIVE_STEPS, RunState, StepState
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from engine.flow import Flow
+    from engine.definition.flow import Flow
     from engine.models.step import StepRun
     from people.models import User
 

@@ -14,7 +14,7 @@ from engine.statuses import LIVE_STEPS, StepState
 from people.models.team import Role
 
 if TYPE_CHECKING:
-    from engine.flow import Leaf
+    from engine.definition.flow import Leaf
     from people.models import User
 
 

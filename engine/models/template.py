@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from engine import template as documents
+from engine.definition import reading as documents
 from engine.models.event import Event
 from people.models import Persona
 

@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from engine.expressions import ExpressionError, expressions_in
+from engine.definition.expressions import ExpressionError, expressions_in
 from engine.outcomes import Outcome, PermanentFailure, TemporaryFailure
 from engine.targets.base import Change, Environment, Kind, Source, State, Target, Workload
 
@@ -42,7 +42,7 @@ FOR_ANYTHING = {"own command", "by hand"}  # two of these need not have anything
 
 if TYPE_CHECKING:
     from engine.artefacts import Artefacts
-    from engine.flow import Leaf
+    from engine.definition.flow import Leaf
     from engine.models import Deployment, Release, Run, StepRun
     from people.models import Persona
 

@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from engine.flow import read_path
+from engine.definition.flow import read_path
 from engine.models import Run, StepRun
 from engine.run_diff import Difference, compare
 from engine.statuses import StepState

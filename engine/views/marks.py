@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from django.urls import reverse
 
-from engine.drawing import Mark
-from engine.flow import Choose, Flow, Path, read_path, write_path
+from engine.definition.drawing import Mark
+from engine.definition.flow import Choose, Flow, Path, read_path, write_path
 from engine.models import Revision, Run, StepRun
 from engine.statuses import LIVE_STEPS, MARKS, RunState, StepState
 from engine.turns import PAUSED

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from engine.expressions import expressions_in
-from engine.flow import Leaf
+from engine.definition.expressions import expressions_in
+from engine.definition.flow import Leaf
+from engine.definition.outline import Stop, stops
+from engine.definition.reading import Template
+from engine.definition.structure import article
 from engine.models import Revision
-from engine.onboarding import Stop, stops
-from engine.shape import article
 from engine.steps import registry
-from engine.template import Template
 from engine.views import marks
 from engine.views.seen import Seen
 from people.models import Persona

@@ -11,9 +11,9 @@ from django.shortcuts import redirect, render
 from engine import advance
 from engine.actions.resume import Resume
 from engine.actions.start_run import Refused
+from engine.definition.reading import FILE_TYPES
 from engine.forms import CorrectForm
 from engine.models import Run
-from engine.template import FILE_TYPES
 from engine.views.runs import sentence
 from engine.views.step_list import lines
 from people.access import can, fetch, may, me

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_POST
 
 from engine import advance
 from engine.actions.resume import reset_set
-from engine.drawing import course
-from engine.flow import Leaf
+from engine.definition.drawing import course
+from engine.definition.flow import Leaf
 from engine.models import Event, Run, Template
 from engine.statuses import RunState
 from engine.views.asks import asks_of
@@ -111,7 +111,7 @@ def _drawing(found: Run, counted: Tally, seen: Mapping[str, Seen]) -> SafeString
         return None
     marks = marks_of(found, counted, seen)
     drawn = course(found.flow.root, marks, title=found.title, walked=True, done=finished(found))
-    return mark_safe(drawn)  # noqa: S308 - made by engine.drawing, which escapes every word
+    return mark_safe(drawn)  # noqa: S308 - made by engine.definition.drawing, which escapes every word
 
 
 def _log(found: Run) -> list[Any]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from engine import durations, turns
-from engine.flow import Branch, Choose, Flow, Foreach, Path, Repeat, leaves, read_path, write_path
+from engine.definition.flow import Branch, Choose, Flow, Foreach, Path, Repeat, leaves, read_path, write_path
 from engine.models import Limit, StepRun
 from engine.statuses import RunState, StepState
 from people.models import Role

@@ -17,10 +17,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from engine.actions.start_run import Refused
+from engine.definition.reading import FILE_TYPES
 from engine.forms import StartForm
 from engine.models import Revision, Run, Schedule, Template
 from engine.models.schedule import KEPT, NeverComes, next_time
-from engine.template import FILE_TYPES
 from people.access import can, fetch, may, me, visible
 from people.models import User
 from people.toasts import say, warn

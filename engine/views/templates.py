@@ -19,12 +19,12 @@ from markdown_it import MarkdownIt
 from engine import advance, dry_run
 from engine.actions.start_run import Refused, StartRun
 from engine.artefacts import ArtefactError
-from engine.drawing import course
+from engine.definition.drawing import course
+from engine.definition.reading import FILE_TYPES
 from engine.forms import StartForm
 from engine.models import Artefact, Revision, Template
 from engine.outcomes import PermanentFailure
 from engine.steps import registry
-from engine.template import FILE_TYPES
 from engine.views.limits import bound
 from engine.views.onboarding import onboarding
 from engine.views.schedules import planned
@@ -89,7 +89,7 @@ def template(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _drawing(found: Revision) -> SafeString:
-    return mark_safe(course(found.parsed.flow.root, title=found.title))  # noqa: S308 - engine.drawing escapes
+    return mark_safe(course(found.parsed.flow.root, title=found.title))  # noqa: S308 - engine.definition.drawing escapes
 
 
 @login_required

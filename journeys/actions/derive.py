@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from engine import template
-from engine.flow import Leaf, Node, Sub, from_document, mapped
+from engine.definition import reading
+from engine.definition.flow import Leaf, Node, Sub, from_document, mapped
+from engine.definition.yaml_text import Problem
 from engine.models import Revision, Template
-from engine.yaml_text import Problem
 from journeys.models import JourneyMap, MapVersion, Origin
 
 if TYPE_CHECKING:
@@ -23,18 +23,18 @@ class DeriveTemplate:
     map: JourneyMap
     user: User | None
 
-    def check(self) -> template.Template:
+    def check(self) -> reading.Template:
         """The template it derives to, checked. Raises TemplateError: an unbound leaf, a setting that does not fit."""
         steps = {step.key: step.evidence_ids() for step in self.map.steps.all()}
         if unbound := [leaf.name for leaf in self.map.tree().leaves() if not leaf.uses]:
             message = f"no step kind is bound to {', '.join(unbound)}; bind each, `manual` if a person does it"
-            raise template.TemplateError([Problem(message)])
-        inputs = {name: template.Input(**body) for name, body in self.map.inputs.items()}
+            raise reading.TemplateError([Problem(message)])
+        inputs = {name: reading.Input(**body) for name, body in self.map.inputs.items()}
         done = [from_document([leaf]) for leaf in self.map.done]
         journey = self.map.journey
         name = self.map.template or journey.slug
         root = with_evidence(self.map.root, steps)
-        return template.compose(name, journey.persona.slug, journey.title, inputs, root, done)  # type: ignore[arg-type]
+        return reading.compose(name, journey.persona.slug, journey.title, inputs, root, done)  # type: ignore[arg-type]
 
     def execute(self) -> Revision:
         """Keep the template as a revision and note where each of its leaves came from."""

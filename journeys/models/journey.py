@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from engine.flow import Flow, Node, from_document
+from engine.definition.flow import Flow, Node, from_document
 from people.models import Persona
 from research.models import Insight, Observation, Study
 

@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from engine.flow import Leaf, from_document
+from engine.definition.flow import Leaf, from_document
 from engine.steps import registry
 from engine.steps.base import FOR_ANYTHING, PURPOSES
 from journeys.aligning import Columns, Row, Stop, align, match

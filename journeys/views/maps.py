@@ -10,8 +10,8 @@ from django.utils.safestring import mark_safe
 from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 
+from engine.definition.reading import TemplateError
 from engine.models import Template
-from engine.template import TemplateError
 from journeys.actions.derive import DeriveTemplate
 from journeys.actions.draft import DraftCurrent, NothingSeen
 from journeys.actions.import_ideal import ImportIdeal
@@ -63,7 +63,7 @@ def journey(request: HttpRequest, slug: str) -> HttpResponse:
         "maps": maps,
         "map": shown,
         "grid": grid,
-        "drawing": mark_safe(grid.drawing) if grid else "",  # noqa: S308 - engine.drawing escapes every word
+        "drawing": mark_safe(grid.drawing) if grid else "",  # noqa: S308 - engine.definition.drawing escapes every word
         "signed": shown.signed if shown else None,
         "newer": shown.newer_sessions() if shown else 0,
         "may_change": bool(shown and can(me(request), "change", shown)),

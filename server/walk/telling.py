@@ -13,7 +13,7 @@ from rich.markup import escape
 from desirepath import words
 from desirepath.client import Json
 from engine import durations
-from engine.flow import Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub
+from engine.definition.flow import Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub
 
 
 @dataclass

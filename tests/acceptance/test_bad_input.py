@@ -176,14 +176,15 @@ def test_without_a_fitting_python_it_names_what_is_missing(run_flow, monkeypatch
 @pytest.fixture
 def run_flow(alice, team):
     """Start a one-step flow on a target that only records, and execute what is due."""
-    from engine import advance, template, worker
+    from engine import advance, worker
+    from engine.definition import reading
 
     def hand_in(data: bytes) -> dict[str, Any]:
         return Artefact.objects.keep(io.BytesIO(data), "model.pkl", team, alice).value()
 
     def start(flow: str, model: dict[str, Any]) -> Run:
         text = "desirepath: 1\ntemplate: probe\npersona: ml-engineer\ninputs:\n  model: {type: model}\nflow:\n  "
-        revision = Template.objects.keep(template.from_yaml(text + flow + "\n"), alice)
+        revision = Template.objects.keep(reading.from_yaml(text + flow + "\n"), alice)
         target = Target.objects.create(team=team, name="dummy", kind="dummy")
         run = advance.start(Run(revision=revision, team=team, target=target, inputs={"model": model}))
         worker.drain()

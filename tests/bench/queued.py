@@ -61,7 +61,8 @@ def begin():
     """A run of one step."""
     from django.core.management import call_command
 
-    from engine import advance, template
+    from engine import advance
+    from engine.definition import reading
     from engine.models import Run, Target, Template
     from people.models import Persona, Team, User
 
@@ -70,7 +71,7 @@ def begin():
     alice, team = User.objects.create_user("alice"), Team.objects.create(name="Many", slug="many")
     flow = [{"id": "a", "title": "A", "uses": "command.run", "with": {"command": "true"}}]
     document = {"desirepath": 1, "template": "many", "persona": "ml-engineer", "flow": flow}
-    revision = Template.objects.keep(template.from_json(document), alice)
+    revision = Template.objects.keep(reading.from_json(document), alice)
     target = Target.objects.create(team=team, name="dummy", kind="dummy")
     return advance.start(Run(revision=revision, team=team, target=target, started_by=alice))
 

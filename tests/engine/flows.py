@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub, mapped
+from engine.definition.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub, mapped
 
 MOST_ROUNDS = 3
 _BLOCKS = ("sequence", "parallel", "parallel", "foreach", "foreach", "choose", "repeat")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine import template
+from engine.definition import reading
 from engine.models import StepRun
 from engine.outcomes import Succeeded
 from engine.statuses import RunState
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.django_db
     ids=["divides by zero", "rest by zero", "unknown step", "unknown output"],
 )
 def test_what_can_be_known_is_said_with_the_template(flow: str, said: str) -> None:
-    with pytest.raises(template.TemplateError, match=said) as refused:
-        template.from_yaml(document(flow))
+    with pytest.raises(reading.TemplateError, match=said) as refused:
+        reading.from_yaml(document(flow))
     assert refused.value.problems[0].line
 
 

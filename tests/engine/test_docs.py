@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import retry, shape, sized, template
+from engine import sized
+from engine.definition import reading, retry, structure
 from engine.models.template import lookup
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -16,11 +17,11 @@ PAGE = (DOCS / "template.md").read_text()
 
 @pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL))
 def test_every_template_in_it_can_be_run(text: str) -> None:
-    assert template.from_yaml(text, lookup).flow.leaves()
+    assert reading.from_yaml(text, lookup).flow.leaves()
 
 
 def test_it_names_every_limit_class_and_figure() -> None:
-    for word in (*shape.LIMITS, *retry.CLASSES, "compensate", "mutex", "max_parallel", "on_deadline"):
+    for word in (*structure.LIMITS, *retry.CLASSES, "compensate", "mutex", "max_parallel", "on_deadline"):
         assert word in PAGE
     assert f"Up to {sized.IN_THE_ROW >> 10} KB" in PAGE
     assert f"up to {sized.AT_MOST >> 20} MB" in PAGE

@@ -9,7 +9,8 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from engine import done, template
+from engine import done
+from engine.definition import reading
 from engine.models import Deployment, Release, Run, Target, Template
 from engine.statuses import CriterionState, DeploymentState
 from people.models import Persona, Team, User
@@ -28,7 +29,7 @@ DONE = """
 @pytest.fixture
 def deployment(team: Team, alice: User, persona: Persona) -> Deployment:
     text = document("- {id: a, uses: test.probe}", inputs="figure: {type: number, optional: true}", done=DONE)
-    revision = Template.objects.keep(template.from_yaml(text), alice)
+    revision = Template.objects.keep(reading.from_yaml(text), alice)
     target = Target.objects.create(team=team, name="dummy", kind="dummy")
     found = Deployment.objects.create(team=team, target=target, name="churn", persona=persona)
     run = Run.objects.create(revision=revision, team=team, target=target, deployment=found, started_by=alice)
@@ -93,7 +94,7 @@ def test_a_criterion_that_lacks_its_input_says_what_it_needs(deployment: Deploym
         done='- {id: good, uses: model.at_least, with: {value: "${{ inputs.holdout }}"}}',
     )
     run = deployment.runs.get()
-    Run.objects.filter(pk=run.pk).update(revision=Template.objects.keep(template.from_yaml(text), alice))
+    Run.objects.filter(pk=run.pk).update(revision=Template.objects.keep(reading.from_yaml(text), alice))
     (result,) = done.judge(deployment)
     assert result.state == CriterionState.NEEDS
     assert "needs a holdout" in result.reason

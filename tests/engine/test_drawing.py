@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 
-from engine.drawing import Mark, course, label_lines
-from engine.flow import Flow, Leaf, Node, Sequence
+from engine.definition.drawing import Mark, course, label_lines
+from engine.definition.flow import Flow, Leaf, Node, Sequence
 from tests.engine.flows import flows
 
 

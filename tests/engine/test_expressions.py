@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.expressions import Absent, ExpressionError, parse, resolve, typed
+from engine.definition.expressions import Absent, ExpressionError, parse, resolve, typed
 
 CONTEXT: dict[str, Any] = {
     "inputs": {"n": 3, "label": "y", "none": None, "list": [1, 2]},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.flow import Choose, Flow, Foreach, Leaf, Node, Repeat
+from engine.definition.flow import Choose, Flow, Foreach, Leaf, Node, Repeat
 from engine.following import Following
 from engine.plan import Place, comes_after
 from tests.engine.flows import flows

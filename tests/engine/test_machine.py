@@ -25,10 +25,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from engine import advance, claiming, template, turns, worker
+from engine import advance, claiming, turns, worker
 from engine.actions.resume import Resume
 from engine.claiming import claim
-from engine.flow import Leaf, Node, read_path
+from engine.definition import reading
+from engine.definition.flow import Leaf, Node, read_path
 from engine.models import Event, Limit, Run, StepRun, Target, Template
 from engine.outcomes import Outcome
 from engine.plan import OpenBlock, whole
@@ -68,7 +69,7 @@ class Machine(RuleBasedStateMachine):
         turns.limits.forget()
         # What an engine does now and then is done here when it is drawn, not by the clock.
         claiming._Asked.overdue_first = claiming._Asked.forgotten = float("inf")
-        revision = Template.objects.keep(template.compose("probe", "", "probe", {}, node), self.alice)
+        revision = Template.objects.keep(reading.compose("probe", "", "probe", {}, node), self.alice)
         self.run = advance.start(
             Run(revision=revision, team=self.team, target=self.target, started_by=self.alice)
         )  # fmt: skip

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from engine.flow import Leaf, Sub, from_document
-from engine.onboarding import stops
+from engine.definition.flow import Leaf, Sub, from_document
+from engine.definition.outline import stops
 
 
 def leaf(name: str, **more: Any) -> dict[str, Any]:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine import advance, template, worker
+from engine import advance, worker
 from engine.claiming import claim
-from engine.flow import Choose, Flow, Foreach, Node, Repeat, from_document, read_path, to_document
+from engine.definition import reading
+from engine.definition.flow import Choose, Flow, Foreach, Node, Repeat, from_document, read_path, to_document
 from engine.models import Block, Event, Run, StepRun, Target, Template
 from engine.plan import OpenBlock, Place, comes_after, due, whole
 from engine.recount import decision_of, place_of
@@ -59,7 +60,7 @@ def test_every_run_ends_and_at_each_step_exactly_what_is_due_is_open(
 
 def _start(world: tuple[Team, User, Target], node: Node) -> Run:
     team, alice, target = world
-    checked = template.compose("probe", "", "probe", {}, node)
+    checked = reading.compose("probe", "", "probe", {}, node)
     revision = Template.objects.keep(checked, alice)
     return advance.start(Run(revision=revision, team=team, target=target, started_by=alice))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine import advance, template, worker
+from engine import advance, worker
 from engine.actions.resume import Resume
 from engine.claiming import claim
+from engine.definition import reading
 from engine.models import Deployment, Release, Run, Target, Template
 from engine.models.target import connect
 from engine.statuses import RunState
@@ -49,7 +50,7 @@ def release(deployment: Deployment, number: int, run: Run | None, weight: int = 
 
 
 def start(deployment: Deployment, alice: User) -> Run:
-    revision = Template.objects.keep(template.from_yaml(document(FLOW)), alice)
+    revision = Template.objects.keep(reading.from_yaml(document(FLOW)), alice)
     run = advance.start(
         Run(revision=revision, team=deployment.team, target=deployment.target, deployment=deployment, started_by=alice)
     )
@@ -106,7 +107,7 @@ def test_the_release_before_stays_ready_and_older_ones_are_stopped(deployment: D
 
 
 def start_next(deployment: Deployment, alice: User) -> Run:
-    revision = Template.objects.keep(template.from_yaml(document(FLOW)), alice)
+    revision = Template.objects.keep(reading.from_yaml(document(FLOW)), alice)
     run = advance.start(
         Run(revision=revision, team=deployment.team, target=deployment.target, deployment=deployment, started_by=alice)
     )

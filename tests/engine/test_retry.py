@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from engine.definition.retry import LONGEST_WAIT, wait_before_retry
 from engine.outcomes import Failed
-from engine.retry import LONGEST_WAIT, wait_before_retry
 
 TEMPORARY, PERMANENT = Failed("no answer", temporary=True), Failed("wrong file")
 TIMEOUT = Failed("too long", temporary=True, of="timeout")

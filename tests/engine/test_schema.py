@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from engine import yaml_text
+from engine.definition import yaml_text
 from engine.schema import template_schema
 from server import example, starters
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from engine import advance, dry_run, template, worker
+from engine import advance, dry_run, worker
 from engine.actions.start_run import Refused, StartRun
+from engine.definition import reading
 from engine.models import Deployment, Revision, Run, Target, Template
 from people.models import Persona, Team, User
 from tests.engine.conftest import document
@@ -20,7 +21,7 @@ INPUTS = "model: {type: model}\nfigure: {type: number, optional: true}\nlabel: {
 @pytest.fixture
 def revision(alice: User, persona: Persona, team: Team) -> Revision:
     Target.objects.create(team=team, name="dummy", kind="dummy")
-    return Template.objects.keep(template.from_yaml(document("- {id: wait, uses: manual}", inputs=INPUTS)), alice)
+    return Template.objects.keep(reading.from_yaml(document("- {id: wait, uses: manual}", inputs=INPUTS)), alice)
 
 
 def start(revision: Revision, team: Team, alice: User, inputs: dict[str, Any], **options: Any) -> Run:
@@ -43,7 +44,7 @@ def test_a_file_has_to_be_the_team_s_own(revision: Revision, team: Team, alice: 
 @pytest.fixture
 def plain(alice: User, persona: Persona, team: Team) -> Revision:
     Target.objects.create(team=team, name="dummy", kind="dummy")
-    return Template.objects.keep(template.from_yaml(document("- {id: wait, uses: manual}")), alice)
+    return Template.objects.keep(reading.from_yaml(document("- {id: wait, uses: manual}")), alice)
 
 
 def test_a_second_run_on_the_same_deployment_is_refused_with_the_number_of_the_first(
@@ -72,7 +73,7 @@ def test_a_published_change_of_the_template_does_not_reach_a_running_run(
 ) -> None:
     run = start(plain, team, alice, {})
     worker.drain()
-    newer = Template.objects.keep(template.from_yaml(document("- {id: other, uses: manual}")), alice)
+    newer = Template.objects.keep(reading.from_yaml(document("- {id: other, uses: manual}")), alice)
     newer.publish(alice)
     assert [leaf.id for leaf in Run.objects.get(pk=run.pk).flow.leaves()] == ["wait"]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from engine import advance, dry_run, template, worker
+from engine import advance, dry_run, worker
 from engine.actions.start_run import StartRun
+from engine.definition import reading
+from engine.definition.reading import TemplateError
 from engine.models import Run, Target, Template
 from engine.models.template import lookup
 from engine.statuses import RunState
-from engine.template import TemplateError
 from people.models import Persona, Team, User
 from tests.engine.conftest import states
 
@@ -42,7 +43,7 @@ USE = "{id: x, template: checked, with: {size: 1}}"
 
 
 def keep(text: str, user: User, *, publish: bool = True) -> None:
-    revision = Template.objects.keep(template.from_yaml(text, lookup), user)
+    revision = Template.objects.keep(reading.from_yaml(text, lookup), user)
     if publish:
         revision.publish(user)
 
@@ -91,12 +92,12 @@ def test_a_later_revision_changes_nothing_in_who_uses_it(outer: None, alice: Use
 )  # fmt: skip
 def test_it_says_what_is_wrong_with_the_use(outer: None, alice: User, block: str, message: str) -> None:
     with pytest.raises(TemplateError, match=message):
-        template.from_yaml(f"desirepath: 1\ntemplate: user\nflow: [{block}]\n", lookup)
+        reading.from_yaml(f"desirepath: 1\ntemplate: user\nflow: [{block}]\n", lookup)
 
 
 def test_without_a_server_it_says_where_it_is_checked() -> None:
     with pytest.raises(TemplateError, match="checked by the server"):
-        template.from_yaml("desirepath: 1\ntemplate: user\nflow: [{id: x, template: checked}]\n")
+        reading.from_yaml("desirepath: 1\ntemplate: user\nflow: [{id: x, template: checked}]\n")
 
 
 def test_templates_do_not_stand_in_one_another_without_end(alice: User, persona: Persona) -> None:
@@ -104,7 +105,7 @@ def test_templates_do_not_stand_in_one_another_without_end(alice: User, persona:
     for n in range(1, 5):
         keep(f"desirepath: 1\ntemplate: t{n}\npersona: ml-engineer\nflow: [{{id: s, template: t{n - 1}}}]\n", alice)
     with pytest.raises(TemplateError, match="more than 5 deep"):
-        template.from_yaml("desirepath: 1\ntemplate: t9\nflow: [{id: s, template: t4}]\n", lookup)
+        reading.from_yaml("desirepath: 1\ntemplate: t9\nflow: [{id: s, template: t4}]\n", lookup)
 
 
 def test_a_plan_looks_into_it_with_the_inputs_it_is_given(alice: User, team: Team, persona: Persona) -> None:

@@ -6,8 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from engine import template
-from engine.template import TemplateError
+from engine.definition import reading
+from engine.definition.reading import TemplateError
 from server import starters
 from tests.engine.conftest import document
 
@@ -70,7 +70,7 @@ WRONG = [
 @pytest.mark.parametrize(("flow", "message"), WRONG)
 def test_it_says_what_is_wrong_and_where(flow: str, message: str) -> None:
     with pytest.raises(TemplateError) as caught:
-        template.from_yaml(document(flow))
+        reading.from_yaml(document(flow))
     said = [problem for problem in caught.value.problems if message in problem.message]
     assert said, str(caught.value)
     assert said[0].line >= 4
@@ -78,47 +78,47 @@ def test_it_says_what_is_wrong_and_where(flow: str, message: str) -> None:
 
 def test_an_unknown_key_is_found_where_it_stands() -> None:
     with pytest.raises(TemplateError) as caught:
-        template.from_yaml("desirepath: 1\ntemplate: t\nflow:\n  - id: a\n    uses: test.probe\n    colour: red\n")
+        reading.from_yaml("desirepath: 1\ntemplate: t\nflow:\n  - id: a\n    uses: test.probe\n    colour: red\n")
     (problem,) = caught.value.problems
     assert (problem.line, problem.column) == (6, 5)
 
 
 def test_a_key_that_stands_twice_is_an_error() -> None:
     with pytest.raises(TemplateError, match="“template” stands twice"):
-        template.from_yaml("desirepath: 1\ntemplate: a\ntemplate: b\nflow: []\n")
+        reading.from_yaml("desirepath: 1\ntemplate: a\ntemplate: b\nflow: []\n")
 
 
 def test_words_that_other_readers_take_for_something_else_stay_text() -> None:
     text = document("- {id: a, uses: test.probe, with: {value: [on, no, 12:30, 0x1F, 2026-01-01, yes]}}")
-    leaf = template.from_yaml(text).flow.leaf("a")
+    leaf = reading.from_yaml(text).flow.leaf("a")
     assert leaf.with_["value"] == ["on", "no", "12:30", "0x1F", "2026-01-01", "yes"]
 
 
 def test_text_that_is_no_yaml_is_an_error_with_its_line() -> None:
     with pytest.raises(TemplateError, match="line 2, column"):
-        template.from_yaml("desirepath: 1\n  template: [a\n")
+        reading.from_yaml("desirepath: 1\n  template: [a\n")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "3", "desirepath: 2\ntemplate: t\nflow: [{id: a, uses: manual}]"])
 def test_what_is_no_template_at_all_is_an_error(text: str) -> None:
     with pytest.raises(TemplateError):
-        template.from_yaml(text)
+        reading.from_yaml(text)
 
 
 def test_an_alias_that_points_at_itself_is_an_error() -> None:
     with pytest.raises(TemplateError):
-        template.from_yaml("desirepath: 1\ntemplate: t\nflow: &f [*f]\n")
+        reading.from_yaml("desirepath: 1\ntemplate: t\nflow: &f [*f]\n")
 
 
 @pytest.mark.parametrize("file", sorted(starters.FOLDER.glob("*.yaml")), ids=lambda f: f.stem)
 def test_every_starter_can_be_run_and_reads_back_with_the_same_digest(file: object) -> None:
-    found = template.from_yaml(file.read_text())  # type: ignore[attr-defined]
-    assert template.from_yaml(found.yaml()).digest == found.digest
+    found = reading.from_yaml(file.read_text())  # type: ignore[attr-defined]
+    assert reading.from_yaml(found.yaml()).digest == found.digest
     assert found.done
 
 
 def test_the_digest_does_not_depend_on_how_the_yaml_is_laid_out() -> None:
-    one = template.from_yaml(document("- {id: a, uses: test.probe}"))
+    one = reading.from_yaml(document("- {id: a, uses: test.probe}"))
     spread = dedent("""
         flow:
           - uses: test.probe
@@ -127,16 +127,16 @@ def test_the_digest_does_not_depend_on_how_the_yaml_is_laid_out() -> None:
         template: probe
         desirepath: 1
     """)
-    assert template.from_yaml(spread).digest == one.digest
+    assert reading.from_yaml(spread).digest == one.digest
 
 
 def test_criteria_that_act_cannot_judge_what_is_done() -> None:
     with pytest.raises(TemplateError, match="acts, so it cannot judge what is done"):
-        template.from_yaml(document("- {id: a, uses: test.probe}", done="- {id: b, uses: endpoint.rollback}"))
+        reading.from_yaml(document("- {id: a, uses: test.probe}", done="- {id: b, uses: endpoint.rollback}"))
 
 
 def test_its_yaml_is_in_the_order_of_an_author_however_its_keys_are_kept() -> None:
     kept = {"flow": [{"with": {"value": 1}, "uses": "test.probe", "id": "a"}], "template": "t", "desirepath": 1}
-    written = template.from_json(kept).yaml()
+    written = reading.from_json(kept).yaml()
     assert written == "desirepath: 1\ntemplate: t\nflow:\n- id: a\n  uses: test.probe\n  with:\n    value: 1\n"
-    assert template.from_yaml(written).digest == template.from_json(kept).digest
+    assert reading.from_yaml(written).digest == reading.from_json(kept).digest

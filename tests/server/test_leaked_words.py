@@ -17,9 +17,9 @@ from django.test import Client
 
 from engine import done, worker
 from engine.actions.start_run import StartRun
+from engine.definition.reading import FILE_TYPES
 from engine.models import Artefact, Deployment, Revision, Run, StepRun, Target, Template
 from engine.steps import registry
-from engine.template import FILE_TYPES
 from people.models import Persona, Role, Team, User
 from people.models.persona import pack, shipped
 from server import example, starters

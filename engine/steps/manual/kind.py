@@ -4,12 +4,12 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.expressions import ExpressionError, typed
+from engine.definition.expressions import ExpressionError, typed
+from engine.definition.reading import FILE_TYPES
 from engine.models import Artefact, Confirmation
 from engine.outcomes import Asking, Outcome, Succeeded
 from engine.steps.base import Form, Planning, Step, StepKind
 from engine.targets.base import Change
-from engine.template import FILE_TYPES
 
 
 class ManualForm(Form):

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from tests.bench.peers.contract import LONG, Peer, Work, body, serve
 
 if TYPE_CHECKING:
-    from engine.flow import Node, Parallel, Sequence
+    from engine.definition.flow import Node, Parallel, Sequence
 
 NOTED = "test.noted"
 CHUNK = 2000  # finished runs made at once
@@ -48,14 +48,14 @@ def set_up() -> None:
 
 
 def sequence(number: int, uses: str = "test.probe") -> Sequence:
-    from engine.flow import Leaf, Sequence
+    from engine.definition.flow import Leaf, Sequence
 
     return Sequence(tuple(Leaf(f"s{i}", uses=uses) for i in range(number)))
 
 
 def nested(number: int) -> Parallel:
     """So many branches, each of them a step and then two side by side."""
-    from engine.flow import Leaf, Parallel, Sequence
+    from engine.definition.flow import Leaf, Parallel, Sequence
 
     def branch(i: int) -> Sequence:
         first, left, right = (Leaf(f"{name}{i}", uses="test.probe") for name in "abc")
@@ -101,15 +101,16 @@ class Ours(Peer):
 
     def _start(self, root: Node, times: int = 1) -> Work:
         """A function that starts so many runs of this flow."""
-        from engine import advance, template
-        from engine.flow import Sequence
+        from engine import advance
+        from engine.definition import reading
+        from engine.definition.flow import Sequence
         from engine.models import Run, Target, Template
         from people.models import Team
 
         team, _ = Team.objects.get_or_create(name="Bench", slug="bench")
         target, _ = Target.objects.get_or_create(team=team, name="dummy", kind="dummy")
         whole = root if isinstance(root, Sequence) else Sequence((root,))
-        revision = Template.objects.keep(template.compose("bench", "", "bench", {}, whole), None)
+        revision = Template.objects.keep(reading.compose("bench", "", "bench", {}, whole), None)
         assert revision.parsed
 
         def work() -> None:
@@ -135,7 +136,7 @@ class Ours(Peer):
         return number, self._drained(sequence(number))
 
     def fan(self, number: int) -> tuple[int, Work]:
-        from engine.flow import Leaf, Parallel
+        from engine.definition.flow import Leaf, Parallel
 
         return number, self._drained(Parallel(tuple(Leaf(f"s{i}", uses="test.probe") for i in range(number))))
 

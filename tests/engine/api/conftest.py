@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from knox.models import AuthToken
 
-from engine import advance, template, worker
+from engine import advance, worker
+from engine.definition import reading
 from engine.models import Artefact, Deployment, Release, Revision, Run, Target, Template
 from people.models import Persona, Team, User
 from tests.engine.conftest import document
@@ -137,7 +138,7 @@ label: {type: text, optional: true, help: the column}
 
 @pytest.fixture
 def revision(alice: User, persona: Persona) -> Revision:
-    return Template.objects.keep(template.from_yaml(document(FLOW, inputs=INPUTS, done=DONE)), alice)
+    return Template.objects.keep(reading.from_yaml(document(FLOW, inputs=INPUTS, done=DONE)), alice)
 
 
 @pytest.fixture

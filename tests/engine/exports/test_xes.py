@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from engine import worker
+from engine.definition.flow import Leaf, Sequence
 from engine.exports import xes
-from engine.flow import Leaf, Sequence
 from engine.models import Run
 from journeys.discovery import Seen, discover
 from tests.engine import kinds

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from engine import advance, dry_run, template, worker
+from engine import advance, dry_run, worker
 from engine.actions.start_run import StartRun
+from engine.definition import reading
 from engine.models import Artefact, Deployment, Release, Revision, Run, StepRun, Target, Template
 from engine.targets.base import Kind, Workload
 from people.models import Persona, Team, User
@@ -71,7 +72,7 @@ def step(on: Target, team: Team, alice: User, persona: Persona, target: Scripted
         **inputs: Any,
     ) -> StepRun:  # fmt: skip
         text = document(flow or f"- {{id: a, title: A step, {leaf}}}", inputs=INPUTS)
-        revision: Revision = Template.objects.keep(template.from_yaml(text), alice)
+        revision: Revision = Template.objects.keep(reading.from_yaml(text), alice)
         made = advance.start(
             Run(
                 revision=revision, team=team, target=on, deployment=deployment, inputs=inputs, started_by=alice
@@ -140,7 +141,7 @@ def plan_of(churn: Deployment, on: Target, team: Team, alice: User, target: Scri
 
     def plan(leaf: str, **inputs: Any) -> list[str]:
         text = document(f"- {{id: a, title: A step, {leaf}}}", inputs=INPUTS)
-        revision = Template.objects.keep(template.from_yaml(text), alice)
+        revision = Template.objects.keep(reading.from_yaml(text), alice)
         lines = dry_run.plan(StartRun(revision, team, alice, inputs, "churn", on))
         return [f"{line.verb} {line.what}" for line in lines]
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from engine.flow import Sub
-from engine.retry import CLASSES
-from engine.yaml_text import Place, Problem
+from engine.definition.flow import Sub
+from engine.definition.retry import CLASSES
+from engine.definition.yaml_text import Place, Problem
 
 if TYPE_CHECKING:
-    from engine.template import Template
+    from engine.definition.reading import Template
 
 INPUT_TYPES = ("text", "number", "integer", "boolean", "model", "table", "file", "folder", "json")
 FILE_TYPES = ("model", "table", "file", "folder")
@@ -213,7 +213,7 @@ class Shape:
                 self.wrong(place, f"{name} needs “{key}”")
 
     def sub(self, block: Mapping[str, Any]) -> Sub:
-        """The template of a block, as a part of a flow (engine.flow.Find)."""
+        """The template of a block, as a part of a flow (engine.definition.flow.Find)."""
         found = self.found.get((block["template"], block["digest"])) or self.found[block["template"], ""]
         return Sub(
             "", found.flow.root, found.name, found.digest, outputs=found.outputs, inputs=found.inputs

@@ -25,11 +25,11 @@ class Leaf:
     uses: str = ""
     with_: Mapping[str, Any] = field(default_factory=dict)
     when: str | None = None
-    retries: int | Mapping[str, Any] = 0  # or by class of failure (engine.retry)
+    retries: int | Mapping[str, Any] = 0  # or by class of failure (engine.definition.retry)
     timeout: float | None = None  # seconds
     on_failure: str = "fail"  # or "continue"
     mutex: str = ""  # no two steps of a team with the same one are at work at once
-    limits: Mapping[str, int] = field(default_factory=dict)  # what its jobs may take (engine.template.LIMITS)
+    limits: Mapping[str, int] = field(default_factory=dict)  # what its jobs may take (engine.definition.reading.LIMITS)
     compensate: Leaf | None = None  # its own undo, with the same id
     outputs: Mapping[str, str] = field(default_factory=dict)  # name -> type, declared by a manual step
     evidence: tuple[str, ...] = ()  # UUIDs
@@ -107,7 +107,7 @@ class Sub:
     title: str = ""
     with_: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)  # name -> expression, as seen from inside
-    inputs: Mapping[str, Any] = field(default_factory=dict)  # name -> engine.template.Input
+    inputs: Mapping[str, Any] = field(default_factory=dict)  # name -> engine.definition.reading.Input
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -281,7 +281,7 @@ class Find(Protocol):
 
 
 def from_document(document: Any, find: Find | None = None) -> Node:
-    """A node from its checked document form (`engine.template` checks). A list of one is that one."""
+    """A node from its checked document form (`engine.definition.reading` checks). A list of one is that one."""
     if isinstance(document, list):
         nodes = tuple(from_document(item, find) for item in document)
         return nodes[0] if len(nodes) == 1 else Sequence(nodes)

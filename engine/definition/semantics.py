@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from engine.expressions import ExpressionError, Reference, expressions_in, parse
-from engine.flow import Choose, Flow, Foreach, Leaf, Node, Parallel, Path, Repeat, Sub
-from engine.shape import MOST_STEPS, Shape
-from engine.yaml_text import Place, Problem
+from engine.definition.expressions import ExpressionError, Reference, expressions_in, parse
+from engine.definition.flow import Choose, Flow, Foreach, Leaf, Node, Parallel, Path, Repeat, Sub
+from engine.definition.structure import MOST_STEPS, Shape
+from engine.definition.yaml_text import Place, Problem
 
 if TYPE_CHECKING:
+    from engine.definition.reading import Template
     from engine.steps.base import StepKind
-    from engine.template import Template
 
 
 class Meaning:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.drawing import at_once, branch_words, condition
-from engine.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub
+from engine.definition.drawing import at_once, branch_words, condition
+from engine.definition.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub
 
 
 @dataclass(frozen=True)

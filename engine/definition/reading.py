@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from engine import yaml_text
-from engine.flow import Flow, Leaf, Node, from_document, to_document
-from engine.meaning import Meaning
-from engine.shape import FILE_TYPES, INPUT_TYPES, LIMITS, MOST_STEPS, Lookup, Shape
-from engine.yaml_text import Place, Problem
+from engine.definition import yaml_text
+from engine.definition.flow import Flow, Leaf, Node, from_document, to_document
+from engine.definition.semantics import Meaning
+from engine.definition.structure import FILE_TYPES, INPUT_TYPES, LIMITS, MOST_STEPS, Lookup, Shape
+from engine.definition.yaml_text import Place, Problem
 
 __all__ = [
     "FILE_TYPES", "INPUT_TYPES", "LIMITS", "MOST_STEPS", "Input", "Lookup", "Template", "TemplateError", "compose",

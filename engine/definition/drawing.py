@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from engine import durations
-from engine.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub, walk
+from engine.definition.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub, walk
 
 R = 18.0  # radius of a control
 LINE = 16.0  # height of a line of text
