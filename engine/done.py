@@ -15,11 +15,11 @@ from engine.definition.expressions import expressions_in
 from engine.definition.flow import Leaf
 from engine.models import Confirmation, CriterionResult, Deployment, Event, Release, StepRun
 from engine.outcomes import Asking, Failed, MissingInput, Outcome, PermanentFailure, Succeeded, TemporaryFailure
-from engine.rates import Rate
 from engine.statuses import CriterionState, DeploymentState
 from engine.steps import registry
 from engine.targets.base import TargetError
 from engine.worker import fill, step_for
+from lib.statistics import Rate
 from people.models import User
 
 PERIOD = timedelta(seconds=60)

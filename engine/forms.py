@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 
 from engine.actions.start_run import NAME, StartRun
-from engine.artefacts import ArtefactError
+from engine.artefacts.store import ArtefactError
 from engine.definition.reading import FILE_TYPES, Input
 from engine.definition.yaml_text import YamlError, read
 from engine.models import Artefact, Revision, Run, StepRun

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from engine import app_folder
-from engine.app_folder import App, BadApp
-from engine.archives import BadArchive, texts
-from engine.artefacts import ArtefactError
+from engine.artefacts import app_folder
+from engine.artefacts.app_folder import App, BadApp
+from engine.artefacts.archives import BadArchive, texts
+from engine.artefacts.store import ArtefactError
 from engine.models import Deployment, Release, Run
 from engine.models.artefact import store
 from engine.outcomes import PermanentFailure

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from engine.artefacts import ArtefactError
+from engine.artefacts.store import ArtefactError
 from engine.models import Deployment, Measurement, Release
 from engine.models.artefact import store
 from engine.outcomes import PermanentFailure

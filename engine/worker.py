@@ -20,7 +20,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from engine import advance, decisions, sized, turns
-from engine.artefacts import DiskFull
+from engine.artefacts.store import DiskFull
 from engine.claiming import LEASE, claim, let_go, loaded, new_owner, renew
 from engine.context import context_for, met
 from engine.definition.expressions import Absent, ExpressionError, expressions_in, parse, resolve, typed

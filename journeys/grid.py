@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
-from engine import durations
 from engine.definition.drawing import Mark, course
 from engine.models import Revision
 from engine.views.seen import Seen
 from journeys.models import LANES, Cell, Journey, JourneyMap, Lane, MapStep, Origin, StepEvidence
+from lib import durations
 from research.models import Observation
 from research.reading import Quote, Reading
 from research.traces import percentile

@@ -13,10 +13,10 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from engine.durations import said
 from engine.models import Deployment, Revision, Run, StepRun
 from engine.statuses import MARKS, DeploymentState
 from journeys.models import MapStep, Origin
+from lib.durations import said
 from research.models import Insight, Observation
 from research.reading import Quote, Reading
 

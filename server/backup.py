@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from engine.artefacts import human
+from engine.artefacts.store import human
 from engine.targets.local import LocalTarget, keeping
 from server.embedded import is_ours
 

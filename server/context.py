@@ -5,8 +5,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from lib.pages.theme import THEMES, theme
 from people.models.persona import plain_words
-from people.theme import THEMES, theme
 from server import waiting
 
 # The first part of an address, and the room in the bar that it belongs to.

@@ -7,9 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from engine.models import Deployment, Run
+from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me
 from people.models import Team
-from people.toasts import say, warn
 from server.example import PEOPLE, TEAM, RemoveExample
 
 PEOPLE_NAMES = [name.capitalize() for name in PEOPLE]

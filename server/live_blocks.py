@@ -11,7 +11,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from engine import done
-from engine.durations import said
 from engine.models import CriterionResult, Deployment, Revision, Run, StepRun
 from engine.models.step import Vote
 from engine.views import marks
@@ -23,6 +22,7 @@ from engine.views.templates import of_others
 from journeys.grid import seen_of
 from journeys.models import Journey, JourneyMap, MapVersion
 from journeys.trace import reached_production
+from lib.durations import said
 from people.access import can
 from people.models import Role, Team, User
 from research.models import Observation

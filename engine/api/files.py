@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from engine.api.common import body, team_of
 from engine.api.shapes import FileShape, UploadShape
-from engine.artefacts import ArtefactError
+from engine.artefacts.store import ArtefactError
 from engine.models import Artefact
 from people.access import may
 from people.rest import Conflict, me

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 
-from engine import durations
 from engine.definition.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub, walk
+from lib import durations
 
 R = 18.0  # radius of a control
 LINE = 16.0  # height of a line of text

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from engine.artefacts import Artefacts
+from engine.artefacts.store import Artefacts
 
 if TYPE_CHECKING:
     from people.models import Team, User

@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from engine.models.event import Event
 from engine.models.run import Run
-from engine.models.setting import problem_with
-from engine.sealing import seal, unseal
+from engine.models.setting import problem_with, sealed
 from engine.statuses import CriterionState, DeploymentState, RunState
 from engine.targets.base import Backend, Route, Workload
 from engine.targets.base import Target as TargetAdapter
@@ -132,7 +131,7 @@ class Deployment(models.Model):
 
     def settings(self) -> dict[str, str]:
         """As its programs see them. For those alone: what is shown or noted never has a value. Raises Sealed."""
-        return {row.key: unseal(row.sealed) for row in self.config.all()}
+        return {row.key: row.value for row in self.config.all()}
 
     def configure(self, values: Mapping[str, str | None], user: "User | None") -> None:
         """Set some, and (None) take some away; what runs keeps what it began with. Raises ValueError, changing none."""
@@ -143,7 +142,7 @@ class Deployment(models.Model):
                 if value is None:
                     self.config.filter(key=key).delete()
                 else:
-                    held = {"sealed": seal(value), "set_at": timezone.now(), "set_by": user}
+                    held = {"sealed": sealed(value), "set_at": timezone.now(), "set_by": user}
                     self.config.update_or_create(key=key, defaults=held)
             if values:
                 self._say_configured(values, user)

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from lib.sealing import Sealed, seal, unseal
+
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 TAKEN = re.compile(r"PATH|HOME|TMPDIR|PORT|RESULT|OUTPUTS|PYTHONPATH|DESIREPATH_.*|LD_.*")
 MOST = 32 << 10  # characters of a value
@@ -20,6 +22,15 @@ def problem_with(key: str, value: str | None) -> str:
     if value is not None and ("\0" in value or len(value) > MOST):
         return f"the value of {key} is longer than {MOST} characters, or has a zero byte in it"
     return ""
+
+
+def secret_keys() -> list[str]:
+    """The keys that settings are sealed with: the newest first, then those it replaced."""
+    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+
+
+def sealed(value: str) -> str:
+    return seal(value, secret_keys())
 
 
 class Setting(models.Model):
@@ -37,3 +48,14 @@ class Setting(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def value(self) -> str:
+        """The value in the clear. Raises Sealed when the installation's secret key is another one than it was."""
+        try:
+            return unseal(self.sealed, secret_keys())
+        except Sealed as error:
+            raise Sealed(
+                "A setting was sealed with another secret key than this installation has now. Bring back the old key "
+                "(or name it in DESIREPATH_SECRET_KEY_BEFORE), or set the value again."
+            ) from error

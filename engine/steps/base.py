@@ -41,7 +41,7 @@ PURPOSES = {
 FOR_ANYTHING = {"own command", "by hand"}  # two of these need not have anything in common
 
 if TYPE_CHECKING:
-    from engine.artefacts import Artefacts
+    from engine.artefacts.store import Artefacts
     from engine.definition.flow import Leaf
     from engine.models import Deployment, Release, Run, StepRun
     from people.models import Persona

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.utils.formats import date_format
 
-from engine import durations
 from engine.statuses import MARKS, StepState
+from lib import durations
 
 register = template.Library()
 QUIET = "idle"  # the look's word for a state that asks for nothing

@@ -19,9 +19,9 @@ from engine.models import Deployment
 from engine.models.deployment import KEPT
 from engine.targets.base import Counts, TargetError
 from engine.views.processes import service_of
+from lib.pages.toasts import say, warn
 from people.access import can, fetch, me, visible
 from people.models import User
-from people.toasts import say, warn
 
 MOST_CHANGES = 20
 

@@ -16,8 +16,8 @@ from engine.forms import CorrectForm
 from engine.models import Run
 from engine.views.runs import sentence
 from engine.views.step_list import lines
+from lib.pages.toasts import say
 from people.access import can, fetch, may, me
-from people.toasts import say
 
 SHOWN = 100
 

@@ -25,9 +25,9 @@ from engine.views.marks import finished, marks_of, not_taken, seen_of
 from engine.views.paging import newest, number_in
 from engine.views.seen import Seen
 from engine.views.step_list import MOST_DRAWN, MOST_ROWS, Tally, groups, tally
+from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me, visible
 from people.models import User
-from people.toasts import say, warn
 
 LINES = 400  # of the log on a run's page; the newest
 ON_A_PAGE = 50  # of the list of runs

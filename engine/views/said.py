@@ -10,10 +10,11 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from engine import durations, turns
+from engine import turns
 from engine.definition.flow import Branch, Choose, Flow, Foreach, Path, Repeat, leaves, read_path, write_path
 from engine.models import Limit, StepRun
 from engine.statuses import RunState, StepState
+from lib import durations
 from people.models import Role
 
 Totals = Mapping[tuple[str, str], int]  # (path, iteration) of a foreach's block -> how many items it has

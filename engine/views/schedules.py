@@ -21,9 +21,9 @@ from engine.definition.reading import FILE_TYPES
 from engine.forms import StartForm
 from engine.models import Revision, Run, Schedule, Template
 from engine.models.schedule import KEPT, NeverComes, next_time
+from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me, visible
 from people.models import User
-from people.toasts import say, warn
 
 NEXT = 3  # times that the form shows
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from engine.durations import said
-from engine.rates import FEW
+from lib.durations import said
+from lib.statistics import FEW
 
 
 @dataclass(frozen=True)

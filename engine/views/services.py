@@ -15,8 +15,8 @@ from engine.models import Deployment
 from engine.outcomes import PermanentFailure
 from engine.targets.base import TargetError
 from engine.views.live import found_at, sentence
+from lib.pages.toasts import say, warn
 from people.access import me
-from people.toasts import say, warn
 
 TAIL = 6000  # bytes of a log on the page
 

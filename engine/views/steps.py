@@ -15,8 +15,8 @@ from engine.views.marks import seen_of
 from engine.views.paging import number_in
 from engine.views.runs import run_context
 from engine.views.step_list import HEAVY, MOST_DRAWN, address, lines, page_of, tally, totals_of
+from lib.pages.toasts import say, warn
 from people.access import fetch, may, me
-from people.toasts import say, warn
 
 OTHERS = 30  # rounds or items that a step's page names beside it
 

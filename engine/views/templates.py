@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 
 from engine import advance, dry_run
 from engine.actions.start_run import Refused, StartRun
-from engine.artefacts import ArtefactError
+from engine.artefacts.store import ArtefactError
 from engine.definition.drawing import course
 from engine.definition.reading import FILE_TYPES
 from engine.forms import StartForm
@@ -29,9 +29,9 @@ from engine.views.limits import bound
 from engine.views.onboarding import onboarding
 from engine.views.schedules import planned
 from engine.views.step_list import MOST_DRAWN
+from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me, visible
 from people.models import Team, User
-from people.toasts import say, warn
 
 
 @login_required

@@ -19,9 +19,9 @@ from journeys.forms import BindForm, CellForm, JourneyForm
 from journeys.grid import grid_of
 from journeys.models import Cell, Journey, JourneyMap, MapStep, MapVersion
 from journeys.models.cell import Conflict, last_edit
+from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me, visible
 from people.models import Persona
-from people.toasts import say, warn
 from research.models import Study
 
 NOUNS = ("service", "release", "artefact", "workload", "address", "traffic", "ship", "rollback")  # of a word pack

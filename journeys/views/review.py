@@ -10,8 +10,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from journeys.forms import SignForm
 from journeys.models import Journey, MapVersion
+from lib.pages.toasts import say
 from people.access import can, may, me, visible
-from people.toasts import say
 
 
 @login_required

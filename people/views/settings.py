@@ -8,11 +8,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 from knox.models import AuthToken
 
-from people import theme
+from lib.pages import theme
+from lib.pages.toasts import say
 from people.access import can, me
 from people.forms import ProfileForm
 from people.models import Team
-from people.toasts import say
 
 
 @login_required

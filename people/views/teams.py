@@ -6,11 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from lib.pages.toasts import say, warn
 from people import adapter
 from people.access import can, fetch, may, me
 from people.forms import InvitationForm, MemberForm, TeamForm
 from people.models import Invitation, Role, Team
-from people.toasts import say, warn
 
 
 @login_required

@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from lib.pages.toasts import say
 from people.access import can, fetch, me
-from people.toasts import say
 from research.forms import InsightForm
 from research.models import Insight, Observation, Overtaken, Study
 from research.reading import Reading

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from lib.pages.toasts import say
 from people.access import fetch, me
-from people.toasts import say
 from research.models import Case, Insight, Observation, Participant, Session, Study
 
 KINDS: dict[str, Any] = {

@@ -9,8 +9,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from lib.pages.toasts import say, warn
 from people.access import fetch, me
-from people.toasts import say, warn
 from research.forms import ObservationForm
 from research.models import Observation, Overtaken, Session
 from research.reading import Reading

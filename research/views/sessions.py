@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from lib.pages.toasts import say, warn
 from people.access import can, fetch, me
-from people.toasts import say, warn
 from research.forms import ConsentForm, SessionForm, SetupForm
 from research.models import Activity, Consent, Insight, Observation, Session, Study
 from research.reading import Reading

@@ -6,9 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me
 from people.models import User
-from people.toasts import say, warn
 from research.forms import StudyForm, StudyMemberForm
 from research.models import Activity, Observation, Participant, Study, StudyRole
 

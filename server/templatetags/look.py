@@ -85,7 +85,7 @@ def inside(words: str) -> str:
 
 @register.filter
 def undo_url(message: Message) -> str:
-    """The way back that `people.toasts.say` put on a message."""
+    """The way back that `lib.pages.toasts.say` put on a message."""
     return next((tag[5:] for tag in (message.extra_tags or "").split() if tag.startswith("undo:")), "")
 
 

@@ -12,8 +12,8 @@ from rich.markup import escape
 
 from desirepath import words
 from desirepath.client import Json
-from engine import durations
 from engine.definition.flow import Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub
+from lib import durations
 
 
 @dataclass

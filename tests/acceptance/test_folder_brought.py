@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from engine.app_folder import MOST
-from engine.archives import texts
+from engine.artefacts.app_folder import MOST
+from engine.artefacts.archives import texts
 from engine.models import Artefact
 from engine.models.artefact import store
 from people.models import Persona

@@ -23,7 +23,7 @@ from typing import Any
 
 import httpx
 
-from engine.app_folder import parse
+from engine.artefacts.app_folder import parse
 from tests.apps import Visitors
 from tests.bench.driving import Failed
 from tests.bench.peers.pushers import WAYS, ByHand, Ours, Piku, Way, copied

@@ -25,7 +25,7 @@ from typing import Any
 import httpx
 import psutil
 
-from engine.artefacts import Artefacts
+from engine.artefacts.store import Artefacts
 from engine.runtimes.model_runtime.needs import requirements_for
 from engine.runtimes.model_runtime.server import _sha256
 from engine.targets.base import Backend, Environment, Kind, Route, State, Workload

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from engine.app_folder import App, BadApp, Wanted, choose_python, parse
+from engine.artefacts.app_folder import App, BadApp, Wanted, choose_python, parse
 
 WEB = b"web: gunicorn app:app\n"
 

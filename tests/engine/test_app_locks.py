@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 
-from engine.app_locks import pipfile, poetry, uv
+from engine.artefacts.app_locks import pipfile, poetry, uv
 
 UV = """
 [[package]]

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import archives
-from engine.archives import BadArchive, members, texts, unpack
-from engine.artefacts import Artefacts
+from engine.artefacts import archives
+from engine.artefacts.archives import BadArchive, members, texts, unpack
+from engine.artefacts.store import Artefacts
 from engine.targets.base import Source, TargetError
 from engine.targets.local.sources import Sources
 

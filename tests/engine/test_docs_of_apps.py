@@ -8,7 +8,7 @@ from pathlib import Path
 import typer.main
 
 from desirepath import cli
-from engine.app_folder import Wanted, parse
+from engine.artefacts.app_folder import Wanted, parse
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "apps.md").read_text()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.rates import Rate, wilson
+from lib.statistics import Rate, wilson
 
 
 @pytest.mark.parametrize(

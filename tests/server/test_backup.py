@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.artefacts import Artefacts
+from engine.artefacts.store import Artefacts
 from engine.targets.base import Kind, Workload
 from engine.targets.local import LocalTarget
 from engine.targets.local.workloads import Folder, spec_of

@@ -4,7 +4,7 @@ import pytest
 
 from engine import done
 from engine.models import Deployment
-from engine.rates import Rate
+from lib.statistics import Rate
 from people.models import Team, User
 from server import starters
 from tests.conftest import signed_in

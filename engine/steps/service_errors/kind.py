@@ -8,9 +8,9 @@ from pydantic import Field
 
 from engine.models import Release
 from engine.outcomes import Failed, Outcome, Succeeded
-from engine.rates import Rate
 from engine.steps.base import Form, Planning, Step, StepKind
 from engine.targets.base import Change
+from lib.statistics import Rate
 
 
 class ErrorsForm(Form):

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from engine import hosting
-from engine.app_folder import App
+from engine.artefacts.app_folder import App
 from engine.models import Release
 from engine.outcomes import Outcome, PermanentFailure, Succeeded, TemporaryFailure
 from engine.steps.base import FileValue, Form, NotYet, Planning, Step, StepKind

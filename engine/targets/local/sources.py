@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from engine.archives import BadArchive, members, top, unpack
+from engine.artefacts.archives import BadArchive, members, top, unpack
 from engine.targets.base import Source, TargetError
 
 

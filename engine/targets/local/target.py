@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
-from engine.artefacts import ArtefactError, Artefacts
+from engine.artefacts.store import ArtefactError, Artefacts
 from engine.targets.base import (
     Change,
     Counts,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.artefacts import ArtefactError, Artefacts, DiskFull
+from engine.artefacts.store import ArtefactError, Artefacts, DiskFull
 from engine.targets.base import Kind, State, Status, TargetError, Workload
 from engine.targets.local import logs, processes
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from engine.artefacts import human
+from engine.artefacts.store import human
 from server.backup import BackupError, backup
 
 

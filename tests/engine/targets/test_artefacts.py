@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.artefacts import ArtefactError, Artefacts
+from engine.artefacts.store import ArtefactError, Artefacts
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -70,7 +70,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path):
     program = f"""
         import io, os
         from pathlib import Path
-        from engine.artefacts import Artefacts, ArtefactError
+        from engine.artefacts.store import Artefacts, ArtefactError
         store = Artefacts(Path({str(folder)!r}))
         kept = store.put(io.BytesIO(b"small"))
         try:

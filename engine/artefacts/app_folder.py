@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine import app_locks
+from engine.artefacts import app_locks
 
 READ = (
     "Procfile", ".python-version", "runtime.txt", "requirements.txt", "Pipfile.lock", "uv.lock", "poetry.lock",

@@ -1,0 +1,1 @@
+"""What pages of any Django project can use. Knows requests and answers, and no model."""
