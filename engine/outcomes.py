@@ -1,4 +1,4 @@
-"""What executing a step can come to. Frozen values; every way of failing becomes one of them in `engine.worker`."""
+"""What executing a step can come to. Frozen values; `workers.executor` turns every way of failing into one of them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Asking:
 
 @dataclass(frozen=True)
 class Held:
-    """Not to be begun now: it stays in this queue (engine.turns) until it is let in."""
+    """Not to be begun now: it stays in this queue (engine.queue.concurrency) until it is let in."""
 
     queue: str
 

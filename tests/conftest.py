@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from engine import turns
 from engine.models.template import pinned
+from engine.queue import concurrency
 from people.models import Persona, Role, Team, User
 from research.models import Activity, Case, Consent, Observation, Participant, Session, Study, StudyRole
 
@@ -22,7 +22,7 @@ def django_db_modify_db_settings() -> None:
 def nothing_known() -> None:
     """What a process keeps of rows: a test's are rolled back, and the next one's have the same numbers."""
     pinned.cache_clear()
-    turns.limits.forget()
+    concurrency.limits.forget()
 
 
 def person(name: str) -> User:

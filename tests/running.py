@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from engine import advance, turns, worker
 from engine.definition import reading
 from engine.models import Revision, Run, StepRun, Target, Template
 from engine.models.template import lookup
+from engine.queue import concurrency
+from engine.runs import transitions
+from engine.workers import executor
 from people.models import Role, Team, User
 
 FIRST = """
@@ -73,19 +75,19 @@ class Begin:
     def __call__(self, flow: str, inputs: str = "", *, drain: bool = True, name: str = "probe", **values: Any) -> Run:
         revision = keep(flow, inputs, name)
         run = Run(revision=revision, team=self.team, target=self.target, inputs=values, started_by=self.user)
-        advance.start(run)
+        transitions.start(run)
         return drained(run) if drain else run
 
 
 def drained(run: Run) -> Run:
-    turns.limits.forget()
-    worker.drain()
+    concurrency.limits.forget()
+    executor.drain()
     return Run.objects.get(pk=run.pk)
 
 
 @pytest.fixture
 def begin(team: Team, dummy: Target, alice: User, ml: Any) -> Begin:
-    turns.limits.forget()
+    concurrency.limits.forget()
     return Begin(team, dummy, alice)
 
 

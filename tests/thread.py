@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from engine import advance, worker
 from engine.models import Artefact, Deployment, Release, Revision, Run, StepRun, Target
 from engine.models.target import connect
+from engine.runs import transitions
 from engine.targets.base import Kind, Workload
+from engine.workers import executor
 from journeys.actions.derive import DeriveTemplate
 from journeys.actions.draft import DraftCurrent
 from journeys.actions.import_ideal import ImportIdeal
@@ -151,13 +152,13 @@ def deployment(team, dummy, ml) -> Deployment:
 @pytest.fixture
 def run(revision, team, dummy, deployment, alice) -> Run:
     """Started and not executed: its first step is ready."""
-    return advance.start(Run(revision=revision, team=team, target=dummy, deployment=deployment, started_by=alice))
+    return transitions.start(Run(revision=revision, team=team, target=dummy, deployment=deployment, started_by=alice))
 
 
 @pytest.fixture
 def asking(run: Run) -> StepRun:
     """The run has come to the step that is done by hand."""
-    worker.drain()
+    executor.drain()
     return StepRun.objects.get(run=run, leaf="retrain")
 
 
@@ -170,7 +171,7 @@ def forest(run: Run, user: User) -> dict[str, Any]:
 def owner(asking: StepRun, alice: User) -> StepRun:
     """The run has come to the step that the champion approves."""
     asking.confirm(alice, {"model": forest(asking.run, alice)})
-    worker.drain()
+    executor.drain()
     return StepRun.objects.get(leaf="owner")
 
 
@@ -189,7 +190,7 @@ def release(deployment: Deployment, number: int, weight: int, run: Run | None = 
 def live(owner, deployment: Deployment, clara) -> Deployment:
     """The run has finished; version 2 of it is live and version 1 is ready to go back to."""
     owner.vote(clara, approve=True)
-    worker.drain()
+    executor.drain()
     release(deployment, 1, 0, owner.run)
     release(deployment, 2, 100, owner.run)
     Deployment.objects.filter(pk=deployment.pk).update(address="http://127.0.0.1:1", state="deployed")

@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine import advance
 from engine.models import Deployment, Event, Release
+from engine.runs import transitions
 from engine.targets.base import Environment, Kind, Log, Source, Status, Workload
 from people.models import User
 
@@ -26,7 +26,7 @@ class OneOff:
         """The live release. Raises NotNow where it is none of an app."""
         live = self.deployment.live
         if live is None or "source" not in live.settings:
-            raise advance.NotNow(f"{self.deployment.name} has no release that a command could run in")
+            raise transitions.NotNow(f"{self.deployment.name} has no release that a command could run in")
         return live
 
     def execute(self) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine import advance
 from engine.actions.start_run import StartRun
 from engine.models import Deployment, Run
+from engine.runs import transitions
 from people.models import User
 
 
@@ -19,7 +19,7 @@ class ReleaseAgain:
         """The run that made what is live. Raises NotNow where there is none."""
         live = self.deployment.live
         if live is None or live.run is None:
-            raise advance.NotNow(f"{self.deployment.name} has nothing live that could be released again")
+            raise transitions.NotNow(f"{self.deployment.name} has nothing live that could be released again")
         return live.run
 
     def execute(self) -> Run:

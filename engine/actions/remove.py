@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from engine import advance
 from engine.models import Deployment
 from engine.models.deployment import KEPT
+from engine.runs import transitions
 from engine.statuses import DeploymentState
 from people.models import User
 
@@ -22,13 +22,13 @@ class Remove:
 
     def check(self) -> None:
         if self.deployment.removed_at:
-            raise advance.NotNow(f"{self.deployment.name} is removed already")
+            raise transitions.NotNow(f"{self.deployment.name} is removed already")
         if run := self.deployment.runs.active().first():
-            raise advance.NotNow(f"run {run.pk} is changing {self.deployment.name}; cancel it first")
+            raise transitions.NotNow(f"run {run.pk} is changing {self.deployment.name}; cancel it first")
 
     def execute(self) -> None:
         self.check()
-        with advance.by_hand(self.deployment):
+        with transitions.by_hand(self.deployment):
             target = self.deployment.target.connect()
             target.remove(self.deployment.route_name)
             for release in self.deployment.releases.running():
@@ -48,15 +48,15 @@ class Restore:
 
     def check(self) -> None:
         if self.deployment.removed_at is None:
-            raise advance.NotNow(f"{self.deployment.name} is not removed")
+            raise transitions.NotNow(f"{self.deployment.name} is not removed")
         if timezone.now() - self.deployment.removed_at > KEPT:
-            raise advance.NotNow(f"{self.deployment.name} was removed more than {KEPT.days} days ago")
+            raise transitions.NotNow(f"{self.deployment.name} was removed more than {KEPT.days} days ago")
 
     def execute(self) -> None:
-        from engine.serving import restart_release, wait_until_ready
+        from engine.deployments.model_release import restart_release, wait_until_ready
 
         self.check()
-        with advance.by_hand(self.deployment, removed=True):
+        with transitions.by_hand(self.deployment, removed=True):
             self.check()
             target = self.deployment.target.connect()
             releases = list(self.deployment.releases.usable())

@@ -9,13 +9,13 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from engine import advance
 from engine.actions.start_run import StartRun
 from engine.definition.expressions import Reference, expressions_in, parse
 from engine.definition.flow import Choose, Flow, Foreach, Leaf, Node, Repeat, Sub
-from engine.following import Following
 from engine.models import Run, StepRun
-from engine.recount import ended_steps, place_of
+from engine.runs import transitions
+from engine.runs.following import Following
+from engine.runs.rebuild import ended_steps, place_of
 from engine.statuses import RunState, StepState
 from people.models import User
 
@@ -31,9 +31,11 @@ class Resume:
     def check(self) -> dict[str, Any]:
         """The corrected inputs that differ, each as its type. Raises NotNow or Refused."""
         if self.run.state != RunState.FAILED:
-            raise advance.NotNow(f"run {self.run.pk} has not failed; only a failed run is resumed")
+            raise transitions.NotNow(f"run {self.run.pk} has not failed; only a failed run is resumed")
         if gone := self.run.releases.exclude(retired_at=None).first():
-            raise advance.NotNow(f"{gone} of run {self.run.pk} was stopped when a later one went live; start a new run")
+            raise transitions.NotNow(
+                f"{gone} of run {self.run.pk} was stopped when a later one went live; start a new run"
+            )
         if not self.inputs:
             return {}
         start = StartRun(self.run.revision, self.run.team, self.user, {**self.run.inputs, **self.inputs})
@@ -49,17 +51,17 @@ class Resume:
         corrected = self.check()
         with transaction.atomic():
             if self.run.deployment:
-                advance.refuse_second(self.run.deployment)
+                transitions.refuse_second(self.run.deployment)
             again = self.again(corrected)
             changes = {"reason": "", "ended_at": None, "resumed": F("resumed") + 1}
             failed = Run.objects.filter(pk=self.run.pk, state=RunState.FAILED)
             inputs = {**self.run.inputs, **corrected}
             if failed.update(state=RunState.RUNNING, inputs=inputs, **changes) != 1:
-                raise advance.NotNow(f"run {self.run.pk} was resumed by somebody else")
+                raise transitions.NotNow(f"run {self.run.pk} was resumed by somebody else")
             self._say(again, corrected)
             self.run.refresh_from_db()
             StepRun.objects.filter(pk__in=[step.pk for step in again]).update(state=StepState.CANCELLED)
-            advance.begin_again(self.run)
+            transitions.begin_again(self.run)
         return again
 
     def _say(self, again: list[StepRun], corrected: Mapping[str, Any]) -> None:

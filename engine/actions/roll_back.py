@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine import advance
 from engine.models import Deployment, Release
+from engine.runs import transitions
 from people.models import User
 
 
@@ -17,16 +17,16 @@ class RollBack:
     def check(self) -> Release:
         """The release to go back to. Raises NotNow where there is none."""
         if run := self.deployment.runs.active().first():
-            raise advance.NotNow(f"run {run.pk} is changing {self.deployment.name}; cancel it first")
+            raise transitions.NotNow(f"run {run.pk} is changing {self.deployment.name}; cancel it first")
         live = self.deployment.live
         before = live.previous() if live else None
         if before is None:
-            raise advance.NotNow(f"{self.deployment.name} has no release before this one to go back to")
+            raise transitions.NotNow(f"{self.deployment.name} has no release before this one to go back to")
         return before
 
     def execute(self) -> Release:
         self.check()
-        with advance.by_hand(self.deployment):
+        with transitions.by_hand(self.deployment):
             before = self.check()
             weights = dict.fromkeys(self.deployment.traffic(), 0) | {str(before.number): 100}
             why = f"{self.user.name} went back to {before.number}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine import advance, hosting
+from engine.deployments import app_release
+from engine.deployments.model_release import wait_until_ready
 from engine.models import Deployment, Release
-from engine.serving import wait_until_ready
+from engine.runs import transitions
 from people.models import User
 
 MOST = 50
@@ -25,22 +26,22 @@ class Scale:
         """The live release. Raises NotNow where there is none, or another kind of thing is live."""
         name, live = self.deployment.name, self.deployment.live
         if live is None or not live.programs:
-            raise advance.NotNow(f"{name} has no processes that can be scaled")
+            raise transitions.NotNow(f"{name} has no processes that can be scaled")
         if run := self.deployment.runs.active().first():
-            raise advance.NotNow(f"run {run.pk} is changing {name}; wait for it or cancel it first")
-        known = hosting.app_of(live.artefact).processes
+            raise transitions.NotNow(f"run {run.pk} is changing {name}; wait for it or cancel it first")
+        known = app_release.app_of(live.artefact).processes
         for process, count in self.counts.items():
             if process not in known:
-                raise advance.NotNow(f"{name} has no process {process}; it has {', '.join(known)}")
+                raise transitions.NotNow(f"{name} has no process {process}; it has {', '.join(known)}")
             if not 0 <= count <= MOST:
-                raise advance.NotNow(f"{process} can run 0 to {MOST} times, not {count}")
-        if self.counts.get(hosting.ANSWERING) == 0:
-            raise advance.NotNow(f"web cannot be 0: nobody would answer. To take it away: desirepath remove {name}")
+                raise transitions.NotNow(f"{process} can run 0 to {MOST} times, not {count}")
+        if self.counts.get(app_release.ANSWERING) == 0:
+            raise transitions.NotNow(f"web cannot be 0: nobody would answer. To take it away: desirepath remove {name}")
         return live
 
     def execute(self) -> None:
         self.check()
-        with advance.by_hand(self.deployment):
+        with transitions.by_hand(self.deployment):
             self._scale(self.check())
 
     def _scale(self, live: Release) -> None:
@@ -64,7 +65,7 @@ class Scale:
         """Note what now runs of it; the names of what no longer does."""
         before = set(release.processes.values())
         release.deployment = self.deployment
-        app = hosting.app_of(release.artefact)
-        release.settings = {**release.settings, "programs": hosting.programs(release, app, release.settings)}
+        app = app_release.app_of(release.artefact)
+        release.settings = {**release.settings, "programs": app_release.programs(release, app, release.settings)}
         release.save(update_fields=["settings"])
         return sorted(before - set(release.processes.values()))

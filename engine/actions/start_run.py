@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from engine import advance
 from engine.definition.expressions import ExpressionError, typed
 from engine.definition.reading import FILE_TYPES
 from engine.models import Artefact, Deployment, Revision, Run, Schedule, Target
+from engine.runs import transitions
 from engine.statuses import DeploymentState
 from people.models import Persona, Team, User
 
@@ -116,7 +116,7 @@ class StartRun:
                     revision=self.revision, team=self.team, target=target, inputs=values, started_by=self.user,
                     deployment=self._deployment(target), idempotency_key=self.idempotency_key, schedule=self.schedule,
                 )  # fmt: skip
-                return advance.start(run)
+                return transitions.start(run)
         except IntegrityError:
             if found := self._started_before():
                 return found

@@ -11,7 +11,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from engine import advance, done
+from engine.actions import judge
 from engine.actions.remove import Remove, Restore
 from engine.actions.roll_back import RollBack
 from engine.actions.start_run import Name, Refused
@@ -20,6 +20,7 @@ from engine.api.runs import offset_of
 from engine.api.shapes import AnswerShape, CriterionShape, DeploymentShape, LogShape, WholeDeploymentShape
 from engine.api.shapes_of_services import NamedShape
 from engine.models import Deployment
+from engine.runs import transitions
 from engine.targets.base import TargetError
 from people.access import fetch, may, visible
 from people.rest import Conflict, me
@@ -84,7 +85,7 @@ def _act(request: Request, pk: int, verb: Callable[[Deployment], Any]) -> Respon
     found = fetch(me(request), Deployment, "change", pk=pk)
     try:
         verb(found)
-    except (advance.NotNow, TargetError) as error:
+    except (transitions.NotNow, TargetError) as error:
         raise Conflict(str(error)) from error
     return Response(DeploymentShape(found).data)
 
@@ -95,7 +96,7 @@ def confirm(request: Request, pk: int, criterion: str) -> Response:
     """Say that a criterion judged by hand is met by the live release."""
     found = fetch(me(request), Deployment, "change", pk=pk)
     try:
-        result = done.confirm(found, criterion, me(request), body(request, AnswerShape)["comment"])
+        result = judge.confirm(found, criterion, me(request), body(request, AnswerShape)["comment"])
     except ValueError as error:
         raise ValidationError({"criterion": [str(error)]}) from error
     return Response(CriterionShape(result).data)

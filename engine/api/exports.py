@@ -8,9 +8,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 
-from engine.exports import xes
 from engine.models import Run, Template
 from engine.models.run import RunQuerySet
+from engine.telemetry import xes
 from people.access import fetch
 from people.rest import me
 

@@ -11,7 +11,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from engine import advance, dry_run
+from engine.actions import plan_run
 from engine.actions.resume import Resume, reset_set
 from engine.actions.start_run import Refused, StartRun
 from engine.api.common import body, team_of
@@ -30,7 +30,8 @@ from engine.api.shapes import (
     WholeRunShape,
 )
 from engine.models import Event, Revision, Run, Signal, StepRun, Template
-from engine.run_diff import compare
+from engine.runs import transitions
+from engine.telemetry.comparison import compare
 from people.access import fetch, may, visible
 from people.models import Persona, User
 from people.rest import Conflict, me
@@ -48,11 +49,11 @@ def runs(request: Request) -> Response:
     start = _start(me(request), sent)
     try:
         if sent["dry_run"]:
-            return Response(ChangeShape(dry_run.plan(start), many=True).data)
+            return Response(ChangeShape(plan_run.plan(start), many=True).data)
         return Response(RunShape(start.execute()).data, status=201)
     except Refused as refused:
         raise ValidationError({name: [why] for name, why in refused.problems.items()}) from refused
-    except advance.NotNow as error:
+    except transitions.NotNow as error:
         raise Conflict(str(error)) from error
 
 
@@ -106,7 +107,7 @@ def _move(request: Request, pk: int, verb: Callable[[Run, User], object]) -> Res
         verb(found, me(request))
     except Refused as refused:
         raise ValidationError({name: [why] for name, why in refused.problems.items()}) from refused
-    except advance.NotNow as error:
+    except transitions.NotNow as error:
         raise Conflict(str(error)) from error
     found.refresh_from_db()
     return Response(RunShape(found).data)
@@ -116,21 +117,21 @@ def _move(request: Request, pk: int, verb: Callable[[Run, User], object]) -> Res
 @api_view(["POST"])
 def cancel(request: Request, pk: int) -> Response:
     """End it: what it started is stopped, its steps' undos are executed, the traffic is put back."""
-    return _move(request, pk, advance.cancel)
+    return _move(request, pk, transitions.cancel)
 
 
 @extend_schema(request=None, responses=RunShape)
 @api_view(["POST"])
 def pause(request: Request, pk: int) -> Response:
     """Begin nothing new until it is continued."""
-    return _move(request, pk, advance.pause)
+    return _move(request, pk, transitions.pause)
 
 
 @extend_schema(request=None, responses=RunShape, operation_id="runs_continue")
 @api_view(["POST"])
 def go_on(request: Request, pk: int) -> Response:
     """Continue a paused run."""
-    return _move(request, pk, advance.go_on)
+    return _move(request, pk, transitions.go_on)
 
 
 @extend_schema(methods=["GET"], responses=StepShape(many=True), operation_id="runs_resume_preview")

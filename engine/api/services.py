@@ -8,7 +8,6 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from engine import advance
 from engine.actions.one_off import OneOff, look
 from engine.actions.release_again import ReleaseAgain
 from engine.actions.scale import Scale
@@ -19,6 +18,7 @@ from engine.api.shapes import RunShape, WholeDeploymentShape
 from engine.api.shapes_of_services import CommandShape, CommandStateShape, ConfigShape, ScaleShape, SettingShape
 from engine.models import Deployment
 from engine.outcomes import PermanentFailure
+from engine.runs import transitions
 from engine.targets.base import State, TargetError
 from people.access import fetch
 from people.rest import Conflict, me
@@ -47,7 +47,7 @@ def again(request: Request, pk: int) -> Response:
     found = fetch(me(request), Deployment, "change", pk=pk)
     try:
         run = ReleaseAgain(found, me(request)).execute()
-    except (advance.NotNow, Refused) as error:
+    except (transitions.NotNow, Refused) as error:
         raise Conflict(str(error)) from error
     return Response(RunShape(run).data, status=201)
 
@@ -59,7 +59,7 @@ def scale(request: Request, pk: int) -> Response:
     found = fetch(me(request), Deployment, "change", pk=pk)
     try:
         Scale(found, me(request), body(request, ScaleShape)["counts"]).execute()
-    except (advance.NotNow, TargetError, PermanentFailure) as error:
+    except (transitions.NotNow, TargetError, PermanentFailure) as error:
         raise Conflict(str(error)) from error
     return Response(WholeDeploymentShape(fetch(me(request), Deployment, pk=pk)).data)
 
@@ -71,7 +71,7 @@ def execute(request: Request, pk: int) -> Response:
     found = fetch(me(request), Deployment, "change", pk=pk)
     try:
         job = OneOff(found, me(request), body(request, CommandShape)["command"]).execute()
-    except (advance.NotNow, TargetError) as error:
+    except (transitions.NotNow, TargetError) as error:
         raise Conflict(str(error)) from error
     return Response(_state(found, job, 0), status=201)
 

@@ -9,8 +9,9 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from engine import done, serving
+from engine.actions import judge
 from engine.api.shapes_of_services import ProcessShape
+from engine.deployments import model_release
 from engine.models import (
     Artefact,
     CriterionResult,
@@ -140,7 +141,7 @@ class DeploymentShape(serializers.ModelSerializer[Deployment]):
     target: Slug = serializers.SlugRelatedField(slug_field="name", read_only=True)
     live = serializers.SerializerMethodField()
     traffic = serializers.SerializerMethodField()
-    done = serializers.SerializerMethodField()
+    judge = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
 
     class Meta:
@@ -159,7 +160,7 @@ class DeploymentShape(serializers.ModelSerializer[Deployment]):
 
     @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
     def get_done(self, deployment: Deployment) -> dict[str, int]:
-        met, of = done.progress(deployment)
+        met, of = judge.progress(deployment)
         return {"met": met, "of": of}
 
     def get_url(self, deployment: Deployment) -> str:
@@ -187,7 +188,7 @@ class WholeDeploymentShape(DeploymentShape):
         return ProcessShape(cast(Any, deployment.running()), many=True).data
 
     def get_call(self, deployment: Deployment) -> str:
-        return serving.curl_for(deployment)
+        return model_release.curl_for(deployment)
 
     def get_run(self, deployment: Deployment) -> int | None:
         active = deployment.runs.active().first()

@@ -14,7 +14,7 @@ from engine.api.shapes import CheckShape, PublishShape, RevisionShape, TemplateS
 from engine.definition import reading as documents
 from engine.models import Revision, Template
 from engine.models.template import lookup
-from engine.schema import template_schema
+from engine.steps.json_schema import template_schema
 from people.access import fetch, may, visible
 from people.rest import me
 

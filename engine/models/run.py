@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from engine import hot
+from engine.models import prepared
 from engine.models.event import Event
 from engine.models.template import Revision
 from engine.statuses import ENDED_RUNS, LIVE_STEPS, RunState, StepState
@@ -97,7 +97,7 @@ class Run(models.Model):
         return self.steps.filter(state=StepState.WAITING, asking__isnull=False)
 
     def say(self, kind: str, text: str, *, actor: "User | None" = None, **data: Any) -> Event:
-        return hot.insert(
+        return prepared.insert(
             Event(
                 team_id=self.team_id, run_id=self.pk, deployment_id=self.deployment_id, kind=kind, text=text,
                 actor=actor, data=data,

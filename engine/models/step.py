@@ -7,7 +7,8 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from engine import bell, hot
+from engine import doorbell
+from engine.models import prepared
 from engine.models.event import Event
 from engine.models.run import Block, Run
 from engine.statuses import LIVE_STEPS, StepState
@@ -55,7 +56,7 @@ class StepRun(models.Model):
     undone = models.BooleanField(default=False)  # it succeeded, and its own undo has been executed since
     poked = models.BooleanField(default=False)  # somebody answered while a worker had it: look again
     mutex = models.CharField(max_length=100, blank=True)  # "TEAM:NAME"
-    queue = models.CharField(max_length=100, blank=True)  # what it waits for its turn at: engine.turns
+    queue = models.CharField(max_length=100, blank=True)  # what it waits for its turn at: engine.queue.concurrency
 
     memory = models.JSONField(default=dict)  # what the kind wants to know again after a restart
     outputs = models.JSONField(default=dict)
@@ -120,7 +121,7 @@ class StepRun(models.Model):
         return f"{what}-{hashlib.sha256('/'.join(parts).encode()).hexdigest()[:12]}"
 
     def say(self, kind: str, text: str, *, actor: "User | None" = None, **data: Any) -> Event:
-        return hot.insert(
+        return prepared.insert(
             Event(
                 team_id=self.run.team_id, run_id=self.run_id, step_id=self.pk, deployment_id=self.run.deployment_id,
                 kind=kind, text=text, actor=actor, data=data,
@@ -161,7 +162,7 @@ class StepRun(models.Model):
             waiting = StepRun.objects.filter(pk=self.pk, state=StepState.WAITING, asking__isnull=False)
             if waiting.update(state=StepState.READY, asking=None, wake_at=None, queue="", answer=answer) != 1:
                 return False
-            transaction.on_commit(bell.ring)
+            transaction.on_commit(doorbell.ring)
             self.say("step.answered", f"{user.name} confirmed{': ' + comment if comment else ''}", actor=user, **answer)
         return True
 
@@ -191,7 +192,7 @@ class StepRun(models.Model):
         """Let it look again: now, or, while a worker has it, as soon as that one lets go."""
         same = StepRun.objects.filter(pk=self.pk)
         if same.filter(state=StepState.WAITING).update(state=StepState.READY, wake_at=None, queue=""):
-            transaction.on_commit(bell.ring)
+            transaction.on_commit(doorbell.ring)
         else:
             same.filter(state=StepState.RUNNING).update(poked=True)
 

@@ -12,8 +12,8 @@ from django.shortcuts import render
 
 from engine.definition.flow import read_path
 from engine.models import Run, StepRun
-from engine.run_diff import Difference, compare
 from engine.statuses import StepState
+from engine.telemetry.comparison import Difference, compare
 from engine.views import said
 from people.access import fetch, me
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from engine.forms import AtMostForm
 from engine.models import Limit, StepRun, Target, Template
-from engine.turns import WORKING
+from engine.queue.concurrency import WORKING
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me
 from people.models import Team

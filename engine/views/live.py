@@ -12,12 +12,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from engine import advance, done, history, serving
+from engine.actions import judge
 from engine.actions.remove import Remove, Restore
 from engine.actions.roll_back import RollBack
+from engine.deployments import model_release
 from engine.models import Deployment
 from engine.models.deployment import KEPT
+from engine.runs import transitions
 from engine.targets.base import Counts, TargetError
+from engine.telemetry import history
 from engine.views.processes import service_of
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, me, visible
@@ -45,7 +48,7 @@ def lines(found: QuerySet[Deployment], user: User) -> dict[str, list[dict[str, A
 
 def line(found: Deployment) -> dict[str, Any]:
     """What a table says of it: its live release, how far it is from done, and the run that changes it."""
-    met, of = done.progress(found)
+    met, of = judge.progress(found)
     return {"deployment": found, "live": found.live, "met": met, "of": of, "run": found.runs.active().first()}
 
 
@@ -65,7 +68,7 @@ def deployment(request: HttpRequest, team: str, target: str, name: str) -> HttpR
         "releases": releases,
         "criteria": found.results.filter(current=True),
         "changes": _changes(found),
-        "call": serving.curl_for(found),
+        "call": model_release.curl_for(found),
         "runs": found.runs.select_related("revision__template", "started_by")[:10],
         "events": found.events.exclude(text="").order_by("-pk")[:40],
         "may_change": can(me(request), "change", found),
@@ -93,7 +96,7 @@ def rollback(request: HttpRequest, team: str, target: str, name: str) -> HttpRes
     found = found_at(request, team, target, name, "change")
     try:
         before = RollBack(found, me(request)).execute()
-    except (advance.NotNow, TargetError) as error:
+    except (transitions.NotNow, TargetError) as error:
         warn(request, sentence(error))
     else:
         say(request, f"{before} answers again.")
@@ -106,7 +109,7 @@ def remove(request: HttpRequest, team: str, target: str, name: str) -> HttpRespo
     found = found_at(request, team, target, name, "change")
     try:
         Remove(found, me(request)).execute()
-    except (advance.NotNow, TargetError) as error:
+    except (transitions.NotNow, TargetError) as error:
         warn(request, sentence(error))
         return redirect("deployment", team, target, name)
     say(request, f"{name} is removed.", undo=reverse("deployment-restore", args=[team, target, name]))
@@ -119,7 +122,7 @@ def restore(request: HttpRequest, team: str, target: str, name: str) -> HttpResp
     found = found_at(request, team, target, name, "change")
     try:
         Restore(found, me(request)).execute()
-    except (advance.NotNow, TargetError) as error:
+    except (transitions.NotNow, TargetError) as error:
         warn(request, sentence(error))
     else:
         say(request, f"{name} answers again.")
@@ -131,7 +134,7 @@ def restore(request: HttpRequest, team: str, target: str, name: str) -> HttpResp
 def confirm(request: HttpRequest, team: str, target: str, name: str, criterion: str) -> HttpResponse:
     found = found_at(request, team, target, name, "change")
     try:
-        done.confirm(found, criterion, me(request), request.POST.get("comment", "")[:2000])
+        judge.confirm(found, criterion, me(request), request.POST.get("comment", "")[:2000])
     except ValueError as error:
         warn(request, sentence(error))
     else:

@@ -10,8 +10,8 @@ from django.urls import reverse
 from engine.definition.drawing import Mark
 from engine.definition.flow import Choose, Flow, Path, read_path, write_path
 from engine.models import Revision, Run, StepRun
+from engine.queue.concurrency import PAUSED
 from engine.statuses import LIVE_STEPS, MARKS, RunState, StepState
-from engine.turns import PAUSED
 from engine.views import said
 from engine.views.seen import Seen
 from engine.views.step_list import HEAVY, Tally, address, totals_of

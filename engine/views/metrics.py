@@ -56,7 +56,7 @@ def _loopback(address: str) -> bool:
 def _registry() -> Any:
     from prometheus_client import CollectorRegistry
 
-    from engine.metrics import EngineMetrics
+    from engine.telemetry.metrics import EngineMetrics
 
     made = CollectorRegistry(auto_describe=False)
     made.register(EngineMetrics())

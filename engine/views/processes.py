@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from engine import hosting
+from engine.deployments import app_release
 from engine.models import Deployment
 from engine.outcomes import PermanentFailure
 from engine.targets.base import TargetError
@@ -33,5 +33,5 @@ def _counts(found: Deployment) -> list[tuple[str, int, int]]:
     """Each type of process with how many run, and how few may."""
     live = found.live
     assert live is not None
-    app = hosting.app_of(live.artefact)
-    return [(name, app.count(name, found.scale), int(name == hosting.ANSWERING)) for name in app.processes]
+    app = app_release.app_of(live.artefact)
+    return [(name, app.count(name, found.scale), int(name == app_release.ANSWERING)) for name in app.processes]

@@ -8,12 +8,12 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from engine import advance
 from engine.actions.resume import Resume
 from engine.actions.start_run import Refused
 from engine.definition.reading import FILE_TYPES
 from engine.forms import CorrectForm
 from engine.models import Run
+from engine.runs import transitions
 from engine.views.runs import sentence
 from engine.views.step_list import lines
 from lib.pages.toasts import say
@@ -42,7 +42,7 @@ def resume(request: HttpRequest, pk: int) -> HttpResponse:
         for name, why in refused.problems.items():
             form.add_error(name if name in form.fields else None, why)
         return _page(request, found, form, {}, status=422)
-    except advance.NotNow as error:
+    except transitions.NotNow as error:
         form.add_error(None, sentence(error))
         return _page(request, found, form, {}, status=409)
     say(request, "It goes on.")
@@ -74,7 +74,7 @@ def _page(
     """`corrected`: what is to be looked at with."""
     try:
         again, cannot = Resume(found, me(request), corrected).again(), ""
-    except (advance.NotNow, Refused) as error:
+    except (transitions.NotNow, Refused) as error:
         again, cannot = [], sentence(error)
     context = {
         "run": found, "form": form, "cannot": cannot, "corrected": ", ".join(corrected),

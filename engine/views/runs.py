@@ -14,11 +14,11 @@ from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_POST
 
-from engine import advance
 from engine.actions.resume import reset_set
 from engine.definition.drawing import course
 from engine.definition.flow import Leaf
 from engine.models import Event, Run, Template
+from engine.runs import transitions
 from engine.statuses import RunState
 from engine.views.asks import asks_of
 from engine.views.marks import finished, marks_of, not_taken, seen_of
@@ -149,19 +149,21 @@ def earlier(request: HttpRequest, found: Run) -> list[Run]:
 @login_required
 @require_POST
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    return _move(request, pk, advance.cancel, "It is being cancelled; what it changed is put back.")
+    return _move(request, pk, transitions.cancel, "It is being cancelled; what it changed is put back.")
 
 
 @login_required
 @require_POST
 def pause(request: HttpRequest, pk: int) -> HttpResponse:
-    return _move(request, pk, advance.pause, "Paused: nothing new begins. What is at work is looked after to its end.")
+    return _move(
+        request, pk, transitions.pause, "Paused: nothing new begins. What is at work is looked after to its end."
+    )
 
 
 @login_required
 @require_POST
 def go_on(request: HttpRequest, pk: int) -> HttpResponse:
-    return _move(request, pk, advance.go_on, "It goes on.")
+    return _move(request, pk, transitions.go_on, "It goes on.")
 
 
 def _move(request: HttpRequest, pk: int, verb: Any, said: str) -> HttpResponse:
@@ -169,7 +171,7 @@ def _move(request: HttpRequest, pk: int, verb: Any, said: str) -> HttpResponse:
     may(me(request), "change", found)
     try:
         verb(found, me(request))
-    except advance.NotNow as error:
+    except transitions.NotNow as error:
         warn(request, sentence(error))
     else:
         say(request, said)

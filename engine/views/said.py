@@ -10,9 +10,9 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from engine import turns
 from engine.definition.flow import Branch, Choose, Flow, Foreach, Path, Repeat, leaves, read_path, write_path
 from engine.models import Limit, StepRun
+from engine.queue import concurrency
 from engine.statuses import RunState, StepState
 from lib import durations
 from people.models import Role
@@ -116,7 +116,7 @@ def held_by(queue: str, limits: Mapping[str, Limit]) -> str:
         return f"waits for its turn: mutex {name.partition(':')[2]}"
     if queue in limits:
         return f"waits: {limits[queue]}"
-    return "waits: the run is paused" if queue in ("", turns.PAUSED) else "waits for its turn"
+    return "waits: the run is paused" if queue in ("", concurrency.PAUSED) else "waits for its turn"
 
 
 def limits_of(rows: list[StepRun]) -> dict[str, Limit]:

@@ -7,12 +7,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from engine import advance
 from engine.actions.release_again import ReleaseAgain
 from engine.actions.scale import Scale
 from engine.actions.start_run import Refused
 from engine.models import Deployment
 from engine.outcomes import PermanentFailure
+from engine.runs import transitions
 from engine.targets.base import TargetError
 from engine.views.live import found_at, sentence
 from lib.pages.toasts import say, warn
@@ -43,7 +43,7 @@ def _again(request: HttpRequest, found: Deployment, done: str) -> HttpResponse:
         return here
     try:
         run = ReleaseAgain(found, me(request)).execute()
-    except (advance.NotNow, Refused) as error:
+    except (transitions.NotNow, Refused) as error:
         say(request, f"{done}.")
         warn(request, f"It was not released again: {error}.")
         return here
@@ -62,7 +62,7 @@ def scale(request: HttpRequest, team: str, target: str, name: str) -> HttpRespon
         return redirect("deployment", team, target, name)
     try:
         Scale(found, me(request), {process: int(value) for process, value in counts.items()}).execute()
-    except (advance.NotNow, TargetError, PermanentFailure) as error:
+    except (transitions.NotNow, TargetError, PermanentFailure) as error:
         warn(request, sentence(error))
     else:
         say(request, f"{name} runs {', '.join(f'{value} {process}' for process, value in counts.items())}.")

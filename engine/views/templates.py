@@ -16,7 +16,7 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 from markdown_it import MarkdownIt
 
-from engine import advance, dry_run
+from engine.actions import plan_run
 from engine.actions.start_run import Refused, StartRun
 from engine.artefacts.store import ArtefactError
 from engine.definition.drawing import course
@@ -24,6 +24,7 @@ from engine.definition.reading import FILE_TYPES
 from engine.forms import StartForm
 from engine.models import Artefact, Revision, Template
 from engine.outcomes import PermanentFailure
+from engine.runs import transitions
 from engine.steps import registry
 from engine.views.limits import bound
 from engine.views.onboarding import onboarding
@@ -117,14 +118,14 @@ def start(request: HttpRequest, name: str) -> HttpResponse:
             may(me(request), "start_in", starting.team)
             if "plan" not in request.POST:
                 return redirect("run", starting.execute().pk)
-            plan = dry_run.plan(starting)
+            plan = plan_run.plan(starting)
             form = StartForm(initial=request.POST.dict(), revision=revision, user=me(request), kept=_shas(starting))
         except Refused as refused:
             for field, why in refused.problems.items():
                 form.add_error(field if field in form.fields else None, why)
         except ValidationError as error:  # a file that could not be stored
             form.add_error(None, error)
-        except (advance.NotNow, PermanentFailure) as error:
+        except (transitions.NotNow, PermanentFailure) as error:
             form.add_error(None, f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}.")
     context = {
         "form": form,

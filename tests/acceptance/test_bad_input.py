@@ -176,8 +176,9 @@ def test_without_a_fitting_python_it_names_what_is_missing(run_flow, monkeypatch
 @pytest.fixture
 def run_flow(alice, team):
     """Start a one-step flow on a target that only records, and execute what is due."""
-    from engine import advance, worker
     from engine.definition import reading
+    from engine.runs import transitions
+    from engine.workers import executor
 
     def hand_in(data: bytes) -> dict[str, Any]:
         return Artefact.objects.keep(io.BytesIO(data), "model.pkl", team, alice).value()
@@ -186,8 +187,8 @@ def run_flow(alice, team):
         text = "desirepath: 1\ntemplate: probe\npersona: ml-engineer\ninputs:\n  model: {type: model}\nflow:\n  "
         revision = Template.objects.keep(reading.from_yaml(text + flow + "\n"), alice)
         target = Target.objects.create(team=team, name="dummy", kind="dummy")
-        run = advance.start(Run(revision=revision, team=team, target=target, inputs={"model": model}))
-        worker.drain()
+        run = transitions.start(Run(revision=revision, team=team, target=target, inputs={"model": model}))
+        executor.drain()
         run.refresh_from_db()
         return run
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from engine import advance
 from engine.models import Limit, Schedule
+from engine.runs import transitions
 from tests.acceptance.conftest import follow, shoot, sign_in
 from tests.running import EACH, HAND, MUTEX, drained, many
 
@@ -171,7 +171,7 @@ def test_limits_are_set_beside_what_is_at_work(bob_page, server, begin, team):
 
 
 def test_the_audit_and_the_runs_are_narrowed_down(bob_page, server, blocks, bob):
-    advance.pause(blocks, bob)
+    transitions.pause(blocks, bob)
     page = bob_page
     page.goto(f"{server.url}/settings/")
     follow(page, page.get_by_role("link", name="Who did what"))

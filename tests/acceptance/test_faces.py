@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from engine import done
+from engine.actions import judge
 from engine.models import Confirmation, Deployment
 from journeys.actions.derive import DeriveTemplate
 from journeys.actions.draft import DraftCurrent
@@ -121,10 +121,10 @@ def test_alone_a_journey_says_whom_to_watch_next(page_of, server, current):
 
 
 def test_what_was_done_and_is_no_longer_reads_as_a_history(page_of, server, live, alice):
-    done.judge(live)
-    done.confirm(live, "drift", alice, "I look at it on Mondays")
+    judge.judge(live)
+    judge.confirm(live, "drift", alice, "I look at it on Mondays")
     Confirmation.objects.all().delete()
-    done.judge(Deployment.objects.get())
+    judge.judge(Deployment.objects.get())
     page = page_of("ml-engineer")
     page.goto(f"{server.url}/live/retention/dummy/churn/")
     expect(page.locator(".changes > li")).to_have_count(5)

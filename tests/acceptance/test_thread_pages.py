@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from engine import done
+from engine.actions import judge
 from engine.models import Deployment, Run
 from people.models import Team
 from server import example, starters
@@ -84,7 +84,7 @@ def test_two_files_at_once_are_refused_in_words(bob_page, server, revision, clar
 
 
 def test_what_is_live_is_judged_by_hand_and_removed_with_a_way_back(bob_page, server, live):
-    done.judge(live)
+    judge.judge(live)
     page = bob_page
     page.goto(server.url)
     shoot(page, server, "home-engineer")

@@ -39,21 +39,21 @@ def measure(steps: int, over: int) -> dict[str, tuple[float, float]]:
     import django
 
     django.setup()
-    from engine import claiming, turns
     from engine.models import Limit, StepRun
+    from engine.queue import claims, concurrency
 
     run = begin()
     one = run.steps.get()
     copies(one, over, "succeeded")
     copies(one, steps, "ready")
-    found = {"all ready": timed(lambda: claiming.claim("somebody"))}
+    found = {"all ready": timed(lambda: claims.claim("somebody"))}
     StepRun.objects.filter(owner="somebody").update(state="cancelled", owner="")
     Limit.objects.create(team=run.team, at_most=1)
-    turns.limits.forget()
-    claiming.claim("somebody")
-    found["being queued"] = timed(lambda: claiming.claim("another"), times=20)
+    concurrency.limits.forget()
+    claims.claim("somebody")
+    found["being queued"] = timed(lambda: claims.claim("another"), times=20)
     StepRun.objects.filter(state="ready").update(state="waiting", queue=Limit.objects.get().key)
-    found["all queued"] = timed(lambda: claiming.claim("another"))
+    found["all queued"] = timed(lambda: claims.claim("another"))
     return found
 
 
@@ -61,9 +61,9 @@ def begin():
     """A run of one step."""
     from django.core.management import call_command
 
-    from engine import advance
     from engine.definition import reading
     from engine.models import Run, Target, Template
+    from engine.runs import transitions
     from people.models import Persona, Team, User
 
     call_command("migrate", verbosity=0)
@@ -73,7 +73,7 @@ def begin():
     document = {"desirepath": 1, "template": "many", "persona": "ml-engineer", "flow": flow}
     revision = Template.objects.keep(reading.from_json(document), alice)
     target = Target.objects.create(team=team, name="dummy", kind="dummy")
-    return advance.start(Run(revision=revision, team=team, target=target, started_by=alice))
+    return transitions.start(Run(revision=revision, team=team, target=target, started_by=alice))
 
 
 def copies(step, count: int, state: str) -> None:

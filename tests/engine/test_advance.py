@@ -9,11 +9,13 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from engine import advance, claiming, worker
 from engine.actions.resume import Resume, reset_set
-from engine.claiming import claim
 from engine.models import Block, StepRun
+from engine.queue import claims
+from engine.queue.claims import claim
+from engine.runs import transitions
 from engine.statuses import RunState, StepState
+from engine.workers import executor
 from tests.engine import kinds
 from tests.engine.conftest import Runner, asked_of, hurry, starter, states
 
@@ -43,7 +45,7 @@ def test_a_parallel_waits_for_all_its_branches(run_flow: Runner) -> None:
     assert states(run) == {"a": "succeeded", "b": "succeeded", "wait": "waiting"}
     wait = run.steps.get(leaf="wait")
     assert wait.confirm(starter(run))
-    worker.drain()
+    executor.drain()
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
     assert states(run)["last"] == "succeeded"
@@ -114,7 +116,7 @@ def test_a_temporary_failure_is_tried_again_as_often_as_allowed(run_flow: Runner
     for _ in range(2):
         assert run.state == RunState.RUNNING
         hurry(run)
-        worker.drain()
+        executor.drain()
         run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
     assert run.steps.get(leaf="shaky").attempt == 3
@@ -126,7 +128,7 @@ def test_resume_runs_the_failed_step_again_and_keeps_what_succeeded(run_flow: Ru
     assert run.state == RunState.FAILED
     assert [s.leaf for s in reset_set(run)] == ["b"]
     Resume(run, run.started_by).execute()
-    worker.drain()
+    executor.drain()
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
     assert kinds.DONE == {"a[]": 1, "b[]": 1, "c[]": 1}
@@ -134,14 +136,14 @@ def test_resume_runs_the_failed_step_again_and_keeps_what_succeeded(run_flow: Ru
 
 def test_only_a_failed_run_is_resumed(run_flow: Runner) -> None:
     run = run_flow("- {id: a, uses: test.probe}")
-    with pytest.raises(advance.NotNow, match="has not failed"):
+    with pytest.raises(transitions.NotNow, match="has not failed"):
         Resume(run, run.started_by).execute()
 
 
 def test_cancel_works_while_a_step_waits_for_a_person(run_flow: Runner) -> None:
     run = run_flow("- {id: wait, uses: manual}")
-    advance.cancel(run, run.started_by)
-    worker.drain()
+    transitions.cancel(run, run.started_by)
+    executor.drain()
     run.refresh_from_db()
     assert run.state == RunState.CANCELLED
     assert run.reason == "cancelled by Alice"
@@ -151,11 +153,11 @@ def test_cancel_works_while_a_step_waits_for_a_person(run_flow: Runner) -> None:
 def test_cancel_waits_for_the_worker_that_holds_a_step(run_flow: Runner) -> None:
     run = run_flow("[{id: a, uses: test.probe}, {id: b, uses: test.probe}]", drain=False)
     (held,) = claim("somebody")
-    advance.cancel(run, run.started_by)
+    transitions.cancel(run, run.started_by)
     run.refresh_from_db()
     assert run.state == RunState.CANCELLING
-    worker.execute(held)
-    worker.drain()
+    executor.execute(held)
+    executor.drain()
     run.refresh_from_db()
     assert run.state == RunState.CANCELLED
     assert "b" not in states(run)
@@ -167,8 +169,8 @@ def test_a_worker_that_lost_its_claim_changes_nothing(run_flow: Runner) -> None:
     StepRun.objects.filter(pk=late.pk).update(lease_until="2020-01-01T00:00:00Z")
     (taken,) = claim("quick")
     assert taken.pk == late.pk
-    assert worker.execute(taken)
-    assert not worker.execute(late)
+    assert executor.execute(taken)
+    assert not executor.execute(late)
     assert run.steps.filter(leaf="b").count() == 1
 
 
@@ -196,7 +198,7 @@ def test_a_person_decides_a_choice_without_a_rule(run_flow: Runner) -> None:
     (asked,) = run.waiting_steps()
     assert asked_of(asked)["needs"]["choices"] == ["left", "right"]
     asked.confirm(starter(run), {"choice": "right"})
-    worker.drain()
+    executor.drain()
     assert states(run) == {"r": "succeeded"}
 
 
@@ -204,7 +206,7 @@ def test_a_manual_step_asks_until_its_outputs_are_given(run_flow: Runner) -> Non
     run = run_flow("- {id: count, uses: manual, outputs: {rows: integer}}")
     for answer, state in (({}, "waiting"), ({"rows": "many"}, "waiting"), ({"rows": "12"}, "succeeded")):
         run.steps.get(leaf="count").confirm(starter(run), answer)
-        worker.drain()
+        executor.drain()
         assert run.steps.get(leaf="count").state == state
     assert run.steps.get(leaf="count").outputs == {"rows": 12}
 
@@ -212,7 +214,7 @@ def test_a_manual_step_asks_until_its_outputs_are_given(run_flow: Runner) -> Non
 def test_one_refusal_fails_an_approval_with_its_reason(run_flow: Runner) -> None:
     run = run_flow("- {id: owner, uses: approve}")
     run.steps.get(leaf="owner").vote(starter(run), approve=False, comment="not on a Friday")
-    worker.drain()
+    executor.drain()
     run.refresh_from_db()
     assert run.reason == "owner: Alice refused: not on a Friday"
 
@@ -221,7 +223,7 @@ def test_somebody_votes_once(run_flow: Runner) -> None:
     run = run_flow("- {id: owner, uses: approve, with: {quorum: 2}}")
     step = run.steps.get(leaf="owner")
     assert step.vote(starter(run), approve=True)
-    worker.drain()
+    executor.drain()
     step.refresh_from_db()
     assert step.vote(starter(run), approve=True) is None
     assert "1 of 2 so far" in asked_of(step)["question"]
@@ -234,7 +236,7 @@ def test_a_target_in_trouble_for_a_moment_fails_no_step(run_flow: Runner) -> Non
         for _ in range(2):
             assert run.state == RunState.RUNNING
             hurry(run)
-            worker.drain()
+            executor.drain()
             run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
     assert run.steps.get(leaf="a").attempt == 1  # the same attempt: what it had started keeps its name
@@ -243,9 +245,9 @@ def test_a_target_in_trouble_for_a_moment_fails_no_step(run_flow: Runner) -> Non
 def test_a_target_that_stays_in_trouble_fails_the_step_in_the_end(run_flow: Runner) -> None:
     kinds.TROUBLED["a"] = -1
     run = run_flow("- {id: a, uses: test.probe}")
-    for _ in range(worker.TROUBLES):
+    for _ in range(executor.TROUBLES):
         hurry(run)
-        worker.drain()
+        executor.drain()
     run.refresh_from_db()
     assert run.reason == "a: the target does not answer"
 
@@ -254,18 +256,18 @@ def test_what_a_dead_engine_of_this_machine_held_is_let_go_at_once(run_flow: Run
     run = run_flow("- {id: a, uses: test.probe}", drain=False)
     ended = subprocess.Popen(["true"])
     ended.wait()
-    dead = claiming.new_owner().replace(f":{os.getpid()}:", f":{ended.pid}:")
+    dead = claims.new_owner().replace(f":{os.getpid()}:", f":{ended.pid}:")
     (held,) = claim(dead)
     assert claim("next") == []
-    assert claiming.release_the_dead() == 1
+    assert claims.release_the_dead() == 1
     (taken,) = claim("next")
     assert taken.pk == held.pk
-    assert worker.execute(taken)
-    assert not worker.execute(held)
+    assert executor.execute(taken)
+    assert not executor.execute(held)
     assert run.steps.get(leaf="a").state == StepState.SUCCEEDED
 
 
 def test_what_a_living_engine_holds_is_left_alone(run_flow: Runner) -> None:
     run_flow("- {id: a, uses: test.probe}", drain=False)
-    claim(claiming.new_owner())
-    assert claiming.release_the_dead() == 0
+    claim(claims.new_owner())
+    assert claims.release_the_dead() == 0

@@ -11,11 +11,13 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from engine import advance, turns, worker
-from engine.claiming import claim
 from engine.models import Limit, Run, StepRun
 from engine.outcomes import Succeeded
+from engine.queue import concurrency
+from engine.queue.claims import claim
+from engine.runs import transitions
 from engine.statuses import RunState, StepState
+from engine.workers import executor
 from people.models import Team, User
 from tests.engine.conftest import Runner, starter
 from tests.engine.targets.waiting import until
@@ -63,9 +65,9 @@ def test_two_yeses_at_once_are_two_and_the_step_succeeds_once(run_flow: Runner, 
     for _ in range(TIMES):
         run = run_flow(f"- {{id: ask, uses: approve, with: {{by: team, quorum: {quorum}}}}}")
         votes = (partial(step_of(run).vote, user, approve=True) for user in (starter(run), bob))
-        said = at_once(*votes, worker.drain)
+        said = at_once(*votes, executor.drain)
         assert not any(isinstance(one, Exception) for one in said), said
-        worker.drain()
+        executor.drain()
         run.refresh_from_db()
         assert run.state == RunState.SUCCEEDED
         counted = run.steps.get().votes.count()
@@ -87,7 +89,7 @@ def test_a_vote_that_is_stored_while_a_worker_records_the_same_step_stops_neithe
     run = run_flow("- {id: ask, uses: approve, with: {by: team, quorum: 2}}")
     step_of(run).vote(bob, approve=True)
     [held] = claim("a worker")
-    found, alice = worker.outcome_of(held), starter(run)
+    found, alice = executor.outcome_of(held), starter(run)
     voted, recording = threading.Event(), threading.Event()
 
     def vote() -> bool:
@@ -101,10 +103,10 @@ def test_a_vote_that_is_stored_while_a_worker_records_the_same_step_stops_neithe
     def record() -> bool:
         assert voted.wait(10)
         recording.set()
-        return advance.record(held, found).written
+        return transitions.record(held, found).written
 
     assert at_once(vote, record) == [True, True]
-    worker.drain()
+    executor.drain()
     assert Run.objects.get(pk=run.pk).state == RunState.SUCCEEDED
 
 
@@ -115,7 +117,7 @@ def test_a_vote_wakes_a_step_whose_worker_is_about_to_go_on_waiting(
     run = run_flow("- {id: ask, uses: approve, with: {by: team, quorum: 2}}")
     step_of(run).vote(bob, approve=True)
     [held] = claim("a worker")
-    found, alice = worker.outcome_of(held), starter(run)
+    found, alice = executor.outcome_of(held), starter(run)
     looked, recorded, update = threading.Event(), threading.Event(), QuerySet.update
 
     def slowly(rows: QuerySet[Any], **changes: Any) -> int:
@@ -127,14 +129,14 @@ def test_a_vote_wakes_a_step_whose_worker_is_about_to_go_on_waiting(
 
     def record() -> bool:
         assert looked.wait(10)
-        written = advance.record(held, found).written
+        written = transitions.record(held, found).written
         recorded.set()
         return written
 
     main = threading.current_thread()
     monkeypatch.setattr(QuerySet, "update", slowly)
     assert None not in at_once(partial(StepRun.objects.get(pk=held.pk).vote, alice, approve=True), record)
-    worker.drain()
+    executor.drain()
     assert Run.objects.get(pk=run.pk).state == RunState.SUCCEEDED
 
 
@@ -142,9 +144,9 @@ def test_a_vote_wakes_a_step_whose_worker_is_about_to_go_on_waiting(
 def two_at_once(team: Team) -> Iterator[Limit]:
     """At most two of the team's steps are at work."""
     limit = Limit.objects.create(team=team, at_most=2)
-    turns.limits.forget()
+    concurrency.limits.forget()
     yield limit
-    turns.limits.forget()
+    concurrency.limits.forget()
 
 
 def test_workers_that_claim_under_a_full_limit_stop_nobody(run_flow: Runner, two_at_once: Limit) -> None:
@@ -163,9 +165,9 @@ def test_two_that_stop_at_once_let_in_two(run_flow: Runner, two_at_once: Limit) 
         held = claim("first", 2)
         assert not claim("first", 2)
         assert StepRun.objects.filter(queue=two_at_once.key).count() == 2
-        assert all(one.written for one in at_once(*(partial(advance.record, step, Succeeded({})) for step in held)))
+        assert all(one.written for one in at_once(*(partial(transitions.record, step, Succeeded({})) for step in held)))
         assert not StepRun.objects.exclude(queue="").exists()
-        worker.drain()
+        executor.drain()
 
 
 def test_one_person_who_says_yes_twice_at_once_is_one(run_flow: Runner) -> None:
@@ -185,6 +187,6 @@ def test_a_manual_step_confirmed_by_two_at_once_takes_one_answer(run_flow: Runne
         people = (starter(run), bob)
         said = at_once(*(partial(step.confirm, user, {"who": user.username}) for user in people))
         assert sorted(said) == [False, True]
-        worker.drain()
+        executor.drain()
         assert Run.objects.get(pk=run.pk).state == RunState.SUCCEEDED
         assert run.steps.get().outputs["who"] == people[said.index(True)].username

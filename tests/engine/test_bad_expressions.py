@@ -56,7 +56,7 @@ def test_an_outcome_that_no_database_takes_fails_its_step_rather_than_coming_bac
     run_flow: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kinds.Probe, "run", lambda self, step: Succeeded({}, "fine"))
-    monkeypatch.setattr("engine.worker._typed", lambda kind, step, outcome: Succeeded({"value": {1, 2}}))
+    monkeypatch.setattr("engine.workers.executor._typed", lambda kind, step, outcome: Succeeded({"value": {1, 2}}))
     run = run_flow("- {id: a, uses: test.probe}")
     assert run.state == RunState.FAILED
     assert "Something in Desirepath itself failed: TypeError" in run.reason

@@ -13,10 +13,10 @@ import psutil
 import pytest
 from django.conf import settings
 
-from engine import worker
 from engine.models import Run, StepRun, Target
 from engine.models.target import connect
 from engine.targets.local import LocalTarget, processes
+from engine.workers import executor
 from tests.engine.conftest import Runner
 from tests.homes import until
 from tests.processes import processes_in, processes_of
@@ -43,7 +43,7 @@ def command(local: LocalTarget, run_flow: Runner) -> Command:
     """The step that ran this shell command, once its run has ended; and nothing of it lives on."""
 
     def ended(run: Run) -> bool:
-        worker.drain()
+        executor.drain()
         return Run.objects.get(pk=run.pk).ended
 
     def run_it(text: str, seconds: float = 30, **leaf: Any) -> StepRun:

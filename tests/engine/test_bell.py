@@ -11,7 +11,7 @@ import pytest
 from celery import current_app
 from django.test import override_settings
 
-from engine import bell
+from engine import doorbell
 from tests.homes import free_port, until
 from tests.scaled import Redis, own_redis
 
@@ -39,13 +39,13 @@ def broker() -> Iterator[Callable[[str], None]]:
     changed.enable()
     yield at
     kept[0].disable()
-    bell._made.clear()
+    doorbell._made.clear()
 
 
 def test_without_a_broker_ringing_does_nothing(settings):
     settings.BROKER_URL = ""
-    bell.ring()
-    assert not bell._made
+    doorbell.ring()
+    assert not doorbell._made
 
 
 @pytest.mark.parametrize("answers", [True, False], ids=["silent", "refusing"])
@@ -57,12 +57,12 @@ def test_a_broker_that_is_away_holds_nobody_up(broker, answers, caplog):
         broker(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
         began = time.monotonic()
         for _ in range(1000):
-            bell.ring()
+            doorbell.ring()
         assert time.monotonic() - began < 3
         until(lambda: "the bell does not ring" in caplog.text, 20, "for the ringer to give up")
         assert {said.threadName for said in caplog.records if "does not ring" in said.message} == {"ringer"}
         sent = caplog.text.count("the bell does not ring")
-        bell.ring()
+        doorbell.ring()
         assert caplog.text.count("the bell does not ring") == sent  # it is left alone for a while
 
 
@@ -73,7 +73,7 @@ def test_rings_that_come_while_it_sends_become_one():
         sent.append(1)
         go_on.wait(60)
 
-    ringer = bell.Ringer(send)
+    ringer = doorbell.Ringer(send)
     ringer.ring()
     until(lambda: len(sent) == 1)
     for _ in range(50):
@@ -85,16 +85,16 @@ def test_rings_that_come_while_it_sends_become_one():
 
 
 def test_what_is_rung_is_heard_and_again_after_the_broker_was_away(broker, own_redis: Redis, monkeypatch):
-    monkeypatch.setattr(bell, "REST", 0.2)
+    monkeypatch.setattr(doorbell, "REST", 0.2)
     broker(own_redis.url)
     heard: list[float] = []
     stopping = threading.Event()
-    thread = threading.Thread(target=bell.listen, args=(lambda: heard.append(time.monotonic()), stopping))
+    thread = threading.Thread(target=doorbell.listen, args=(lambda: heard.append(time.monotonic()), stopping))
     thread.start()
     try:
         until(lambda: len(heard) == 1, 20, "for the first look")
         rang = time.monotonic()
-        bell.ring()
+        doorbell.ring()
         until(lambda: len(heard) == 2, 20, "for the ring")
         assert heard[1] - rang < 5
         own_redis.stop()
@@ -103,7 +103,7 @@ def test_what_is_rung_is_heard_and_again_after_the_broker_was_away(broker, own_r
         count = len(heard)
 
         def rung() -> bool:
-            bell.ring()
+            doorbell.ring()
             return len(heard) > count
 
         until(rung, 30, "for a ring after the broker came back")
@@ -116,10 +116,10 @@ def test_what_is_rung_is_heard_and_again_after_the_broker_was_away(broker, own_r
 def test_what_was_rung_while_nobody_listened_is_one_look(broker, own_redis: Redis):
     broker(own_redis.url)
     for _ in range(5):
-        current_app.send_task(bell.TASK, queue=bell.QUEUE)
+        current_app.send_task(doorbell.TASK, queue=doorbell.QUEUE)
     heard: list[int] = []
     stopping = threading.Event()
-    thread = threading.Thread(target=bell.listen, args=(lambda: heard.append(1), stopping))
+    thread = threading.Thread(target=doorbell.listen, args=(lambda: heard.append(1), stopping))
     thread.start()
     until(lambda: bool(heard), 20)
     stopping.wait(0.3)
@@ -131,7 +131,7 @@ def test_what_was_rung_while_nobody_listened_is_one_look(broker, own_redis: Redi
 def test_a_port_nobody_listens_on_is_only_a_quiet_bell(broker, caplog):
     broker(f"redis://127.0.0.1:{free_port()}/0")
     stopping = threading.Event()
-    thread = threading.Thread(target=bell.listen, args=(lambda: None, stopping))
+    thread = threading.Thread(target=doorbell.listen, args=(lambda: None, stopping))
     thread.start()
     until(lambda: "looking every second instead" in caplog.text, 20)
     stopping.set()

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from engine import advance, done, schedules
+from engine.actions import judge
 from engine.actions.remove import Remove
 from engine.actions.resume import Resume
 from engine.actions.roll_back import RollBack
 from engine.models import Deployment, Event, Run, Schedule
+from engine.runs import transitions
 from engine.statuses import DeploymentState, RunState
+from engine.workers import scheduler
 from tests.engine.api.conftest import *  # noqa: F403 - a deployment with releases
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.django_db
 def served(live) -> Deployment:
     """Two releases; the second is live, was looked at, and has nothing the matter."""
     found: Deployment = live({"1": 0, "2": 100})
-    done.judge(found)
+    judge.judge(found)
     return found
 
 
@@ -37,13 +39,19 @@ def again(deployment: Deployment) -> Run:
 
 
 def test_no_run_begins_while_somebody_changes_it_by_hand(served, alice):
-    with advance.by_hand(served), pytest.raises(advance.NotNow, match="somebody is changing churn at this moment"):
-        advance.start(again(served))
-    assert advance.start(again(served)).state == RunState.RUNNING
+    with (
+        transitions.by_hand(served),
+        pytest.raises(transitions.NotNow, match="somebody is changing churn at this moment"),
+    ):
+        transitions.start(again(served))
+    assert transitions.start(again(served)).state == RunState.RUNNING
 
 
 def test_of_two_who_change_it_by_hand_one_does(served, alice):
-    with advance.by_hand(served), pytest.raises(advance.NotNow, match="somebody is changing churn at this moment"):
+    with (
+        transitions.by_hand(served),
+        pytest.raises(transitions.NotNow, match="somebody is changing churn at this moment"),
+    ):
         RollBack(Deployment.objects.get(pk=served.pk), alice).execute()
     assert served.traffic() == {"1": 0, "2": 100}
 
@@ -55,23 +63,23 @@ def test_a_run_that_began_since_one_looked_is_not_changed_under(served, alice, m
     def checked(self: RollBack) -> Any:
         found = check(self)
         monkeypatch.undo()
-        advance.start(again(served))
+        transitions.start(again(served))
         return found
 
     monkeypatch.setattr(RollBack, "check", checked)
-    with pytest.raises(advance.NotNow, match="is changing churn already"):
+    with pytest.raises(transitions.NotNow, match="is changing churn already"):
         RollBack(served, alice).execute()
     assert served.traffic() == {"1": 0, "2": 100}
 
 
 def test_it_is_free_again_when_the_change_fails_and_when_whoever_made_it_was_killed(served):
-    with pytest.raises(ZeroDivisionError), advance.by_hand(served):
+    with pytest.raises(ZeroDivisionError), transitions.by_hand(served):
         raise ZeroDivisionError
-    with advance.by_hand(served):
+    with transitions.by_hand(served):
         pass
     Deployment.objects.update(held_until=timezone.now() - timedelta(seconds=1))
     assert list(Deployment.objects.at_rest()) == [served]
-    with advance.by_hand(served):
+    with transitions.by_hand(served):
         assert list(Deployment.objects.at_rest()) == []
 
 
@@ -80,16 +88,16 @@ def test_a_run_of_what_was_removed_is_neither_started_nor_resumed(served, alice)
     failed.state = RunState.FAILED
     failed.save()
     Remove(served, alice).execute()
-    with pytest.raises(advance.NotNow, match="churn was removed; `desirepath restore churn` first"):
-        advance.start(again(served))
-    with pytest.raises(advance.NotNow, match="churn was removed; `desirepath restore churn` first"):
+    with pytest.raises(transitions.NotNow, match="churn was removed; `desirepath restore churn` first"):
+        transitions.start(again(served))
+    with pytest.raises(transitions.NotNow, match="churn was removed; `desirepath restore churn` first"):
         Resume(failed, alice, {}).execute()
 
 
 def test_whoever_took_too_long_does_not_free_what_somebody_else_holds_by_now(served):
-    with advance.by_hand(served):
+    with transitions.by_hand(served):
         Deployment.objects.update(held_until=timezone.now() - timedelta(seconds=1))
-        with advance.by_hand(Deployment.objects.get(pk=served.pk)):
+        with transitions.by_hand(Deployment.objects.get(pk=served.pk)):
             mine = timezone.now() + timedelta(minutes=9)
             Deployment.objects.update(held_until=mine)
     served.refresh_from_db()
@@ -102,30 +110,30 @@ def test_a_schedule_serves_its_time_when_the_change_by_hand_is_over(served, alic
         team=served.team, template=last.revision.template, name="churn", target=served.target, made_by=alice,
         cron="0 3 * * *", next_at=timezone.now() - timedelta(seconds=1),
     )  # fmt: skip
-    with advance.by_hand(served):
-        assert schedules.start_due() == []
-    assert len(schedules.start_due()) == 1
+    with transitions.by_hand(served):
+        assert scheduler.start_due() == []
+    assert len(scheduler.start_due()) == 1
     made.refresh_from_db()
     assert made.problem == ""
 
 
 def test_nobody_judges_what_is_being_moved(served, target):
     Deployment.objects.update(judged_at=None)
-    assert list(done.due()) == [served]
-    with advance.by_hand(served):
-        assert list(done.due()) == []
+    assert list(judge.due()) == [served]
+    with transitions.by_hand(served):
+        assert list(judge.due()) == []
     served.send(target, {"1": 100, "2": 0}, "rehearsing", for_a_moment=True)
     Deployment.objects.update(judged_at=None)
-    assert list(done.due()) == []
+    assert list(judge.due()) == []
     served.send(target, {"1": 0, "2": 100}, "back", for_a_moment=True)
     served.moved()
     Deployment.objects.update(judged_at=None)
-    assert list(done.due()) == [served]
+    assert list(judge.due()) == [served]
 
 
 @pytest.mark.parametrize("during", ["it is moved", "it is held", "somebody has held it"])
 def test_what_was_seen_before_a_change_is_not_stored_after_it(served, target, during, monkeypatch):
-    look, before = done._look, list(served.results.values_list("pk", "times"))
+    look, before = judge._look, list(served.results.values_list("pk", "times"))
 
     def slowly(*one: Any) -> Any:
         seen = look(*one)
@@ -133,15 +141,15 @@ def test_what_was_seen_before_a_change_is_not_stored_after_it(served, target, du
         if during == "it is moved":
             served.send(target, {"1": 100, "2": 0}, "gone back")
         elif during == "somebody has held it":
-            with advance.by_hand(served):
+            with transitions.by_hand(served):
                 pass
         else:
             Deployment.objects.update(held_until=timezone.now() + timedelta(minutes=1))
         return seen
 
-    monkeypatch.setattr(done, "_look", slowly)
+    monkeypatch.setattr(judge, "_look", slowly)
     told = Event.objects.count()
-    assert [result.pk for result in done.judge(served)] == [None] * len(before)
+    assert [result.pk for result in judge.judge(served)] == [None] * len(before)
     assert list(served.results.values_list("pk", "times")) == before
     assert Event.objects.count() == told + (during == "it is moved")  # only that the requests go elsewhere
 
@@ -151,7 +159,7 @@ def test_going_back_is_no_regression_while_the_older_release_begins(served, alic
     states = []
 
     def asked(self: Deployment, *args: Any) -> Any:
-        states.append([found.pk for found in done.due()])
+        states.append([found.pk for found in judge.due()])
         return rest(self, *args)
 
     rest = Deployment._move_the_rest
@@ -159,6 +167,6 @@ def test_going_back_is_no_regression_while_the_older_release_begins(served, alic
     Deployment.objects.update(judged_at=None)
     RollBack(served, alice).execute()
     assert states == [[]]
-    assert list(done.due()) == [served]
+    assert list(judge.due()) == [served]
     served.refresh_from_db()
     assert served.state != DeploymentState.REGRESSED

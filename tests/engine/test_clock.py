@@ -11,10 +11,12 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from engine import advance, claiming, loop, schedules, worker
 from engine.models import Presence, Run, Schedule, StepRun
 from engine.outcomes import Later
+from engine.queue import claims
+from engine.runs import transitions
 from engine.statuses import RunState, StepState
+from engine.workers import executor, process, scheduler
 from tests.engine import kinds
 from tests.engine.conftest import Runner, starter
 
@@ -37,13 +39,13 @@ def set_back(clock: Any) -> None:
 
 def test_a_dead_workers_lease_that_ends_in_an_hour_is_cut_to_a_moment(run_flow: Runner, an_hour_ahead) -> None:
     run = run_flow("- {id: a, uses: test.probe}", drain=False)
-    claiming.claim("elsewhere:1:x")
+    claims.claim("elsewhere:1:x")
     set_back(an_hour_ahead)
-    assert claiming.cut_long_leases() == 1
-    assert claiming.cut_long_leases() == 0
-    assert claiming.claim("lives") == []  # whoever holds it may be alive
-    an_hour_ahead.shift(claiming.LEASE + timedelta(seconds=1))
-    worker.drain()
+    assert claims.cut_long_leases() == 1
+    assert claims.cut_long_leases() == 0
+    assert claims.claim("lives") == []  # whoever holds it may be alive
+    an_hour_ahead.shift(claims.LEASE + timedelta(seconds=1))
+    executor.drain()
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
     assert kinds.DONE == {"a[]": 1}
@@ -51,14 +53,14 @@ def test_a_dead_workers_lease_that_ends_in_an_hour_is_cut_to_a_moment(run_flow: 
 
 def test_whoever_still_has_the_step_when_the_clock_is_set_back_ends_it_once(run_flow: Runner, an_hour_ahead) -> None:
     run = run_flow("- {id: a, uses: test.probe}", drain=False)
-    (held,) = claiming.claim("elsewhere:1:x")
-    outcome = worker.outcome_of(held)
+    (held,) = claims.claim("elsewhere:1:x")
+    outcome = executor.outcome_of(held)
     set_back(an_hour_ahead)
-    claiming.clock_was_set_back()
-    claiming.renew("elsewhere:1:x", {held.pk})
-    assert claiming.claim("other") == []
-    assert advance.record(held, outcome).written
-    worker.drain()
+    claims.clock_was_set_back()
+    claims.renew("elsewhere:1:x", {held.pk})
+    assert claims.claim("other") == []
+    assert transitions.record(held, outcome).written
+    executor.drain()
     assert Run.objects.get(pk=run.pk).state == RunState.SUCCEEDED
     assert kinds.DONE == {"a[]": 1}
 
@@ -67,21 +69,21 @@ def test_a_job_that_was_to_be_looked_at_in_a_moment_is_not_left_alone_for_an_hou
     run_flow: Runner, an_hour_ahead
 ) -> None:
     run_flow(LATER, drain=False)
-    advance.record(claiming.claim("a")[0], Later(0.2))
+    transitions.record(claims.claim("a")[0], Later(0.2))
     set_back(an_hour_ahead)
-    assert claiming.claim("a") == []
-    claiming.clock_was_set_back()
-    assert len(claiming.claim("a")) == 1
+    assert claims.claim("a") == []
+    claims.clock_was_set_back()
+    assert len(claims.claim("a")) == 1
 
 
 def test_a_persons_time_to_answer_is_a_time_of_day_and_stays(run_flow: Runner, an_hour_ahead) -> None:
     run = run_flow("- {id: ask, uses: approve, with: {by: team, deadline: 600, on_deadline: approve}}")
     set_back(an_hour_ahead)
-    claiming.clock_was_set_back()
-    worker.drain()
+    claims.clock_was_set_back()
+    executor.drain()
     assert run.waiting_steps().count() == 1
     an_hour_ahead.shift(HOUR + timedelta(seconds=601))  # at the latest when the clock has caught up
-    worker.drain()
+    executor.drain()
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
 
@@ -93,13 +95,13 @@ def test_a_schedule_is_not_served_again_for_the_hour_that_comes_twice(run_flow: 
         team=run.team, template=run.revision.template, cron="0 * * * *", made_by=starter(run), target=run.target,
         next_at=timezone.now().replace(second=0),
     )  # fmt: skip
-    assert len(schedules.start_due()) == 1
+    assert len(scheduler.start_due()) == 1
     set_back(an_hour_ahead)
-    assert schedules.start_due() == []
+    assert scheduler.start_due() == []
     an_hour_ahead.shift(HOUR)
-    assert schedules.start_due() == []
+    assert scheduler.start_due() == []
     an_hour_ahead.shift(HOUR)
-    assert len(schedules.start_due()) == 1
+    assert len(scheduler.start_due()) == 1
     assert schedule.runs.count() == 2
 
 
@@ -107,7 +109,7 @@ def test_a_clock_that_is_set_back_is_noticed_and_one_that_goes_on_is_not(monkeyp
     ahead = [0.0]
     wall = time.time
     monkeypatch.setattr(time, "time", lambda: wall() + ahead[0])
-    clock = loop.Clock()
+    clock = process.Clock()
     assert not clock.was_set_back()
     ahead[0] = 3600.0
     assert not clock.was_set_back()  # set forward: what is due is due
@@ -118,8 +120,8 @@ def test_a_clock_that_is_set_back_is_noticed_and_one_that_goes_on_is_not(monkeyp
 
 def test_an_engine_that_starts_sees_that_it_was_seen_later_than_it_is(run_flow: Runner, an_hour_ahead) -> None:
     run_flow(LATER, drain=False)
-    advance.record(claiming.claim("a")[0], Later(0.2))
-    engine = loop.Engine(threads=1)
+    transitions.record(claims.claim("a")[0], Later(0.2))
+    engine = process.Engine(threads=1)
     Presence.objects.note(engine.owner.split(":")[0] + ":1:x", timezone.now(), found=False)
     set_back(an_hour_ahead)
     engine._begin()

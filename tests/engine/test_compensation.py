@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine import advance, worker
 from engine.actions.resume import Resume, reset_set
 from engine.models import Run
+from engine.runs import transitions
 from engine.statuses import RunState
+from engine.workers import executor
 from tests.engine import kinds
 from tests.engine.conftest import Runner, starter
 
@@ -33,13 +34,13 @@ def undone(run: Run) -> list[str]:
 
 
 def drained(run: Run) -> Run:
-    worker.drain()
+    executor.drain()
     return Run.objects.get(pk=run.pk)
 
 
 def test_cancel_undoes_what_was_done_the_newest_first(run_flow: Runner) -> None:
     run = run_flow(FLOW)
-    advance.cancel(run, run.started_by)
+    transitions.cancel(run, run.started_by)
     run = drained(run)
     assert run.state == RunState.CANCELLED
     assert undone(run) == ["e", "b", "a"]
@@ -66,7 +67,7 @@ def test_a_failure_undoes_and_resume_runs_again_what_was_undone(run_flow: Runner
 def test_an_undo_that_fails_is_said_and_the_others_go_on(run_flow: Runner) -> None:
     run = run_flow(FLOW)
     kinds.FAILING["b"] = -1
-    advance.cancel(run, run.started_by)
+    transitions.cancel(run, run.started_by)
     run = drained(run)
     assert run.state == RunState.CANCELLED
     assert undone(run) == ["e", "a"]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import sized
 from engine.definition import reading, retry, structure
 from engine.models.template import lookup
+from engine.runs import outputs
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "template.md").read_text()
@@ -23,5 +23,5 @@ def test_every_template_in_it_can_be_run(text: str) -> None:
 def test_it_names_every_limit_class_and_figure() -> None:
     for word in (*structure.LIMITS, *retry.CLASSES, "compensate", "mutex", "max_parallel", "on_deadline"):
         assert word in PAGE
-    assert f"Up to {sized.IN_THE_ROW >> 10} KB" in PAGE
-    assert f"up to {sized.AT_MOST >> 20} MB" in PAGE
+    assert f"Up to {outputs.IN_THE_ROW >> 10} KB" in PAGE
+    assert f"up to {outputs.AT_MOST >> 20} MB" in PAGE

@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from engine import done
+from engine.actions import judge
 from engine.definition import reading
 from engine.models import Deployment, Release, Run, Target, Template
 from engine.statuses import CriterionState, DeploymentState
@@ -44,45 +44,45 @@ def states(deployment: Deployment) -> dict[str, str]:
 
 
 def test_a_deployment_is_done_when_all_its_criteria_are_met(deployment: Deployment, alice: User) -> None:
-    done.judge(deployment)
+    judge.judge(deployment)
     assert states(deployment) == {"answers": "met", "figure": "met", "looked": "open"}
     assert deployment.state == DeploymentState.DEPLOYED
-    result = done.confirm(deployment, "looked", alice, "I did")
+    result = judge.confirm(deployment, "looked", alice, "I did")
     assert result.state == CriterionState.MET
     assert "confirmed by hand by Alice: I did" in result.reason
     assert deployment.state == DeploymentState.DONE
 
 
 def test_what_was_done_and_is_no_longer_has_regressed_and_says_why(deployment: Deployment, alice: User) -> None:
-    done.judge(deployment)
-    done.confirm(deployment, "looked", alice)
+    judge.judge(deployment)
+    judge.confirm(deployment, "looked", alice)
     kinds.FAILING["answers"] = -1
-    done.judge(deployment)
+    judge.judge(deployment)
     assert deployment.state == DeploymentState.REGRESSED
     event = deployment.events.get(kind="deployment.regressed")
     assert event.text == "churn 1 was done and is no longer: It answers"
     kinds.FAILING.clear()
-    done.judge(deployment)
+    judge.judge(deployment)
     assert deployment.state == DeploymentState.DONE
 
 
 def test_a_criterion_that_says_the_same_is_one_row_with_its_count(deployment: Deployment) -> None:
     for _ in range(3):
-        done.judge(deployment)
+        judge.judge(deployment)
     row = deployment.results.get(criterion="answers")
     assert row.times == 3
     assert row.last_at > row.first_at
 
 
 def test_a_manual_criterion_is_confirmed_once_for_each_release(deployment: Deployment, alice: User) -> None:
-    done.judge(deployment)
-    done.confirm(deployment, "looked", alice)
+    judge.judge(deployment)
+    judge.confirm(deployment, "looked", alice)
     first = deployment.releases.get()
     Release.objects.filter(pk=first.pk).update(weight=0)
     Release.objects.create(
         deployment=deployment, number=2, run=first.run, effect="r2", workload="w2", artefact="0" * 64, weight=100
     )
-    done.judge(deployment)
+    judge.judge(deployment)
     assert states(deployment)["looked"] == "open"
     assert deployment.state == DeploymentState.DEPLOYED
 
@@ -95,47 +95,47 @@ def test_a_criterion_that_lacks_its_input_says_what_it_needs(deployment: Deploym
     )
     run = deployment.runs.get()
     Run.objects.filter(pk=run.pk).update(revision=Template.objects.keep(reading.from_yaml(text), alice))
-    (result,) = done.judge(deployment)
+    (result,) = judge.judge(deployment)
     assert result.state == CriterionState.NEEDS
     assert "needs a holdout" in result.reason
 
 
 def test_only_what_a_person_judges_can_be_confirmed(deployment: Deployment, alice: User) -> None:
     with pytest.raises(ValueError, match="no criterion “answers” that is confirmed by hand"):
-        done.confirm(deployment, "answers", alice)
+        judge.confirm(deployment, "answers", alice)
 
 
 def test_only_what_answers_is_due(deployment: Deployment) -> None:
-    assert list(done.due()) == [deployment]
-    done.judge(deployment)
-    assert list(done.due()) == []
+    assert list(judge.due()) == [deployment]
+    judge.judge(deployment)
+    assert list(judge.due()) == []
 
 
 def test_what_is_not_done_is_looked_at_again_sooner_than_what_is(deployment: Deployment, alice: User) -> None:
-    done.judge(deployment)
+    judge.judge(deployment)
     Deployment.objects.update(judged_at=timezone.now() - timedelta(seconds=20))
-    assert list(done.due()) == [deployment]
-    done.confirm(deployment, "looked", alice)
+    assert list(judge.due()) == [deployment]
+    judge.confirm(deployment, "looked", alice)
     Deployment.objects.update(judged_at=timezone.now() - timedelta(seconds=20))
-    assert list(done.due()) == []
+    assert list(judge.due()) == []
     Deployment.objects.update(judged_at=timezone.now() - timedelta(seconds=61))
-    assert list(done.due()) == [deployment]
+    assert list(judge.due()) == [deployment]
 
 
 def test_nobody_reads_some_of_the_criteria_as_all_of_them(deployment: Deployment, monkeypatch) -> None:
-    store, seen = done._store, []
+    store, seen = judge._store, []
 
     def looking(*one: Any) -> Any:
         seen.append(transaction.get_connection().in_atomic_block and len(transaction.get_connection().savepoint_ids))
         return store(*one)
 
-    monkeypatch.setattr(done, "_store", looking)
-    done.judge(deployment)
+    monkeypatch.setattr(judge, "_store", looking)
+    judge.judge(deployment)
     assert len(seen) == 3
     assert min(seen) >= 1  # inside a transaction of its own, within that of the test
 
 
 def test_of_two_engines_that_find_it_due_one_judges_it(deployment: Deployment) -> None:
-    mine, theirs = list(done.due()), list(done.due())
-    assert [done.take(found) for found in (*mine, *theirs)] == [True, False]
-    assert list(done.due()) == []
+    mine, theirs = list(judge.due()), list(judge.due())
+    assert [judge.take(found) for found in (*mine, *theirs)] == [True, False]
+    assert list(judge.due()) == []

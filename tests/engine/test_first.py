@@ -6,8 +6,8 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from engine import worker
 from engine.models import Run, Signal
+from engine.workers import executor
 from tests.engine.conftest import Runner, asked_of, starter, states
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,7 @@ FIRST = """
 
 
 def drained(run: Run) -> dict[str, str]:
-    worker.drain()
+    executor.drain()
     return states(run)
 
 

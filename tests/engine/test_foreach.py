@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine import worker
 from engine.models import Block
 from engine.statuses import RunState
+from engine.workers import executor
 from tests.engine import kinds
 from tests.engine.conftest import Runner, starter, states
 
@@ -47,7 +47,7 @@ def test_no_more_than_so_many_items_are_open_at_once(run_flow: Runner) -> None:
         waiting = list(run.waiting_steps())
         assert len(waiting) == min(2, 6 - done)
         assert waiting[0].confirm(starter(run))
-        worker.drain()
+        executor.drain()
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
 
@@ -95,7 +95,7 @@ def test_a_failed_item_ends_the_others(run_flow: Runner) -> None:
     """)
     first = run.waiting_steps()[0]
     first.confirm(starter(run))
-    worker.drain()
+    executor.drain()
     run.refresh_from_db()
     assert run.state == RunState.FAILED
     assert set(states(run).values()) == {"succeeded", "failed", "cancelled"}

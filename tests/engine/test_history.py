@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.history import changes
+from engine.telemetry.history import changes
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 

@@ -10,10 +10,12 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from engine import advance, claiming, worker
 from engine.models import StepRun
 from engine.outcomes import Later
+from engine.queue import claims
+from engine.runs import transitions
 from engine.statuses import RunState, StepState
+from engine.workers import executor
 from tests.engine import kinds
 from tests.engine.conftest import Runner
 
@@ -37,12 +39,12 @@ def broken_once(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 
 def test_only_the_steps_at_work_have_their_leases_prolonged(run_flow: Runner) -> None:
     run = run_flow("- parallel: [[{id: a, uses: test.probe}], [{id: b, uses: test.probe}]]", drain=False)
-    at_work, forgotten = claiming.claim("owner:1:x", limit=2)
+    at_work, forgotten = claims.claim("owner:1:x", limit=2)
     run.steps.update(lease_until=timezone.now())
-    claiming.renew("owner:1:x", {at_work.pk})
+    claims.renew("owner:1:x", {at_work.pk})
     until = run.steps.filter(state="running").values_list("pk", "lease_until")
     left = {pk: lease - timezone.now() for pk, lease in until if lease}
-    assert left[at_work.pk] > claiming.LEASE / 2
+    assert left[at_work.pk] > claims.LEASE / 2
     assert left[forgotten.pk] < timedelta(seconds=1)
 
 
@@ -54,13 +56,13 @@ def test_a_step_that_could_not_be_recorded_is_let_go_of_and_taken_again(
     broken_once(monkeypatch, OperationalError("server closed the connection unexpectedly"))
     at_work: set[int] = set()
     with pytest.raises(OperationalError):
-        worker.work(claiming.claim("owner:1:x")[0], at_work)
+        executor.work(claims.claim("owner:1:x")[0], at_work)
     step = run.steps.get()
     assert (step.state, step.reason, at_work) == (StepState.RUNNING, "", set())
     assert step.lease_until
-    assert step.lease_until - timezone.now() <= claiming.AGAIN
+    assert step.lease_until - timezone.now() <= claims.AGAIN
     run.steps.update(lease_until=timezone.now() - timedelta(seconds=1))
-    worker.drain()
+    executor.drain()
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
     assert run.steps.get().attempt == 1
@@ -69,12 +71,12 @@ def test_a_step_that_could_not_be_recorded_is_let_go_of_and_taken_again(
 def test_a_full_disk_holds_a_step_up_and_does_not_fail_it(run_flow: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     run = run_flow(ONE, drain=False)
     broken_once(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
-    (step,) = claiming.claim("owner:1:x")
-    outcome = worker.outcome_of(step)
-    assert outcome == Later(worker.ROOM_WAIT, "The disk is full; it goes on when there is room.")
-    advance.record(step, outcome)
+    (step,) = claims.claim("owner:1:x")
+    outcome = executor.outcome_of(step)
+    assert outcome == Later(executor.ROOM_WAIT, "The disk is full; it goes on when there is room.")
+    transitions.record(step, outcome)
     run.steps.update(wake_at=timezone.now())
-    worker.drain()
+    executor.drain()
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
 
@@ -92,20 +94,20 @@ def test_a_backlog_of_ready_steps_does_not_hide_that_a_worker_died(
     run_flow: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_flow(ONE, drain=False)
-    (held,) = claiming.claim("dies")
+    (held,) = claims.claim("dies")
     StepRun.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     run_flow("- parallel: [" + ", ".join(f"[{{id: s{i}, uses: test.probe}}]" for i in range(9)) + "]", drain=False)
-    monkeypatch.setattr(claiming._Asked, "overdue_first", float("-inf"))
-    assert claiming.claim("lives")[0].pk == held.pk
-    assert claiming.claim("lives")[0].pk != held.pk
+    monkeypatch.setattr(claims._Asked, "overdue_first", float("-inf"))
+    assert claims.claim("lives")[0].pk == held.pk
+    assert claims.claim("lives")[0].pk != held.pk
 
 
 def test_an_engine_that_starts_lets_go_at_once_of_what_a_dead_one_of_its_machine_held(run_flow: Runner) -> None:
     run = run_flow(ONE, drain=False)
-    claiming.claim(claiming.new_owner().split(":")[0] + f":{2**22 + 1}:x")  # no process has such a number
-    assert claiming.claim("lives") == []
-    assert claiming.release_the_dead() == 1
-    worker.drain()
+    claims.claim(claims.new_owner().split(":")[0] + f":{2**22 + 1}:x")  # no process has such a number
+    assert claims.claim("lives") == []
+    assert claims.release_the_dead() == 1
+    executor.drain()
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
     assert kinds.DONE == {"a[]": 1}

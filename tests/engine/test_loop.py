@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 from django.utils import timezone
 
-from engine import advance
 from engine.definition import reading
-from engine.loop import Engine
 from engine.models import Presence, Run, Schedule, Target, Template
+from engine.runs import transitions
+from engine.workers.process import Engine
 from people.models import Team, User
 from tests.engine import kinds
 from tests.engine.conftest import document
@@ -39,7 +39,7 @@ def test_it_takes_up_what_is_started_while_it_runs(engine: Engine) -> None:
     revision = Template.objects.keep(
         reading.from_yaml(document(f"[{{parallel: [{branches}]}}, {{id: last, uses: test.probe}}]")), alice
     )
-    run = advance.start(Run(revision=revision, team=team, target=target, started_by=alice))
+    run = transitions.start(Run(revision=revision, team=team, target=target, started_by=alice))
     deadline = time.monotonic() + 60
     while not Run.objects.get(pk=run.pk).ended and time.monotonic() < deadline:
         engine.stopping.wait(0.02)

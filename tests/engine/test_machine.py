@@ -1,7 +1,7 @@
 """The engine as a state machine: random flows under random kills, late and double deliveries, wrong clocks and people.
 
 No doorbell is ever rung here, so everything rests on the database alone. What must hold at every moment, and that every
-run ends, is checked against `engine.plan.whole`, which knows nothing but which steps have ended.
+run ends, is checked against `engine.runs.successors.whole`, which knows nothing but which steps have ended.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from engine import advance, claiming, turns, worker
 from engine.actions.resume import Resume
-from engine.claiming import claim
 from engine.definition import reading
 from engine.definition.flow import Leaf, Node, read_path
 from engine.models import Event, Limit, Run, StepRun, Target, Template
 from engine.outcomes import Outcome
-from engine.plan import OpenBlock, whole
-from engine.recount import decision_of, ended_steps, place_of
+from engine.queue import claims, concurrency
+from engine.queue.claims import claim
+from engine.runs import transitions
+from engine.runs.rebuild import decision_of, ended_steps, place_of
+from engine.runs.successors import OpenBlock, whole
 from engine.statuses import ENDED_RUNS, RunState, StepState
+from engine.workers import executor
 from people.models import Team, User
 from tests.engine import kinds
 from tests.engine.flows import MOST_ROUNDS, flows
@@ -66,11 +68,11 @@ class Machine(RuleBasedStateMachine):
         kinds.install()
         kinds.FAILING.update({f"s{number}": times for number, times in failing.items()})
         Run.objects.all().delete()
-        turns.limits.forget()
+        concurrency.limits.forget()
         # What an engine does now and then is done here when it is drawn, not by the clock.
-        claiming._Asked.overdue_first = claiming._Asked.forgotten = float("inf")
+        claims._Asked.overdue_first = claims._Asked.forgotten = float("inf")
         revision = Template.objects.keep(reading.compose("probe", "", "probe", {}, node), self.alice)
-        self.run = advance.start(
+        self.run = transitions.start(
             Run(revision=revision, team=self.team, target=self.target, started_by=self.alice)
         )  # fmt: skip
         self.held: list[tuple[StepRun, Outcome | None]] = []
@@ -80,16 +82,16 @@ class Machine(RuleBasedStateMachine):
 
     @rule(skew=SKEWS, count=st.integers(1, 3), overdue_first=st.booleans())
     def a_worker_claims(self, skew: int, count: int, overdue_first: bool) -> None:
-        claiming._Asked.overdue_first = float("-inf" if overdue_first else "inf")
+        claims._Asked.overdue_first = float("-inf" if overdue_first else "inf")
         with time_machine.travel(timezone.now() + timedelta(seconds=skew), tick=False):
-            self.held += [(step, None) for step in claim(claiming.new_owner(), limit=count)]
+            self.held += [(step, None) for step in claim(claims.new_owner(), limit=count)]
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
     def a_worker_executes(self, data: st.DataObject) -> None:
         at = data.draw(st.integers(0, len(self.held) - 1))
         step, outcome = self.held[at]
-        self.held[at] = (step, outcome or worker.outcome_of(step))
+        self.held[at] = (step, outcome or executor.outcome_of(step))
 
     @precondition(lambda self: any(outcome for _, outcome in self.held))
     @rule(data=st.data(), go_on=st.booleans())
@@ -97,8 +99,8 @@ class Machine(RuleBasedStateMachine):
         done = [at for at, (_, outcome) in enumerate(self.held) if outcome]
         step, outcome = self.held.pop(data.draw(st.sampled_from(done)))
         assert outcome
-        recorded = advance.record(step, outcome, take_next=go_on)
-        assert not advance.record(step, outcome).written
+        recorded = transitions.record(step, outcome, take_next=go_on)
+        assert not transitions.record(step, outcome).written
         if recorded.next:
             self.held.append((recorded.next, None))
 
@@ -114,10 +116,10 @@ class Machine(RuleBasedStateMachine):
     @rule(count=st.integers(1, 4))
     def a_worker_does_its_work(self, count: int) -> None:
         for _ in range(count):
-            for step in claim(claiming.new_owner()):
-                worker.execute(step)
+            for step in claim(claims.new_owner()):
+                executor.execute(step)
 
-    @rule(clock=st.sampled_from([turns.reconcile, claiming.clock_was_set_back]))
+    @rule(clock=st.sampled_from([concurrency.reconcile, claims.clock_was_set_back]))
     def an_engine_looks_after_the_forgotten(self, clock: Any) -> None:
         clock()
 
@@ -132,7 +134,7 @@ class Machine(RuleBasedStateMachine):
         if asking := list(self.run.waiting_steps()):
             answer(data.draw(st.sampled_from(asking)), self.alice, data.draw(st.integers(0, 2)))
 
-    @rule(verb=st.sampled_from([advance.pause, advance.go_on, advance.go_on]))
+    @rule(verb=st.sampled_from([transitions.pause, transitions.go_on, transitions.go_on]))
     def somebody_pauses_or_continues(self, verb: Any) -> None:
         self.tried(verb)
 
@@ -145,13 +147,13 @@ class Machine(RuleBasedStateMachine):
     @rule(sure=st.integers(0, 9))
     def somebody_cancels(self, sure: int) -> None:
         if sure == 0:
-            self.tried(advance.cancel)
+            self.tried(transitions.cancel)
 
     def tried(self, verb: Any) -> bool:
         self.run.refresh_from_db()
         try:
             verb(self.run, self.alice)
-        except advance.NotNow:
+        except transitions.NotNow:
             return False
         return True
 
@@ -179,9 +181,9 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def no_more_are_at_work_than_may_be(self) -> None:
-        at_work = self.run.steps.filter(turns.WORKING)
+        at_work = self.run.steps.filter(concurrency.WORKING)
         assert at_work.count() <= AT_MOST
-        assert self.run.steps.exclude(mutex="").filter(turns.HOLDING).count() <= 1
+        assert self.run.steps.exclude(mutex="").filter(concurrency.HOLDING).count() <= 1
 
     @invariant()
     def a_run_that_is_over_has_nothing_open(self) -> None:
@@ -201,11 +203,11 @@ class Machine(RuleBasedStateMachine):
             self.run.refresh_from_db()
             if self.run.ended:
                 break
-            self.tried(advance.go_on)
+            self.tried(transitions.go_on)
             StepRun.objects.filter(state=StepState.RUNNING).update(lease_until=timezone.now() - timedelta(seconds=1))
             self.time_passes()
-            turns.reconcile()
-            worker.drain()
+            concurrency.reconcile()
+            executor.drain()
             for step in self.run.waiting_steps():
                 answer(step, self.alice, 0)
         assert self.run.ended, [f"{s} {s.purpose} {s.state} {s.queue}" for s in self.run.live_steps()]
@@ -228,8 +230,8 @@ def test_whatever_happens_every_run_ends_and_nothing_is_done_twice(
     class Here(Machine):
         pass
 
-    monkeypatch.setattr(claiming._Asked, "overdue_first", 0.0)
-    monkeypatch.setattr(claiming._Asked, "forgotten", 0.0)
+    monkeypatch.setattr(claims._Asked, "overdue_first", 0.0)
+    monkeypatch.setattr(claims._Asked, "forgotten", 0.0)
 
     Here.team, Here.alice = team, alice
     Here.target = Target.objects.create(team=team, name="dummy", kind="dummy")

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from engine import claiming, turns
 from engine.definition import reading
 from engine.models import Limit, Run, StepRun
+from engine.queue import claims, concurrency
 from engine.statuses import RunState, StepState
 from tests.engine import kinds
 from tests.engine.conftest import Runner
@@ -47,14 +47,14 @@ def test_one_step_more_is_refused_in_words() -> None:
 
 def test_a_claim_does_not_grow_with_what_waits_behind_a_limit_and_what_is_over(run_flow: Runner, capsys) -> None:
     run = run_flow("- {id: a, uses: test.probe}", drain=False)
-    turns.limits.forget()
+    concurrency.limits.forget()
     Limit.objects.create(team=run.team, at_most=1)
     fill(run, WAITING, StepState.READY)
     fill(run, OVER, StepState.SUCCEEDED)
-    assert len(claiming.claim("works")) == 1  # the limit is full now
+    assert len(claims.claim("works")) == 1  # the limit is full now
     while StepRun.objects.filter(state=StepState.READY).exists():
-        claiming.renew("works", set(StepRun.objects.filter(owner="works").values_list("pk", flat=True)))
-        assert claiming.claim("another") == []  # each puts a few thousand into the queue
+        claims.renew("works", set(StepRun.objects.filter(owner="works").values_list("pk", flat=True)))
+        assert claims.claim("another") == []  # each puts a few thousand into the queue
     working = time.process_time()
     figures = [claim_ms() for _ in range(50)]
     worked = 1000 * (time.process_time() - working) / len(figures)
@@ -64,14 +64,14 @@ def test_a_claim_does_not_grow_with_what_waits_behind_a_limit_and_what_is_over(r
     assert worked < WORK_WITHIN
     assert median < CLAIM_WITHIN
     StepRun.objects.filter(owner="works").update(state=StepState.CANCELLED, owner="")
-    assert turns.reconcile() == 1
-    (let_in,) = claiming.claim("another")
+    assert concurrency.reconcile() == 1
+    (let_in,) = claims.claim("another")
     assert let_in.queue == ""
 
 
 def claim_ms() -> float:
     began = time.perf_counter()
-    assert claiming.claim("another") == []
+    assert claims.claim("another") == []
     return 1000 * (time.perf_counter() - began)
 
 

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine import advance, worker
-from engine.claiming import claim
 from engine.definition import reading
 from engine.definition.flow import Choose, Flow, Foreach, Node, Repeat, from_document, read_path, to_document
 from engine.models import Block, Event, Run, StepRun, Target, Template
-from engine.plan import OpenBlock, Place, comes_after, due, whole
-from engine.recount import decision_of, place_of
+from engine.queue.claims import claim
+from engine.runs import transitions
+from engine.runs.rebuild import decision_of, place_of
+from engine.runs.successors import OpenBlock, Place, comes_after, due, whole
 from engine.statuses import RunState, StepState
+from engine.workers import executor
 from people.models import Team, User
 from tests.engine import kinds
 from tests.engine.flows import MOST_ROUNDS, flows
@@ -62,7 +63,7 @@ def _start(world: tuple[Team, User, Target], node: Node) -> Run:
     team, alice, target = world
     checked = reading.compose("probe", "", "probe", {}, node)
     revision = Template.objects.keep(checked, alice)
-    return advance.start(Run(revision=revision, team=team, target=target, started_by=alice))
+    return transitions.start(Run(revision=revision, team=team, target=target, started_by=alice))
 
 
 def _one_step(run: Run, chance: random.Random) -> None:
@@ -81,8 +82,8 @@ def _one_step(run: Run, chance: random.Random) -> None:
         if chance.random() < 0.2:  # killed: its lease runs out and somebody else takes the step
             StepRun.objects.filter(pk=step.pk).update(lease_until="2020-01-01T00:00:00Z")
         else:
-            worker.execute(step)
-            assert not worker.execute(step)  # delivered twice: the second changes nothing
+            executor.execute(step)
+            assert not executor.execute(step)  # delivered twice: the second changes nothing
 
 
 def _compare_with_the_oracle(run: Run) -> None:

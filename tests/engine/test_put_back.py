@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from engine import advance, worker
 from engine.actions.resume import Resume
-from engine.claiming import claim
 from engine.definition import reading
 from engine.models import Deployment, Release, Run, Target, Template
 from engine.models.target import connect
+from engine.queue.claims import claim
+from engine.runs import transitions
 from engine.statuses import RunState
 from engine.targets.base import Kind, Workload
+from engine.workers import executor
 from people.models import Team, User
 from tests.engine import kinds
 from tests.engine.conftest import document
@@ -51,7 +52,7 @@ def release(deployment: Deployment, number: int, run: Run | None, weight: int = 
 
 def start(deployment: Deployment, alice: User) -> Run:
     revision = Template.objects.keep(reading.from_yaml(document(FLOW)), alice)
-    run = advance.start(
+    run = transitions.start(
         Run(revision=revision, team=deployment.team, target=deployment.target, deployment=deployment, started_by=alice)
     )
     release(deployment, 2, run)
@@ -59,7 +60,7 @@ def start(deployment: Deployment, alice: User) -> Run:
 
 
 def drained(run: Run) -> Run:
-    worker.drain()
+    executor.drain()
     return Run.objects.get(pk=run.pk)
 
 
@@ -88,9 +89,9 @@ def test_a_failed_run_puts_the_traffic_back_and_resume_takes_it_up_again(deploym
 def test_a_cancelled_run_puts_the_traffic_back_and_stops_its_release(deployment: Deployment, alice: User) -> None:
     run = start(deployment, alice)
     (step,) = claim("somebody")
-    worker.execute(step)
+    executor.execute(step)
     assert routed(deployment) == {"1": 50, "2": 50}
-    advance.cancel(run, alice)
+    transitions.cancel(run, alice)
     run = drained(run)
     assert run.state == RunState.CANCELLED
     assert deployment.traffic() == {"1": 100}
@@ -108,7 +109,7 @@ def test_the_release_before_stays_ready_and_older_ones_are_stopped(deployment: D
 
 def start_next(deployment: Deployment, alice: User) -> Run:
     revision = Template.objects.keep(reading.from_yaml(document(FLOW)), alice)
-    run = advance.start(
+    run = transitions.start(
         Run(revision=revision, team=deployment.team, target=deployment.target, deployment=deployment, started_by=alice)
     )
     release(deployment, deployment.releases.count() + 1, run)

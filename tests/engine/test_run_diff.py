@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.run_diff import Difference, compare
+from engine.telemetry.comparison import Difference, compare
 from tests.engine import kinds
 from tests.engine.conftest import Runner
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engine import schedules
 from engine.definition import reading
 from engine.models import Event, Run, Schedule, Target, Template
 from engine.models.schedule import NeverComes, next_time
+from engine.workers import scheduler
 from people.models import Persona, Team, User
 from tests.engine.conftest import document
 
@@ -50,44 +50,44 @@ def hourly(team: Team, alice: User, persona: Persona) -> Schedule:
 @pytest.mark.django_db
 class TestStart:
     def test_each_time_starts_one_run_and_moves_on(self, hourly: Schedule) -> None:
-        (run,) = schedules.start_due(NOON)
+        (run,) = scheduler.start_due(NOON)
         assert run.schedule == hourly
-        assert schedules.start_due(NOON + timedelta(minutes=59)) == []
-        assert len(schedules.start_due(NOON + timedelta(hours=1))) == 1
+        assert scheduler.start_due(NOON + timedelta(minutes=59)) == []
+        assert len(scheduler.start_due(NOON + timedelta(hours=1))) == 1
 
     def test_a_process_that_dies_before_it_moves_on_starts_nothing_twice(self, hourly: Schedule) -> None:
-        schedules.start_due(NOON)
+        scheduler.start_due(NOON)
         Schedule.objects.update(next_at=NOON)  # as if the move had been lost
-        schedules.start_due(NOON)
+        scheduler.start_due(NOON)
         assert Run.objects.count() == 1
 
     @pytest.mark.parametrize(("misfire", "runs"), [("once", 1), ("skip", 0), ("each", 5)])
     def test_what_was_missed_is_served_as_the_policy_says(self, hourly: Schedule, misfire: str, runs: int) -> None:
         Schedule.objects.update(misfire=misfire)
-        assert len(schedules.start_due(NOON + timedelta(hours=4, minutes=10))) == runs
+        assert len(scheduler.start_due(NOON + timedelta(hours=4, minutes=10))) == runs
         hourly.refresh_from_db()
         assert hourly.next_at == NOON + timedelta(hours=5)
 
     def test_a_year_away_is_a_hundred_runs_at_most_and_quick(self, hourly: Schedule) -> None:
         Schedule.objects.update(misfire="each", cron="* * * * *")
-        times, following = schedules.times_to_serve(Schedule.objects.get(), NOON + timedelta(days=365))
+        times, following = scheduler.times_to_serve(Schedule.objects.get(), NOON + timedelta(days=365))
         assert len(times) <= 100
         assert following > NOON + timedelta(days=365)
 
     def test_a_paused_one_starts_nothing(self, hourly: Schedule) -> None:
         Schedule.objects.update(paused=True)
-        assert schedules.start_due(NOON) == []
+        assert scheduler.start_due(NOON) == []
 
     def test_one_that_cannot_start_says_why_and_tries_the_next_time(self, hourly: Schedule) -> None:
         Schedule.objects.update(inputs={"colour": "red"})
-        assert schedules.start_due(NOON) == []
+        assert scheduler.start_due(NOON) == []
         hourly.refresh_from_db()
         assert hourly.problem == "27 Mar 12:00 UTC: colour: is not an input of this template"
         assert hourly.next_at == NOON + timedelta(hours=1)
         assert Event.objects.filter(kind="schedule.missed").count() == 1
 
     def test_a_clock_set_back_an_hour_starts_nothing_again(self, hourly: Schedule) -> None:
-        schedules.start_due(NOON)
-        assert schedules.start_due(NOON - timedelta(hours=1)) == []
-        assert schedules.start_due(NOON) == []
+        scheduler.start_due(NOON)
+        assert scheduler.start_due(NOON - timedelta(hours=1)) == []
+        assert scheduler.start_due(NOON) == []
         assert Run.objects.count() == 1

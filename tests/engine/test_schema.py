@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from engine.definition import yaml_text
-from engine.schema import template_schema
+from engine.steps.json_schema import template_schema
 from server import example, starters
 
 

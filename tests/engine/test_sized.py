@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine import sized
 from engine.models import Artefact
+from engine.runs import outputs
 from tests.engine.conftest import Runner
 
 pytestmark = pytest.mark.django_db
@@ -17,16 +17,16 @@ READ = """
 
 
 def test_a_large_output_becomes_a_file_and_reads_back_whole(run_flow: Runner) -> None:
-    text = "x" * (sized.IN_THE_ROW + 1)
+    text = "x" * (outputs.IN_THE_ROW + 1)
     run = run_flow(READ, inputs="text: {type: text}", text=text)
     assert run.steps.get(leaf="read").outputs["value"] == len(text), run.reason
     stored = run.steps.get(leaf="big").outputs["value"]
-    assert stored[sized.MARK]["sha256"] == Artefact.objects.get().sha256
-    assert sized.whole({"value": stored}) == {"value": text}
+    assert stored[outputs.MARK]["sha256"] == Artefact.objects.get().sha256
+    assert outputs.load({"value": stored}) == {"value": text}
 
 
 def test_a_huge_output_fails_the_step_and_says_what_to_do(run_flow: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sized, "AT_MOST", sized.IN_THE_ROW)
-    run = run_flow(READ, inputs="text: {type: text}", text="x" * (sized.IN_THE_ROW + 1))
+    monkeypatch.setattr(outputs, "AT_MOST", outputs.IN_THE_ROW)
+    run = run_flow(READ, inputs="text: {type: text}", text="x" * (outputs.IN_THE_ROW + 1))
     assert run.state == "failed"
     assert "is the most. Put it into a file." in run.reason

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from engine import advance, dry_run, worker
+from engine.actions import plan_run
 from engine.actions.start_run import Refused, StartRun
 from engine.definition import reading
 from engine.models import Deployment, Revision, Run, Target, Template
+from engine.runs import transitions
+from engine.workers import executor
 from people.models import Persona, Team, User
 from tests.engine.conftest import document
 
@@ -51,7 +53,7 @@ def test_a_second_run_on_the_same_deployment_is_refused_with_the_number_of_the_f
     plain: Revision, team: Team, alice: User
 ) -> None:
     first = start(plain, team, alice, {}, name="churn")
-    with pytest.raises(advance.NotNow, match=f"run {first.pk} is changing churn already"):
+    with pytest.raises(transitions.NotNow, match=f"run {first.pk} is changing churn already"):
         start(plain, team, alice, {}, name="churn")
     assert Run.objects.count() == 1
 
@@ -62,7 +64,7 @@ def test_the_same_idempotency_key_starts_one_run(plain: Revision, team: Team, al
 
 
 def test_a_plan_writes_nothing(plain: Revision, team: Team, alice: User) -> None:
-    lines = dry_run.plan(StartRun(plain, team, alice, {}, name="churn"))
+    lines = plan_run.plan(StartRun(plain, team, alice, {}, name="churn"))
     assert [(line.step, line.verb) for line in lines] == [("wait", "ask")]
     assert not Run.objects.exists()
     assert not Deployment.objects.exists()
@@ -72,7 +74,7 @@ def test_a_published_change_of_the_template_does_not_reach_a_running_run(
     plain: Revision, team: Team, alice: User
 ) -> None:
     run = start(plain, team, alice, {})
-    worker.drain()
+    executor.drain()
     newer = Template.objects.keep(reading.from_yaml(document("- {id: other, uses: manual}")), alice)
     newer.publish(alice)
     assert [leaf.id for leaf in Run.objects.get(pk=run.pk).flow.leaves()] == ["wait"]

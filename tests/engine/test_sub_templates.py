@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from engine import advance, dry_run, worker
+from engine.actions import plan_run
 from engine.actions.start_run import StartRun
 from engine.definition import reading
 from engine.definition.reading import TemplateError
 from engine.models import Run, Target, Template
 from engine.models.template import lookup
+from engine.runs import transitions
 from engine.statuses import RunState
+from engine.workers import executor
 from people.models import Persona, Team, User
 from tests.engine.conftest import states
 
@@ -51,7 +53,7 @@ def keep(text: str, user: User, *, publish: bool = True) -> None:
 def started(user: User, team: Team, **inputs: object) -> Run:
     target, _ = Target.objects.get_or_create(team=team, name="dummy", kind="dummy")
     revision = Template.objects.get(name="outer").latest
-    return advance.start(Run(revision=revision, team=team, target=target, inputs=inputs, started_by=user))
+    return transitions.start(Run(revision=revision, team=team, target=target, inputs=inputs, started_by=user))
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def outer(alice: User, persona: Persona) -> None:
 
 def test_it_runs_in_its_place_with_names_of_its_own(outer: None, alice: User, team: Team) -> None:
     run = started(alice, team, n=3)
-    worker.drain()
+    executor.drain()
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED, run.reason
     assert list(states(run)) == ["look", "first.look", "first.again", "second.look", "second.again", "last"]
@@ -73,11 +75,11 @@ def test_it_runs_in_its_place_with_names_of_its_own(outer: None, alice: User, te
 def test_a_later_revision_changes_nothing_in_who_uses_it(outer: None, alice: User, team: Team) -> None:
     run = started(alice, team, n=3)
     keep(CHECKED.format(factor="100.0"), alice)
-    worker.drain()
+    executor.drain()
     run.refresh_from_db()
     assert run.steps.get(leaf="second.look").outputs["value"] == 12
     later = started(alice, team, n=3)
-    worker.drain()
+    executor.drain()
     assert later.steps.get(leaf="second.look").outputs["value"] == 12  # the outer one is pinned as it was stored
 
 
@@ -120,5 +122,5 @@ def test_a_plan_looks_into_it_with_the_inputs_it_is_given(alice: User, team: Tea
     )
     keep(outer, alice)
     Target.objects.create(team=team, name="dummy", kind="dummy")
-    (line,) = dry_run.plan(StartRun(Template.objects.get(name="outer").latest, team, alice, {"word": "yes"}))
+    (line,) = plan_run.plan(StartRun(Template.objects.get(name="outer").latest, team, alice, {"word": "yes"}))
     assert (line.step, line.what) == ("Say it", "not yes")

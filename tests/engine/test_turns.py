@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine import turns, worker
-from engine.claiming import claim
 from engine.models import Limit, Run, StepRun
+from engine.queue import concurrency
+from engine.queue.claims import claim
 from engine.statuses import RunState, StepState
+from engine.workers import executor
 from tests.engine.conftest import Runner, starter
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +19,7 @@ LATER = "- {id: job, uses: test.probe, with: {later: true}}"
 
 def limit(**of: object) -> Limit:
     made = Limit.objects.create(**of)
-    turns.limits.forget()
+    concurrency.limits.forget()
     return made
 
 
@@ -28,10 +29,10 @@ def test_two_steps_with_one_mutex_are_never_at_work_at_once(run_flow: Runner) ->
     assert second.waiting_steps().count() == 0
     assert second.steps.get().queue == f"mutex:{first.team_id}:gpu"
     first.steps.get().confirm(starter(first))
-    worker.drain()
+    executor.drain()
     assert second.waiting_steps().count() == 1
     second.steps.get().confirm(starter(second))
-    worker.drain()
+    executor.drain()
     assert {run.state for run in Run.objects.all()} == {RunState.SUCCEEDED}
 
 
@@ -40,17 +41,17 @@ def test_whoever_is_first_in_the_queue_is_let_in_first(run_flow: Runner) -> None
     for run in runs:
         assert [r.pk for r in Run.objects.all() if r.waiting_steps().exists()] == [run.pk]
         run.steps.get().confirm(starter(run))
-        worker.drain()
+        executor.drain()
 
 
 def test_a_cancelled_run_leaves_its_place_to_the_next(run_flow: Runner) -> None:
-    from engine import advance
+    from engine.runs import transitions
 
     first, second = run_flow(WAIT), run_flow(WAIT)
-    advance.cancel(first, None)
-    worker.drain()
-    turns.reconcile()
-    worker.drain()
+    transitions.cancel(first, None)
+    executor.drain()
+    concurrency.reconcile()
+    executor.drain()
     assert second.waiting_steps().count() == 1
 
 
@@ -64,7 +65,7 @@ def test_a_limit_counts_what_is_at_work_in_its_scope(run_flow: Runner, scope: st
     held = [step for _ in range(5) for step in claim("someone")]
     assert len(held) == 2
     assert StepRun.objects.filter(queue__startswith="limit:").count() == 3
-    worker.execute(held[0])  # it has launched something and looks again later: still at work
+    executor.execute(held[0])  # it has launched something and looks again later: still at work
     assert StepRun.objects.filter(queue="", state=StepState.READY).count() == 0
 
 
@@ -72,7 +73,7 @@ def test_a_step_that_waits_for_a_person_takes_up_no_room_of_a_limit(run_flow: Ru
     run = run_flow("- {id: ask, uses: manual}", drain=False)
     limit(at_most=1, team=run.team)
     others = [run_flow("- {id: ask, uses: manual}", drain=False) for _ in range(2)]
-    worker.drain()
+    executor.drain()
     assert all(r.waiting_steps().count() == 1 for r in [run, *others])
 
 
@@ -83,9 +84,9 @@ def test_a_dead_worker_gives_its_room_back_when_its_lease_ends(run_flow: Runner)
     assert len(claim("dies")) == 1
     assert claim("lives") == []
     StepRun.objects.filter(owner="dies").update(lease_until="2020-01-01T00:00:00Z")
-    worker.drain()
-    turns.reconcile()
-    worker.drain()
+    executor.drain()
+    concurrency.reconcile()
+    executor.drain()
     assert {r.state for r in Run.objects.filter(pk__in=[run.pk, other.pk])} == {RunState.SUCCEEDED}
 
 
@@ -95,9 +96,9 @@ def test_lifting_a_limit_lets_everybody_in(run_flow: Runner) -> None:
     others = [run_flow("- {id: a, uses: test.probe}", drain=False) for _ in range(3)]
     claim("someone", limit=4)
     found.delete()
-    assert turns.reconcile() == 3
+    assert concurrency.reconcile() == 3
     StepRun.objects.filter(run=run).update(state=StepState.CANCELLED)
-    worker.drain()
+    executor.drain()
     assert {r.state for r in Run.objects.filter(pk__in=[r.pk for r in others])} == {RunState.SUCCEEDED}
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine import advance
 from engine.models import Deployment, Run, Target, Template
+from engine.runs import transitions
 from journeys.actions.derive import DeriveTemplate
 from journeys.actions.draft import DraftCurrent
 from journeys.actions.import_ideal import ImportIdeal
@@ -28,7 +28,7 @@ def loaded(ml) -> Run:
     team = Team.objects.get(slug="example")
     target = Target.objects.create(team=team, name="dummy", kind="dummy")
     live = Deployment.objects.create(team=team, target=target, name="progression", persona=ml)
-    return advance.start(Run(revision=revision, team=team, target=target, deployment=live))
+    return transitions.start(Run(revision=revision, team=team, target=target, deployment=live))
 
 
 def client_of(name: str):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine import done
+from engine.actions import judge
 from engine.models import Deployment
 from lib.statistics import Rate
 from people.models import Team, User
@@ -39,7 +39,7 @@ def test_an_empty_page_says_what_to_do_next(as_bob, mira, team, address):
 
 
 def test_an_engineer_sees_what_is_live_and_how_far_it_is(as_bob, mira, live):
-    done.judge(live)
+    judge.judge(live)
     page = as_bob.get("/").content.decode()
     assert "churn" in page
     assert "0 of 1 criteria" in page
@@ -87,15 +87,15 @@ def test_from_five_on_the_done_rate_stands_on_its_interval(as_bob, mira, many, c
 def test_what_answered_once_counts_as_not_done(many):
     gone = Deployment.objects.get(name="e")
     gone.say("deployment.deployed", "e 1 answers")
-    assert done.rate(Deployment.objects.all()) == Rate(3, 6)
+    assert judge.rate(Deployment.objects.all()) == Rate(3, 6)
 
 
 def test_the_example_is_left_out_of_the_rate_unless_there_is_nothing_else(many):
     Team.objects.update(example=True)
-    assert done.rate(Deployment.objects.all()) == Rate(3, 5)
+    assert judge.rate(Deployment.objects.all()) == Rate(3, 5)
     other = Team.objects.create(name="Real", slug="real")
     Deployment.objects.create(team=other, target=many.target, name="g", state="done")
-    assert done.rate(Deployment.objects.all()) == Rate(1, 1)
+    assert judge.rate(Deployment.objects.all()) == Rate(1, 1)
 
 
 def test_what_waits_is_counted_in_the_bar_and_listed(as_bob, mira, asking):
@@ -112,7 +112,7 @@ def test_what_waits_for_the_champion_does_not_wait_for_others(as_bob, owner, cla
 
 
 def test_a_criterion_by_hand_waits_for_the_team(as_bob, live, vera):
-    done.judge(live)
+    judge.judge(live)
     assert "Drift is watched: churn" in as_bob.get("/waiting/").content.decode()
     assert "Nothing waits for you" in signed_in(vera).get("/waiting/").content.decode()
 

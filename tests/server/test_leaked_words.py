@@ -15,11 +15,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from engine import done, worker
+from engine.actions import judge
 from engine.actions.start_run import StartRun
 from engine.definition.reading import FILE_TYPES
 from engine.models import Artefact, Deployment, Revision, Run, StepRun, Target, Template
 from engine.steps import registry
+from engine.workers import executor
 from people.models import Persona, Role, Team, User
 from people.models.persona import pack, shipped
 from server import example, starters
@@ -107,7 +108,7 @@ def go_on(run: Run, user: User) -> None:
     """Execute what is due and answer what is asked, as long as something comes of it."""
     for _ in range(20):
         run.steps.filter(wake_at__isnull=False).update(wake_at=None)
-        worker.drain()
+        executor.drain()
         step = run.waiting_steps().first()
         if step is None or not step.asking:
             return
@@ -133,7 +134,7 @@ def finished(run: Run, sam: User) -> Run:
         release(place, 1, 0, run)
         release(place, 2, 100, run)
         place.releases.update(artefact_name="it.zip")
-    done.judge(place)
+    judge.judge(place)
     run.refresh_from_db()
     assert run.ended
     return run
@@ -211,7 +212,7 @@ def test_a_run_that_failed_and_how_it_goes_on(as_sam, persona, run, endpoint):
     endpoint.target.breaks("The machine is switched off.")
     for _ in range(6):
         run.steps.filter(wake_at__isnull=False).update(wake_at=None)
-        worker.drain()
+        executor.drain()
     clean(as_sam, persona, f"/runs/{run.pk}/")
     clean(as_sam, persona, f"/runs/{run.pk}/resume/")
     for verb in ("pause", "continue", "cancel"):
@@ -219,8 +220,8 @@ def test_a_run_that_failed_and_how_it_goes_on(as_sam, persona, run, endpoint):
 
 
 def test_what_is_live_and_the_verbs_on_it(as_sam, persona, finished, monkeypatch):
-    monkeypatch.setattr("engine.serving.restart_release", lambda target, release: None)
-    monkeypatch.setattr("engine.serving.wait_until_ready", lambda target, release: None)
+    monkeypatch.setattr("engine.deployments.model_release.restart_release", lambda target, release: None)
+    monkeypatch.setattr("engine.deployments.model_release.wait_until_ready", lambda target, release: None)
     at = "/live/retention/here/first/"
     clean(as_sam, persona, at)
     for criterion in [*finished.revision.parsed.done]:
@@ -332,9 +333,9 @@ def test_the_kinds_of_a_starter_say_nothing_they_should_not(slug):
 # What is for those who run the server, what the example's walk tells, what is about a model file or an app's
 # folder alone, and the help of a field that only researchers fill in.
 APART = (
-    "migrations", "management", "server/walk/", "server/backup.py", "server/example.py", "engine/serving.py",
-    "engine/artefacts/app_folder.py", "engine/bell.py", "engine/steps/", "engine/runtimes/", "engine/targets/",
-    "engine/exports/",
+    "migrations", "management", "server/walk/", "server/backup.py", "server/example.py",
+    "engine/deployments/model_release.py",
+    "engine/artefacts/app_folder.py", "engine/doorbell.py", "engine/steps/", "engine/runtimes/", "engine/targets/",
     "research/models/case.py",
 )  # fmt: skip
 SHARED = [

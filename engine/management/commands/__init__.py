@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.loop import Engine
+    from engine.workers.process import Engine
 
 
 def run_until_told(engine: Engine) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from engine.loop import Engine
 from engine.management.commands import run_until_told
+from engine.workers.process import Engine
 
 
 class Command(BaseCommand):

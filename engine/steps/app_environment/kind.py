@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import Field
 
-from engine import hosting
 from engine.artefacts.app_folder import App
+from engine.deployments import app_release
 from engine.outcomes import Outcome, PermanentFailure, Succeeded
 from engine.steps.base import FileValue, Form, Planning, Step, StepKind
 from engine.targets.base import Change, Environment
@@ -29,9 +29,9 @@ class AppEnvironment(StepKind):
     outputs = {"python": "text", "packages": "integer", "processes": "json"}
 
     def run(self, step: Step[EnvironmentForm]) -> Outcome:
-        app = hosting.app_of(step.form.app.sha256)
-        environment = hosting.environment_for(step.target, app, step.form.python)
-        if lacking := hosting.lacking(app, step.deployment):
+        app = app_release.app_of(step.form.app.sha256)
+        environment = app_release.environment_for(step.target, app, step.form.python)
+        if lacking := app_release.lacking(app, step.deployment):
             raise PermanentFailure(_lacks(step.deployment.name, app, lacking))
         step.target.prepare(environment, step.log)
         if app.manage and NOT_COLLECTED not in step.deployment.configured():
@@ -46,16 +46,16 @@ class AppEnvironment(StepKind):
         self, step: Step[EnvironmentForm], what: str, text: str, app: App, environment: Environment
     ) -> None:  # fmt: skip
         """A command in the folder of the release, before anything of it is started."""
-        source = hosting.source_of(step.run, step.form.app)
+        source = app_release.source_of(step.run, step.form.app)
         config = step.deployment.settings()
-        hosting.app_job(step, what, text, source, environment, hosting.build_env(app), confidential=config,
+        app_release.app_job(step, what, text, source, environment, app_release.build_env(app), confidential=config,
                         timeout=BUILD)  # fmt: skip
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
-        app = hosting.planned_app(planning.values.get("app"))
+        app = app_release.planned_app(planning.values.get("app"))
         if app is None:
             return [Change("prepare", "the Python and packages the app names", "known when the folder is")]
-        environment = hosting.environment_for(planning.target, app, None)
+        environment = app_release.environment_for(planning.target, app, None)
         return [Change("prepare", f"Python {environment.python}, {_count(app.packages)}", "kept")]
 
 

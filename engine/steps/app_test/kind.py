@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from engine import hosting
+from engine.deployments import app_release
 from engine.outcomes import Outcome, PermanentFailure, Skipped, Succeeded, TemporaryFailure
 from engine.steps.base import FileValue, Form, Planning, Step, StepKind
 from engine.targets.base import Change
@@ -24,15 +24,15 @@ class AppTest(StepKind):
 
     def run(self, step: Step[TestsForm]) -> Outcome:
         form = step.form
-        app = hosting.app_of(form.app.sha256)
+        app = app_release.app_of(form.app.sha256)
         text = form.command or app.test
         if not text:
             return Skipped("app.json names no tests (they are its environments.test.scripts.test)")
-        source = hosting.source_of(step.run, form.app, f"test{step.row.attempt}")
-        environment = hosting.environment_for(step.target, app, form.python)
-        env = hosting.test_env(app)  # secrets made up at each look: the job keeps those it began with
+        source = app_release.source_of(step.run, form.app, f"test{step.row.attempt}")
+        environment = app_release.environment_for(step.target, app, form.python)
+        env = app_release.test_env(app)  # secrets made up at each look: the job keeps those it began with
         try:
-            job = hosting.app_job(step, "test", text, source, environment, env, timeout=form.at_most)
+            job = app_release.app_job(step, "test", text, source, environment, env, timeout=form.at_most)
         except (PermanentFailure, TemporaryFailure):
             step.target.discard(source.name)
             raise
@@ -42,7 +42,7 @@ class AppTest(StepKind):
         return Succeeded({"last_line": last}, last[:120] or "they pass")
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
-        app = hosting.planned_app(planning.values.get("app"))
+        app = app_release.planned_app(planning.values.get("app"))
         text = planning.values.get("command") or (app.test if app else "")
         return [Change("run", str(text or "the app's own tests"), "in a copy of the folder, with none of its settings")]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from engine import serving
+from engine.deployments import model_release
 from engine.outcomes import Failed, Outcome, Succeeded
 from engine.steps.base import Form, Planning, Step, StepKind
 from engine.targets.base import Change
@@ -23,7 +23,7 @@ class EndpointAnswers(StepKind):
 
     def run(self, step: Step[AnswersForm]) -> Outcome:
         release = step.release
-        body, address = serving.sample_of(release), step.deployment.address
+        body, address = model_release.sample_of(release), step.deployment.address
         try:
             answer = ask(f"{address}/predict", json=body, release=str(release.number), within=step.form.within)
         except NoAnswer as error:

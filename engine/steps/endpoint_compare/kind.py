@@ -5,7 +5,7 @@ from typing import Any
 from django.utils import timezone
 from pydantic import Field
 
-from engine import serving
+from engine.deployments import model_release
 from engine.models import Release
 from engine.outcomes import Outcome, Succeeded
 from engine.steps.base import FileValue, Form, NotYet, Planning, Step, StepKind
@@ -60,9 +60,9 @@ class EndpointCompare(StepKind):
             return {}
         mine = FileValue(sha256=release.artefact, name=release.artefact_name)
         theirs = FileValue(sha256=live.artefact, name=live.artefact_name)
-        scored = serving.evaluate(step, theirs, form.holdout, form.label, what="score-live")
+        scored = model_release.evaluate(step, theirs, form.holdout, form.label, what="score-live")
         scores = f"{{artefact:{scored.files['scores.json']}}}"
-        return serving.model_job(
+        return model_release.model_job(
             step, "compare", mine, holdout=form.holdout, label=form.label,
             more=["--live-scores", scores, "--margin", str(form.margin)],
         ).result  # fmt: skip

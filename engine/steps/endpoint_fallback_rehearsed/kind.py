@@ -1,6 +1,6 @@
 """endpoint.fallback_rehearsed: whether the way back was proved for this version."""
 
-from engine.way_back import Rehearsed
+from engine.steps.way_back import Rehearsed
 
 
 class FallbackRehearsed(Rehearsed):

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from engine import serving
+from engine.deployments import model_release
 from engine.models import Release
 from engine.steps.base import Step
+from engine.steps.way_back import Rehearse
 from engine.targets.http import Answer, ask
-from engine.way_back import Rehearse
 
 
 class EndpointRehearse(Rehearse):
@@ -14,7 +14,7 @@ class EndpointRehearse(Rehearse):
     one = "version"
 
     def ask(self, step: Step[Any], before: Release) -> tuple[Answer, bool]:
-        answer = ask(f"{step.deployment.address}/predict", json=serving.sample_of(before))
+        answer = ask(f"{step.deployment.address}/predict", json=model_release.sample_of(before))
         return answer, answer.status == 200
 
 

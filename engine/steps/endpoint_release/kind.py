@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from engine import serving
+from engine.deployments import model_release
 from engine.models import Release
 from engine.outcomes import Outcome, PermanentFailure, Succeeded
 from engine.steps.base import FileValue, Form, Job, NotYet, Planning, Step, StepKind
@@ -26,12 +26,12 @@ class EndpointRelease(StepKind):
         form = step.form
         effect, server = step.row.effect_name("release"), step.row.effect_name("server")
         release = step.deployment.reserve(effect, step.run, form.model.model_dump(), server)
-        prepared = serving.model_job(
+        prepared = model_release.model_job(
             step, "prepare", form.model, holdout=form.holdout,
             more=["--name", step.deployment.name, "--version", str(release.number), "--folder", "{outputs}"],
         )  # fmt: skip
         settle(step, release, prepared)
-        status = step.target.apply(serving.server_of(release))
+        status = step.target.apply(model_release.server_of(release))
         if status.state == State.FAILED:
             raise PermanentFailure(f"{release} did not come up. {status.reason}")
         if status.state != State.READY:
@@ -49,7 +49,7 @@ class EndpointRelease(StepKind):
         live = planning.deployment.live if planning.deployment else None
         share = f"beside {live}" if live else "the first one takes all requests"
         return [
-            serving.plan_environment(planning),
+            model_release.plan_environment(planning),
             Change("create", f"an endpoint release of {planning.deployment_name}", share),
         ]
 
@@ -58,7 +58,7 @@ def settle(step: Step[ReleaseForm], release: Release, prepared: Job) -> None:
     """Note what the server of this release needs, so that it can be started again at any time."""
     if release.settings:
         return
-    environment = serving.environment_for(step.target, step.form.model.sha256)
+    environment = model_release.environment_for(step.target, step.form.model.sha256)
     release.settings = {
         "packed": prepared.files["model.zip"], "onnx": prepared.result["onnx"], "why_not_onnx": prepared.result["why"],
         "sample_row": prepared.result["sample_row"], "sample_answer": prepared.result["sample_answer"],

@@ -1,6 +1,6 @@
 """endpoint.rollback: the traffic as it was before this run."""
 
-from engine.way_back import Rollback
+from engine.steps.way_back import Rollback
 
 
 class EndpointRollback(Rollback):

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from engine import serving
+from engine.deployments import model_release
 from engine.outcomes import Failed, Outcome, Succeeded
 from engine.steps.base import FileValue, Form, Planning, Step, StepKind
 from engine.targets.base import Change
@@ -25,7 +25,9 @@ class FeaturesParity(StepKind):
     def run(self, step: Step[ParityForm]) -> Outcome:
         form = step.form
         more = ["--reference", f"{{artefact:{form.reference.sha256}}}"] if form.reference else []
-        found = serving.model_job(step, "parity", form.model, holdout=form.data, label=form.label, more=more).result
+        found = model_release.model_job(
+            step, "parity", form.model, holdout=form.data, label=form.label, more=more
+        ).result
         expected, warnings = len(found["columns_expected"]), found["warnings"]
         for line in [*found["failures"], *warnings]:
             step.log(str(line))

@@ -4,8 +4,8 @@ from typing import Any
 
 from engine.models import Release
 from engine.steps.base import Step
+from engine.steps.way_back import Rehearse
 from engine.targets.http import Answer, ask
-from engine.way_back import Rehearse
 
 
 class ServiceRehearse(Rehearse):

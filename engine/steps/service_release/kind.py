@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import Field
 
-from engine import hosting
 from engine.artefacts.app_folder import App
+from engine.deployments import app_release
 from engine.models import Release
 from engine.outcomes import Outcome, PermanentFailure, Succeeded, TemporaryFailure
 from engine.steps.base import FileValue, Form, NotYet, Planning, Step, StepKind
@@ -29,9 +29,9 @@ class ServiceRelease(StepKind):
 
     def run(self, step: Step[ServiceForm]) -> Outcome:
         form = step.form
-        app = hosting.app_of(form.app.sha256)
-        environment = hosting.environment_for(step.target, app, form.python)
-        source = hosting.source_of(step.run, form.app)
+        app = app_release.app_of(form.app.sha256)
+        environment = app_release.environment_for(step.target, app, form.python)
+        source = app_release.source_of(step.run, form.app)
         release = step.deployment.reserve(step.row.effect_name("release"), step.run, form.app.model_dump())
         settle(step, release, app, environment, source)
         if app.release:
@@ -51,9 +51,9 @@ class ServiceRelease(StepKind):
             return
         if not step.memory.get("jobs"):
             step.log(f"Release command: {app.release}")
-        env = hosting.paths_of(app) | hosting.plain_env(app)
+        env = app_release.paths_of(app) | app_release.plain_env(app)
         try:
-            hosting.app_job(step, "release-command", app.release, source, environment, env,
+            app_release.app_job(step, "release-command", app.release, source, environment, env,
                             confidential=step.deployment.settings(), timeout=RELEASE_COMMAND)  # fmt: skip
         except (PermanentFailure, TemporaryFailure) as error:
             raise PermanentFailure(
@@ -91,7 +91,7 @@ class ServiceRelease(StepKind):
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
         live = planning.deployment.live if planning.deployment else None
-        app = hosting.planned_app(planning.values.get("app"))
+        app = app_release.planned_app(planning.values.get("app"))
         lines = [Change("run", app.release, "the release command, once")] if app and app.release else []
         what = ", ".join(app.processes) if app else "its processes"
         after = f"{live} is kept to go back to" if live else "the first one"
@@ -102,9 +102,9 @@ def settle(step: Step[ServiceForm], release: Release, app: App, environment: Env
     """Note what this release runs, so that it can be started again at any time; secrets are made up once."""
     if release.settings:
         return
-    if made := hosting.make_up(app, step.deployment):
+    if made := app_release.make_up(app, step.deployment):
         step.log(f"Made up and kept: {', '.join(made)}")
-    release.settings = hosting.described(release, app, environment, source, step.form.check)
+    release.settings = app_release.described(release, app, environment, source, step.form.check)
     release.save(update_fields=["settings"])
 
 
@@ -128,7 +128,7 @@ def hint(reason: str, name: str = "NAME", process: str = "web.1", *, ended_well:
         return f" If that is a setting: desirepath config set {name} KEY=…"
     if "the port it was given as $port" in said or "address already in use" in said:
         return " Let it listen on $PORT: in the Procfile, for instance gunicorn app:app --bind 0.0.0.0:$PORT"
-    if ended_well and not process.startswith(f"{hosting.ANSWERING}."):
+    if ended_well and not process.startswith(f"{app_release.ANSWERING}."):
         once = f'{{"formation": {{"{process.partition(".")[0]}": {{"quantity": 0}}}}}}'
         return f" What is in the Procfile has to go on running. Is it for once? Then in app.json: {once}"
     return ""

@@ -1,6 +1,6 @@
 """service.rollback: the requests, and the workers, as they were before this run."""
 
-from engine.way_back import Rollback
+from engine.steps.way_back import Rollback
 
 
 class ServiceRollback(Rollback):

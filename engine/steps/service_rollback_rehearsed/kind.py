@@ -1,6 +1,6 @@
 """service.rollback_rehearsed: whether the way back was proved for this release."""
 
-from engine.way_back import Rehearsed
+from engine.steps.way_back import Rehearsed
 
 
 class RollbackRehearsed(Rehearsed):

@@ -101,10 +101,10 @@ class Ours(Peer):
 
     def _start(self, root: Node, times: int = 1) -> Work:
         """A function that starts so many runs of this flow."""
-        from engine import advance
         from engine.definition import reading
         from engine.definition.flow import Sequence
         from engine.models import Run, Target, Template
+        from engine.runs import transitions
         from people.models import Team
 
         team, _ = Team.objects.get_or_create(name="Bench", slug="bench")
@@ -115,7 +115,7 @@ class Ours(Peer):
 
         def work() -> None:
             for _ in range(times):
-                advance.start(Run(revision=revision, team=team, target=target))
+                transitions.start(Run(revision=revision, team=team, target=target))
 
         return work
 
@@ -123,10 +123,10 @@ class Ours(Peer):
         start = self._start(root, times)
 
         def work() -> None:
-            from engine import worker
+            from engine.workers import executor
 
             start()
-            while worker.drain():
+            while executor.drain():
                 pass
             settled()
 
@@ -247,7 +247,7 @@ def shifted(row: Any, by: int, models: list[Any]) -> Any:
 
 @contextlib.contextmanager
 def engine(threads: int) -> Iterator[None]:
-    from engine.loop import Engine
+    from engine.workers.process import Engine
 
     made = Engine(threads=threads)
     thread = threading.Thread(target=made.run)
@@ -263,7 +263,7 @@ def run_engine() -> None:
     """This process is an engine until it is told to end."""
     import signal
 
-    from engine.loop import Engine
+    from engine.workers.process import Engine
 
     made = Engine(threads=int(os.environ.get("BENCH_THREADS", "4")))
     signal.signal(signal.SIGTERM, lambda *_: made.stop())

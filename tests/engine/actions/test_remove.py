@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from engine.actions.remove import Remove, Restore
 from engine.actions.start_run import Refused, StartRun
-from engine.advance import NotNow
 from engine.models import Deployment
+from engine.runs.transitions import NotNow
 from engine.statuses import RunState
 from engine.targets.base import State, TargetError
 from tests.engine.api.conftest import *  # noqa: F403 - a deployment with releases

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from engine import advance, worker
 from engine.actions.resume import Resume, reset_set
 from engine.actions.start_run import Refused
 from engine.models import Run
+from engine.runs import transitions
 from engine.statuses import RunState
+from engine.workers import executor
 from tests.engine import kinds
 from tests.engine.conftest import Runner, starter, states
 
@@ -26,7 +27,7 @@ FLOW = """
 
 
 def drained(run: Run) -> Run:
-    worker.drain()
+    executor.drain()
     return Run.objects.get(pk=run.pk)
 
 
@@ -98,7 +99,7 @@ def test_repair_stores_again_what_a_run_has_lost(run_flow: Runner) -> None:
     run = run_flow("[{id: a, uses: test.probe}, {id: ask, uses: manual}, {id: b, uses: test.probe}]")
     run.steps.filter(leaf="ask").delete()
     assert drained(run).state == RunState.RUNNING  # nothing is due, so it would stand for ever
-    advance.repair(run)
+    transitions.repair(run)
     drained(run)
     run.steps.get(leaf="ask").confirm(starter(run))
     assert drained(run).state == RunState.SUCCEEDED

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.actions.roll_back import RollBack
-from engine.advance import NotNow
+from engine.runs.transitions import NotNow
 from tests.engine.api.conftest import *  # noqa: F403 - a deployment with releases
 
 pytestmark = pytest.mark.django_db

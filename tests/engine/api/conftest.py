@@ -10,9 +10,10 @@ import pytest
 from django.test import Client
 from knox.models import AuthToken
 
-from engine import advance, worker
 from engine.definition import reading
 from engine.models import Artefact, Deployment, Release, Revision, Run, Target, Template
+from engine.runs import transitions
+from engine.workers import executor
 from people.models import Persona, Team, User
 from tests.engine.conftest import document
 from tests.engine.endpoint import PREPARED, Endpoint, Scripted, answering
@@ -150,8 +151,8 @@ def churn(on: Target, team: Team, persona: Persona) -> Deployment:
 def run(revision: Revision, team: Team, on: Target, alice: User, target: Scripted, churn: Deployment) -> Run:
     """It waits for `retrain`, and changes churn."""
     target.comes_to("command", {"rows": 3}, log="3 rows\n")
-    made = advance.start(Run(revision=revision, team=team, target=on, deployment=churn, started_by=alice))
-    worker.drain()
+    made = transitions.start(Run(revision=revision, team=team, target=on, deployment=churn, started_by=alice))
+    executor.drain()
     return made
 
 
@@ -160,7 +161,7 @@ def live(churn: Deployment, target: Scripted, revision: Revision, team: Team, on
     """Churn with these releases, made by a run that has ended."""
 
     def make(weights: dict[str, int]) -> Deployment:
-        from engine import serving
+        from engine.deployments import model_release
 
         ended = Run.objects.create(revision=revision, team=team, target=on, deployment=churn, state="succeeded")
         for number, weight in weights.items():
@@ -170,7 +171,7 @@ def live(churn: Deployment, target: Scripted, revision: Revision, team: Team, on
                 deployment=churn, number=int(number), weight=weight, run=ended, effect=f"e{number}",
                 workload=f"server-{number}", settings=settings, artefact=number * 64, artefact_name="model.pkl",
             )  # fmt: skip
-            target.apply(serving.server_of(release))
+            target.apply(model_release.server_of(release))
         churn.send(target, weights, "made")
         return churn
 

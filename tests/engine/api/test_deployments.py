@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine import done
+from engine.actions import judge
 from tests.engine.api.conftest import standard
 
 pytestmark = pytest.mark.django_db
@@ -78,7 +78,7 @@ def test_before_its_first_release_it_says_so(as_bob, churn):
 
 def test_a_criterion_judged_by_hand_is_confirmed(as_alice, live):
     churn = live({"1": 100})
-    done.judge(churn)
+    judge.judge(churn)
     found = as_alice.post(f"deployments/{churn.pk}/done/drift/confirm/", {"comment": "I look"}).json()
     assert (found["state"], found["reason"]) == ("met", "confirmed by hand by Alice: I look")
     assert as_alice.get(f"deployments/{churn.pk}/").json()["state"] == "done"

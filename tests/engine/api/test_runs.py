@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine import worker
 from engine.models import Deployment, Event, Run, StepRun
 from engine.targets.base import State
+from engine.workers import executor
 from tests.engine.api.conftest import standard
 
 pytestmark = pytest.mark.django_db
@@ -98,12 +98,12 @@ def test_it_is_confirmed_and_approved_by_those_it_waits_for(as_alice, as_bob, ru
     (error,) = standard(as_bob.post(f"runs/{run.pk}/steps/retrain/confirm/", {"values": {"why": "x"}}), 409)
     assert error["detail"] == "This waits for team, not for you."
     assert as_alice.post(f"runs/{run.pk}/steps/retrain/confirm/", {"values": {"why": "x"}}).status_code == 200
-    worker.drain()
+    executor.drain()
     (error,) = standard(as_alice.post(f"runs/{run.pk}/steps/retrain/confirm/", {}), 404)
     assert error["detail"] == f"Step retrain of run {run.pk} does not wait for this; waiting: owner."
     standard(as_bob.post(f"runs/{run.pk}/steps/owner/approve/", {}), 409)
     assert as_alice.post(f"runs/{run.pk}/steps/owner/approve/", {"comment": "yes"}).status_code == 200
-    worker.drain()
+    executor.drain()
     assert as_alice.get(f"runs/{run.pk}/").json()["state"] == "succeeded"
 
 
@@ -115,7 +115,7 @@ def test_an_approval_is_not_given_by_confirming(as_alice, run):
 def test_it_is_cancelled_once_by_somebody_who_may(as_alice, as_bob, run):
     standard(as_bob.post(f"runs/{run.pk}/cancel/"), 403)
     assert as_alice.post(f"runs/{run.pk}/cancel/").json()["state"] == "cancelling"
-    worker.drain()
+    executor.drain()
     (error,) = standard(as_alice.post(f"runs/{run.pk}/cancel/"), 409)
     assert error["detail"] == f"run {run.pk} is cancelled already"
 
@@ -123,13 +123,13 @@ def test_it_is_cancelled_once_by_somebody_who_may(as_alice, as_bob, run):
 def test_a_failed_one_shows_what_it_would_run_again_and_resumes(as_alice, as_bob, on, revision, target):
     target.comes_to("command", state=State.FAILED, reason="It ended with 1")
     run = start(as_alice).json()["id"]
-    worker.drain()
+    executor.drain()
     assert as_alice.get(f"runs/{run}/").json()["reason"] == "Train: It ended with 1."
     assert [step["leaf"] for step in as_bob.get(f"runs/{run}/resume/").json()] == ["train"]
     standard(as_bob.post(f"runs/{run}/resume/"), 403)
     target.comes_to("command", {})
     assert as_alice.post(f"runs/{run}/resume/").json()["state"] == "running"
-    worker.drain()
+    executor.drain()
     assert StepRun.objects.get(leaf="train").attempt == 2
     standard(as_alice.post(f"runs/{run}/resume/"), 409)
 
@@ -147,7 +147,7 @@ def test_it_is_paused_and_continued_by_somebody_who_may(as_alice, as_bob, as_cha
 def test_it_is_resumed_with_corrected_inputs(as_alice, on, revision, target):
     target.comes_to("command", state=State.FAILED, reason="It ended with 1")
     run = start(as_alice, inputs={"label": "x"}).json()["id"]
-    worker.drain()
+    executor.drain()
     (error,) = standard(as_alice.post(f"runs/{run}/resume/", {"inputs": {"colour": "red"}}), 400)
     assert error["attr"] == "colour"
     target.comes_to("command", {})
@@ -160,17 +160,17 @@ def test_it_is_told_what_happened_while_it_goes_on(as_alice, run):
     assert (sent.status_code, run.signals.get().data) == (201, {"amount": 12})
     standard(as_alice.post(f"runs/{run.pk}/tell/", {"name": "with spaces"}), 400)
     as_alice.post(f"runs/{run.pk}/cancel/")
-    worker.drain()
+    executor.drain()
     standard(as_alice.post(f"runs/{run.pk}/tell/", {"name": "paid"}), 409)
 
 
 def test_two_runs_are_compared(as_alice, as_charlie, on, revision, target):
     target.comes_to("command", {"rows": 3}, log="3 rows\n")
     first = start(as_alice, inputs={"label": "x"}).json()["id"]
-    worker.drain()
+    executor.drain()
     target.comes_to("command", {"rows": 4}, log="4 rows\n")
     second = start(as_alice, inputs={"label": "y"}).json()["id"]
-    worker.drain()
+    executor.drain()
     found = as_alice.get(f"runs/{second}/diff/{first}/").json()
     assert (found["before"], found["after"], found["first"]) == (first, second, "train")
     assert found["inputs"] == [{"where": "label", "what": "input", "before": "x", "after": "y"}]

@@ -13,9 +13,9 @@ from django.utils import timezone
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from engine.exports import spans
-from engine.loop import Engine
 from engine.models import Bookmark
+from engine.telemetry import spans
+from engine.workers.process import Engine
 from tests.engine import kinds
 from tests.engine.conftest import Runner
 from tests.homes import until
@@ -139,7 +139,7 @@ def test_what_is_too_young_waits(taker: Taker, begun: OTLPSpanExporter, run_flow
 
 @pytest.mark.django_db(transaction=True)
 def test_the_engine_sends_them_by_itself(taker: Taker, run_flow: Runner, monkeypatch) -> None:
-    monkeypatch.setattr("engine.loop.SPANS", 0.1)
+    monkeypatch.setattr("engine.workers.process.SPANS", 0.1)
     engine = Engine(threads=1)
     thread = threading.Thread(target=engine.run)
     thread.start()

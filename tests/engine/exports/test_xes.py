@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from engine import worker
 from engine.definition.flow import Leaf, Sequence
-from engine.exports import xes
 from engine.models import Run
+from engine.telemetry import xes
+from engine.workers import executor
 from journeys.discovery import Seen, discover
 from tests.engine import kinds
 from tests.engine.conftest import Runner, starter
@@ -75,7 +75,7 @@ def apart(run: Run) -> None:
 def test_who_answered_is_the_resource(run_flow: Runner) -> None:
     run = run_flow("[{id: a, uses: manual}]")
     run.steps.get().confirm(starter(run))
-    worker.drain()
+    executor.drain()
     (trace,) = written()
     assert {event["org:resource"] for event in trace} == {"alice"}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine import worker
 from engine.models import Run, Signal
+from engine.workers import executor
 from tests.conftest import signed_in
 from tests.running import HAND, drained
 
@@ -36,7 +36,7 @@ def test_who_started_it_is_told_that_a_second_person_has_to_say_so(as_alice, quo
 
 def test_the_last_vote_it_takes_lets_it_go_on(quorum, clara):
     signed_in(clara).post(f"/runs/{quorum.run_id}/steps/{quorum.pk}/approve/", {"comment": "go"})
-    worker.drain()
+    executor.drain()
     assert Run.objects.get().state == "succeeded"
 
 

@@ -2,8 +2,8 @@
 
 import time
 
-from engine import advance
 from engine.models import Event
+from engine.runs import transitions
 from tests.running import HAND
 
 PAGE = 1.0  # seconds of work for a page of it
@@ -15,7 +15,7 @@ def text(client, **filters) -> str:
 
 def test_it_says_who_did_what_the_newest_first(as_bob, begin, bob):
     run = begin(HAND)
-    advance.pause(run, bob)
+    transitions.pause(run, bob)
     page = text(as_bob)
     assert page.index("Bob paused the run") < page.index("Alice started probe 1")
 
@@ -28,7 +28,7 @@ def test_what_the_engine_did_is_shown_when_asked_for(as_bob, begin):
 
 def test_it_is_narrowed_to_a_person_a_kind_a_run(as_bob, begin, bob, alice):
     run, other = begin(HAND), begin(HAND)
-    advance.pause(run, bob)
+    transitions.pause(run, bob)
     other.steps.get().confirm(alice)
     assert "Alice started" not in text(as_bob, who="bob")
     assert "Bob paused" not in text(as_bob, kind="steps")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from engine import done
+from engine.actions import judge
 from engine.models import Confirmation, Deployment
 from engine.models.target import connect
 from people.models import Persona
@@ -30,7 +30,7 @@ def test_it_shows_releases_traffic_and_the_call(as_bob, live):
 
 
 def test_the_list_says_how_far_each_is(as_bob, live):
-    done.judge(live)
+    judge.judge(live)
     page = as_bob.get("/live/").content.decode()
     assert "churn" in page
     assert "0 of 1 criteria" in page
@@ -80,8 +80,8 @@ def test_while_a_run_changes_it_nothing_is_removed(as_bob, asking):
 
 
 def test_it_is_removed_with_a_way_back_and_comes_again(as_bob, live, monkeypatch):
-    monkeypatch.setattr("engine.serving.restart_release", lambda target, release: None)
-    monkeypatch.setattr("engine.serving.wait_until_ready", lambda target, release: None)
+    monkeypatch.setattr("engine.deployments.model_release.restart_release", lambda target, release: None)
+    monkeypatch.setattr("engine.deployments.model_release.wait_until_ready", lambda target, release: None)
     page = as_bob.post(f"{HERE}remove/", follow=True).content.decode()
     assert f'action="{HERE}restore/"' in page  # the toast's Undo, and the row of what can be restored
     live.refresh_from_db()
@@ -105,7 +105,7 @@ def test_a_target_that_does_not_answer_says_so(as_bob, live, target):
 
 
 def test_a_criterion_is_confirmed_by_hand_once_a_release(as_bob, live):
-    done.judge(live)
+    judge.judge(live)
     assert "Confirm by hand" in as_bob.get(HERE).content.decode()
     as_bob.post(f"{HERE}done/drift/confirm/", {"comment": "I look at it on Mondays"})
     page = as_bob.get(HERE).content.decode()
@@ -119,10 +119,10 @@ def test_a_criterion_that_is_not_confirmed_by_hand_is_refused(as_bob, live):
 
 
 def test_it_reads_what_changed_and_when(as_bob, live, alice):
-    done.judge(live)
-    done.confirm(live, "drift", alice)
+    judge.judge(live)
+    judge.confirm(live, "drift", alice)
     Confirmation.objects.all().delete()  # what it rested on is gone
-    done.judge(Deployment.objects.get())
+    judge.judge(Deployment.objects.get())
     page = as_bob.get(HERE).content.decode().partition("What changed, and when")[2]
     assert re.findall(r'class="was">([^<]+)</span>.*?class="state \w+">([^<]+)<', page, re.DOTALL) == [
         ("Done", "Regressed"), ("Met", "Not yet"), ("Not yet", "Met"),

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.metrics import EngineMetrics, Timed, claim_latencies, overheads
 from engine.models import Event, Presence, Run, StepRun
+from engine.telemetry.metrics import EngineMetrics, Timed, claim_latencies, overheads
 from engine.views.metrics import _registry
 
 pytestmark = pytest.mark.django_db

@@ -1,7 +1,7 @@
 """Pause and continue on a run's page, and what holds a step up."""
 
-from engine import advance
 from engine.models import Limit, Run
+from engine.runs import transitions
 from tests.conftest import signed_in
 from tests.running import HAND, MUTEX, drained
 
@@ -23,14 +23,14 @@ def test_an_engineer_pauses_and_continues(as_bob, begin):
 
 def test_a_step_behind_a_pause_says_so(as_bob, begin):
     run = begin(HAND, drain=False)
-    advance.pause(run, None)
+    transitions.pause(run, None)
     assert "waits: the run is paused" in text(as_bob, run)
     assert "waits: the run is paused" in text(as_bob, drained(run))
 
 
 def test_pausing_what_is_paused_says_why_not(as_bob, begin):
     run = begin(HAND)
-    advance.pause(run, None)
+    transitions.pause(run, None)
     assert "only a running run is paused" in as_bob.post(f"/runs/{run.pk}/pause/", follow=True).content.decode()
 
 

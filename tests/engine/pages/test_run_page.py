@@ -2,8 +2,8 @@
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from engine import worker
 from engine.models import Artefact, Run, StepRun
+from engine.workers import executor
 from people.access import fetch
 from tests.conftest import signed_in
 
@@ -95,14 +95,14 @@ def test_the_champion_approves(owner, clara):
     client = signed_in(clara)
     assert "Serve this to everyone?" in client.get(f"/runs/{owner.run_id}/").content.decode()
     client.post(f"/runs/{owner.run_id}/steps/{owner.pk}/approve/", {"comment": "yes"})
-    worker.drain()
+    executor.drain()
     assert Run.objects.get().state == "succeeded"
 
 
 def test_the_champion_says_no_and_it_fails_with_the_reason(owner, clara):
     client = signed_in(clara)
     client.post(f"/runs/{owner.run_id}/steps/{owner.pk}/approve/", {"comment": "too early", "no": "1"})
-    worker.drain()
+    executor.drain()
     page = client.get(f"/runs/{owner.run_id}/").content.decode()
     assert "Clara refused: too early" in page
 
@@ -116,7 +116,7 @@ def test_an_engineer_who_is_not_the_champion_cannot_approve(as_bob, owner):
 
 def test_an_engineer_cancels(as_bob, asking):
     as_bob.post(f"/runs/{asking.run_id}/cancel/")
-    worker.drain()
+    executor.drain()
     page = as_bob.get(f"/runs/{asking.run_id}/").content.decode()
     assert "cancelled by Bob" in page
     assert 'data-open="#cancel"' not in page
@@ -130,11 +130,11 @@ def test_a_viewer_may_neither_cancel_nor_resume(asking, vera):
 
 def test_a_failed_run_says_what_resume_runs_again(as_bob, owner, clara):
     owner.vote(clara, approve=False)
-    worker.drain()
+    executor.drain()
     page = as_bob.get(f"/runs/{owner.run_id}/").content.decode()
     assert "Resuming runs again: Ask the owner" in page
     as_bob.post(f"/runs/{owner.run_id}/resume/")
-    worker.drain()
+    executor.drain()
     assert StepRun.objects.get(leaf="owner").state == "waiting"
 
 

@@ -4,8 +4,8 @@ import re
 import time
 from typing import Any
 
-from engine import advance
 from engine.models import Run
+from engine.runs import transitions
 from tests.running import HAND, MUTEX
 
 PAGE = 1.0  # seconds of work for a page of the list
@@ -21,7 +21,7 @@ def links(page: str) -> list[int]:
 
 def test_it_is_narrowed_by_state_template_and_person(as_alice, as_bob, begin, bob):
     one, two = begin(HAND), begin(MUTEX, name="other")
-    advance.pause(one, None)
+    transitions.pause(one, None)
     assert links(text(as_bob, state="paused")) == [one.pk]
     assert links(text(as_bob, template="other")) == [two.pk]
     assert links(text(as_alice, mine="1")) == [two.pk, one.pk]

@@ -106,7 +106,7 @@ def test_removing_is_taken_back(as_bob, schedule):
 
 
 def test_what_was_removed_starts_nothing(as_bob, schedule):
-    from engine.schedules import start_due
+    from engine.workers.scheduler import start_due
 
     as_bob.post(f"/schedules/{schedule.pk}/remove/")
     assert start_due(timezone.now() + timedelta(days=9)) == []

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from engine import advance, dry_run, worker
+from engine.actions import plan_run
 from engine.actions.start_run import StartRun
 from engine.definition import reading
 from engine.models import Artefact, Deployment, Release, Revision, Run, StepRun, Target, Template
+from engine.runs import transitions
 from engine.targets.base import Kind, Workload
+from engine.workers import executor
 from people.models import Persona, Team, User
 from tests.apps import packed
 from tests.engine.conftest import document
@@ -73,14 +75,14 @@ def step(on: Target, team: Team, alice: User, persona: Persona, target: Scripted
     ) -> StepRun:  # fmt: skip
         text = document(flow or f"- {{id: a, title: A step, {leaf}}}", inputs=INPUTS)
         revision: Revision = Template.objects.keep(reading.from_yaml(text), alice)
-        made = advance.start(
+        made = transitions.start(
             Run(
                 revision=revision, team=team, target=on, deployment=deployment, inputs=inputs, started_by=alice
             )
         )  # fmt: skip
         if release:
             release(made)
-        worker.drain()
+        executor.drain()
         return made.steps.filter(purpose=StepRun.Purpose.LEAF).select_related("run").latest("pk")
 
     return run
@@ -91,7 +93,7 @@ def release(churn: Deployment, target: Scripted) -> Callable[..., Release]:
     """A release of churn that runs, with its share of the requests."""
 
     def make(number: int, weight: int = 0, run: Run | None = None, **more: Any) -> Release:
-        from engine import serving
+        from engine.deployments import model_release
 
         environment = {"python": "3.11", "requirements": ["scikit-learn==1.7.2"], "optional": []}
         settings = {"packed": "f" * 64, "environment": environment, "sample_row": PREPARED["sample_row"]}
@@ -99,7 +101,7 @@ def release(churn: Deployment, target: Scripted) -> Callable[..., Release]:
             deployment=churn, number=number, weight=weight, run=run, effect=f"e{number}", workload=f"server-{number}",
             settings=settings, **{"artefact": f"{number}" * 64, **more},
         )  # fmt: skip
-        target.apply(serving.server_of(made))
+        target.apply(model_release.server_of(made))
         return made
 
     return make
@@ -142,7 +144,7 @@ def plan_of(churn: Deployment, on: Target, team: Team, alice: User, target: Scri
     def plan(leaf: str, **inputs: Any) -> list[str]:
         text = document(f"- {{id: a, title: A step, {leaf}}}", inputs=INPUTS)
         revision = Template.objects.keep(reading.from_yaml(text), alice)
-        lines = dry_run.plan(StartRun(revision, team, alice, inputs, "churn", on))
+        lines = plan_run.plan(StartRun(revision, team, alice, inputs, "churn", on))
         return [f"{line.verb} {line.what}" for line in lines]
 
     return plan

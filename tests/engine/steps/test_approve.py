@@ -3,8 +3,9 @@
 import pytest
 import time_machine
 
-from engine import advance, worker
-from engine.claiming import claim
+from engine.queue.claims import claim
+from engine.runs import transitions
+from engine.workers import executor
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +19,7 @@ def test_it_asks_the_champion_its_title(step):
 def test_a_yes_is_enough_and_names_who_said_it(step, alice):
     row = step("uses: approve, with: {question: 'Serve it?'}")
     assert row.vote(alice, approve=True, comment="looks right")
-    worker.drain()
+    executor.drain()
     row.refresh_from_db()
     assert row.state == "succeeded"
     assert row.outputs == {"approved_by": "Alice", "comment": "looks right"}
@@ -27,7 +28,7 @@ def test_a_yes_is_enough_and_names_who_said_it(step, alice):
 def test_a_no_fails_the_run_with_the_reason(step, alice):
     row = step("uses: approve")
     row.vote(alice, approve=False, comment="not on a Friday")
-    worker.drain()
+    executor.drain()
     row.refresh_from_db()
     assert row.state == "failed"
     assert row.reason == "Alice refused: not on a Friday"
@@ -37,13 +38,13 @@ def test_a_quorum_of_two_asks_again_after_the_first_and_nobody_votes_twice(step,
     row = step("uses: approve, with: {quorum: 2, question: 'Serve it?'}")
     assert row.asking["question"] == "Serve it? (0 of 2 so far)"
     row.vote(alice, approve=True)
-    worker.drain()
+    executor.drain()
     row.refresh_from_db()
     assert row.asking["question"] == "Serve it? (1 of 2 so far)"
     assert row.vote(alice, approve=True) is None
     bob = type(alice).objects.create_user("bob", first_name="Bob")
     row.vote(bob, approve=True)
-    worker.drain()
+    executor.drain()
     row.refresh_from_db()
     assert row.outputs["approved_by"] == "Alice, Bob"
 
@@ -54,10 +55,10 @@ def test_two_who_vote_at_once_are_two(step, alice, team):
     bob = type(alice).objects.create_user("bob", first_name="Bob")
     row.vote(alice, approve=True)
     (held,) = claim("counts")
-    outcome = worker.outcome_of(held)
+    outcome = executor.outcome_of(held)
     assert row.vote(bob, approve=True)
-    advance.record(held, outcome)
-    worker.drain()
+    transitions.record(held, outcome)
+    executor.drain()
     row.refresh_from_db()
     assert row.outputs["approved_by"] == "Alice, Bob"
 
@@ -85,6 +86,6 @@ def test_at_the_deadline_it_does_what_it_was_told_to(step, policy, state, note):
     row = step(f"uses: approve, with: {{deadline: 3600, on_deadline: {policy}}}")
     assert row.wake_at
     with time_machine.travel(row.wake_at):
-        worker.drain()
+        executor.drain()
     row.refresh_from_db()
     assert (row.state, row.reason) == (state, note)

@@ -32,7 +32,7 @@ def test_an_error_it_wrote_itself_is_the_reason_and_is_not_tried_again(step, tar
 
 def test_a_retry_is_a_new_job_with_a_new_name(step, target, monkeypatch):
     monkeypatch.setattr(
-        "engine.changes.wait_before_retry", lambda f, attempt, retries: 0 if attempt <= retries else None
+        "engine.runs.recording.wait_before_retry", lambda f, attempt, retries: 0 if attempt <= retries else None
     )
     target.comes_to("command", state=State.FAILED, reason="It ended with 1")
     row = step("uses: command.run, with: {command: 'false'}, retries: 2")
@@ -43,13 +43,13 @@ def test_a_retry_is_a_new_job_with_a_new_name(step, target, monkeypatch):
 def test_while_it_runs_it_is_looked_at_and_never_started_again(step, target):
     from django.utils import timezone
 
-    from engine import worker
+    from engine.workers import executor
 
     target.comes_to("command", state=State.RUNNING)
     row = step("uses: command.run, with: {command: 'sleep 9'}")
     for _ in range(3):
         row.run.steps.update(wake_at=timezone.now())
-        worker.drain(limit=1)
+        executor.drain(limit=1)
     assert row.state == "waiting"
     assert target.calls == [("apply", row.effect_name("command", each_attempt=True))]
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from engine import worker
 from engine.models import Release
 from engine.steps.endpoint_compare.kind import sentence, veto
 from engine.targets.base import Counts
+from engine.workers import executor
 from tests.engine.endpoint import figure, model_file
 from tests.engine.steps.conftest import live
 
@@ -111,7 +111,7 @@ def test_it_waits_for_requests_but_not_for_ever(beside):
     row = beside(requests=5, at_most=60)
     assert (row.state, row.note) == ("waiting", "0 of 5 requests")
     row.run.steps.update(wake_at=timezone.now(), started_at=timezone.now() - timedelta(seconds=61))
-    worker.drain()
+    executor.drain()
     row.refresh_from_db()
     assert (row.state, row.outputs["verdict"], row.outputs["requests"]) == ("succeeded", "better", 0)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine import worker
 from engine.models import Release, StepRun
 from engine.targets.base import TargetError
+from engine.workers import executor
 from tests.engine.steps.conftest import changes, live
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_killed_while_away_it_goes_back_to_what_it_was_before_and_not_to_what_it
     row.refresh_from_db()
     churn.send(target, {"1": 100, "2": 0}, "away, then killed")
     row.state, row.owner, row.claim = "running", "", row.claim
-    worker.outcome_of(row)
+    executor.outcome_of(row)
     assert weights(target) == {"1": 0, "2": 100}
 
 
@@ -73,7 +73,7 @@ def test_cancel_puts_the_traffic_back(rehearse, churn, target, monkeypatch):
 
     row = rehearse()
     churn.send(target, {"1": 100, "2": 0}, "away")
-    step = worker.step_for(row, row.definition, registry()["endpoint.rehearse"].form())
+    step = executor.step_for(row, row.definition, registry()["endpoint.rehearse"].form())
     step.memory = {"weights": {"1": 0, "2": 100}}
     registry()["endpoint.rehearse"].cancel(step)
     assert weights(target) == {"1": 0, "2": 100}

@@ -46,10 +46,10 @@ def test_an_engine_killed_after_any_effect_finds_what_it_made(step, churn, targe
     """The same step claimed again makes no second row, job, server or change of the route."""
     row = step(LEAF % 0, deployment=churn, model=hand_in())
     calls = list(target.calls)
-    from engine import worker
+    from engine.workers import executor
 
     row.state = "running"
-    again = worker.outcome_of(row)
+    again = executor.outcome_of(row)
     assert isinstance(again, Succeeded)
     assert again.outputs["release"] == 1
     assert Release.objects.count() == 1

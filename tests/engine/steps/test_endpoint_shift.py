@@ -82,11 +82,11 @@ def test_the_only_one_takes_everything_and_says_so(step, churn, target, release)
 
 
 def test_done_again_it_changes_nothing(shift, target):
-    from engine import worker
+    from engine.workers import executor
 
     row = shift(10)
     before = changes(target)
-    worker.outcome_of(row)
+    executor.outcome_of(row)
     assert changes(target) == before
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine import worker
+from engine.workers import executor
 
 pytestmark = pytest.mark.django_db
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.django_db
 def confirmed(row, user, **values):
     row.refresh_from_db()
     assert row.confirm(user, values)
-    worker.drain()
+    executor.drain()
     row.refresh_from_db()
     return row
 

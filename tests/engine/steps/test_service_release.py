@@ -188,8 +188,8 @@ def test_as_many_run_as_the_service_is_scaled_to(step, churn, app_file, target):
 
 
 def test_killed_after_the_switch_it_goes_on_with_the_same_release(step, churn, app_file, target, monkeypatch):
-    from engine import worker
     from engine.models import Deployment
+    from engine.workers import executor
 
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -200,7 +200,7 @@ def test_killed_after_the_switch_it_goes_on_with_the_same_release(step, churn, a
     monkeypatch.undo()
     monkeypatch.setattr("engine.models.target.connect", lambda kind: target)
     row = churn.runs.get().steps.get(leaf="a")
-    outcome = worker.outcome_of(row)
+    outcome = executor.outcome_of(row)
     assert isinstance(outcome, Succeeded)
     assert outcome.outputs["release"] == 1
     assert names(target) == ["release-command", "web.1", "worker.1"]

@@ -8,20 +8,20 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from engine import plan
 from engine.definition.flow import Flow, Leaf, read_path, write_path
 from engine.models import Block, Run, StepRun
-from engine.rows import Rows, ring
+from engine.runs import successors
+from engine.runs.opening import Rows, ring
 from engine.statuses import StepState
 
 ORDINARY = (StepRun.Purpose.LEAF, StepRun.Purpose.DECIDE)
 
 
-def place_of(row: StepRun) -> plan.Place:
+def place_of(row: StepRun) -> successors.Place:
     return read_path(row.path), read_path(row.iteration)
 
 
-def ended_steps(run: Run) -> dict[plan.Place, StepRun]:
+def ended_steps(run: Run) -> dict[successors.Place, StepRun]:
     """The steps and decisions that need not be run again as the run stands, by place."""
     over = Q(state__in=(StepState.SUCCEEDED, StepState.SKIPPED, StepState.FAILED))
     rows = run.steps.filter(over, purpose__in=ORDINARY).defer("memory", "answer")
@@ -29,7 +29,7 @@ def ended_steps(run: Run) -> dict[plan.Place, StepRun]:
 
 
 def decision_of(row: StepRun) -> Any:
-    """What `engine.plan` wants to know of a step that has ended: nothing but of a decision."""
+    """What `engine.runs.successors` wants to know of a step that has ended: nothing but of a decision."""
     if row.purpose != StepRun.Purpose.DECIDE:
         return None
     return next((row.outputs[name] for name in ("branch", "again", "count") if name in row.outputs), None)
@@ -42,7 +42,7 @@ def goes_on(step: StepRun) -> bool:
 def recount(rows: Rows) -> bool:
     """Store blocks and steps as the ended steps ask for, whatever is there. False: nothing is left to do."""
     ended = {place: decision_of(row) for place, row in ended_steps(rows.run).items()}
-    found = plan.whole(rows.flow, ended)
+    found = successors.whole(rows.flow, ended)
     _blocks(rows, found.blocks)
     live = {place_of(row) for row in rows.run.live_steps()}
     steps = [rows.row(_new_step(rows.flow, place)) for place in sorted(found.due - live)]
@@ -51,16 +51,16 @@ def recount(rows: Rows) -> bool:
     return bool(found.due)
 
 
-def _new_step(flow: Flow, place: plan.Place) -> plan.NewStep:
+def _new_step(flow: Flow, place: successors.Place) -> successors.NewStep:
     path, iteration = place
     node = flow.at(path)
     if isinstance(node, Leaf):
         above = (path[:-1], iteration[: len(flow.rounds(path[:-1]))])
-        return plan.NewStep(path, iteration, node.id, above if path else None)
-    return plan.NewStep(path, iteration, block=(path, iteration[: len(flow.rounds(path))]))
+        return successors.NewStep(path, iteration, node.id, above if path else None)
+    return successors.NewStep(path, iteration, block=(path, iteration[: len(flow.rounds(path))]))
 
 
-def _blocks(rows: Rows, wanted: Mapping[plan.Place, plan.OpenBlock]) -> None:
+def _blocks(rows: Rows, wanted: Mapping[successors.Place, successors.OpenBlock]) -> None:
     rows.blocks = {(read_path(b.path), read_path(b.iteration)): b for b in rows.run.blocks.all()}
     over = [b.pk for place, b in rows.blocks.items() if place not in wanted and b.closed_at is None]
     Block.objects.filter(pk__in=over).update(open_children=0, closed_at=timezone.now())

@@ -17,11 +17,14 @@ from django.conf import settings
 from django.db import Error, close_old_connections, connection, connections
 from django.utils import timezone
 
-from engine import bell, claiming, done, schedules, worker
-from engine.claiming import claim
-from engine.exports import spans
+from engine import doorbell
+from engine.actions import judge
 from engine.models import Presence, Target
 from engine.models.target import connect
+from engine.queue import claims
+from engine.queue.claims import claim
+from engine.telemetry import spans
+from engine.workers import executor, scheduler
 
 LOOK = 0.05  # seconds between two glances at the database while something goes on there
 IDLE_LOOK = 0.1  # and when nothing has for a moment
@@ -58,7 +61,7 @@ class Engine:
     """
 
     def __init__(self, threads: int = 4, *, stop_within: float = STOP_WITHIN, poll: float = POLL) -> None:
-        self.owner = claiming.new_owner()
+        self.owner = claims.new_owner()
         self.stop_within, self.poll = stop_within, poll
         self.stopping = threading.Event()
         self.at_work: set[int] = set()  # the steps that its threads are executing
@@ -75,7 +78,7 @@ class Engine:
         for name, body in (("judge", self._judge), ("tend", self._tend), ("clock", self._start_scheduled)):
             self.threads.append(self._thread(body, name))
         if settings.BROKER_URL:
-            self.threads.append(self._thread(lambda: bell.listen(self.ring, self.stopping), "listen"))
+            self.threads.append(self._thread(lambda: doorbell.listen(self.ring, self.stopping), "listen"))
         if spans.wanted():
             self.threads.append(self._thread(self._send_spans, "spans"))
 
@@ -86,7 +89,7 @@ class Engine:
     def run(self) -> None:
         """Block until `stop()` was called and what was at work has ended or had its time."""
         self._begin()
-        with worker.heartbeat(self.owner, self.at_work):
+        with executor.heartbeat(self.owner, self.at_work):
             for thread in self.threads:
                 thread.start()
             self._ring_until_stopped()
@@ -106,9 +109,9 @@ class Engine:
         """A worker may start before its database does."""
         while not self.stopping.is_set():
             try:
-                claiming.release_the_dead()
+                claims.release_the_dead()
                 if Presence.objects.from_the_future(self.owner):
-                    claiming.clock_was_set_back()
+                    claims.clock_was_set_back()
                 return
             except Error as error:
                 _away(error)
@@ -132,13 +135,13 @@ class Engine:
             try:
                 if self.clock.was_set_back():
                     log.warning("the clock was set back; what waits for a moment is looked at now")
-                    claiming.clock_was_set_back()
+                    claims.clock_was_set_back()
                 version = _data_version()
                 if version != seen or version == 0:
                     self.changed_at = now
                 if version != seen or now >= wake_at or now - looked > self.poll:
                     seen, looked = version, now
-                    next_wake = claiming.next_wake()
+                    next_wake = claims.next_wake()
                     wake_at = now + next_wake if next_wake is not None else float("inf")
                     self.ring()
                 self._note(now)
@@ -181,7 +184,7 @@ class Engine:
         if not steps:
             return False
         self.ring()
-        worker.work(steps[0], self.at_work)
+        executor.work(steps[0], self.at_work)
         return True
 
     def _judge(self) -> None:
@@ -203,8 +206,8 @@ class Engine:
         now = time.monotonic()
         if self.changed_at >= self.scheduled_at or now >= self.schedule_at or now - self.scheduled_at > IDLE_JUDGE:
             self.scheduled_at = now  # before looking: what is written meanwhile is looked at next time
-            schedules.start_due()
-            wait = schedules.next_start()
+            scheduler.start_due()
+            wait = scheduler.next_start()
             self.schedule_at = float("inf") if wait is None else time.monotonic() + wait
 
     def _send_spans(self) -> None:
@@ -225,9 +228,9 @@ class Engine:
 
 
 def _judge_all() -> None:
-    for deployment in done.due():
-        if done.take(deployment):
-            done.judge(deployment)
+    for deployment in judge.due():
+        if judge.take(deployment):
+            judge.judge(deployment)
 
 
 def _tend_all() -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from engine.context import context_for, met
 from engine.definition.expressions import Absent, ExpressionError, expressions_in, parse, resolve
 from engine.definition.flow import Branch, Choose, Foreach, Repeat, read_path
 from engine.models import Signal, StepRun
 from engine.outcomes import Asking, Failed, Outcome, Succeeded
+from engine.runs.context import context_for, met
 
 MOST_ITEMS = 10_000
 

@@ -19,10 +19,7 @@ from django.db import Error, InterfaceError, OperationalError, close_old_connect
 from django.utils import timezone
 from pydantic import ValidationError
 
-from engine import advance, decisions, sized, turns
 from engine.artefacts.store import DiskFull
-from engine.claiming import LEASE, claim, let_go, loaded, new_owner, renew
-from engine.context import context_for, met
 from engine.definition.expressions import Absent, ExpressionError, expressions_in, parse, resolve, typed
 from engine.definition.flow import Leaf
 from engine.definition.structure import article
@@ -40,6 +37,10 @@ from engine.outcomes import (
     Succeeded,
     TemporaryFailure,
 )
+from engine.queue import concurrency
+from engine.queue.claims import LEASE, claim, let_go, loaded, new_owner, renew
+from engine.runs import decisions, outputs, transitions
+from engine.runs.context import context_for, met
 from engine.statuses import ENDING_RUNS, RunState
 from engine.steps import registry
 from engine.steps.base import Form, NotYet, Step, StepKind
@@ -56,7 +57,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def execute(row: StepRun) -> bool:
     """Execute a claimed step and record its outcome. False when the claim was lost meanwhile."""
-    return advance.record(row, outcome_of(row)).written
+    return transitions.record(row, outcome_of(row)).written
 
 
 def work(row: StepRun, at_work: set[int] | None = None) -> int:
@@ -92,12 +93,12 @@ def _recorded(row: StepRun, outcome: Outcome, take_next: bool) -> StepRun | None
     """Record it. An outcome that no database will ever take is a failure, or it would be tried for ever."""
     owner, claim = row.owner, row.claim
     try:
-        return advance.record(row, outcome, take_next=take_next).next
+        return transitions.record(row, outcome, take_next=take_next).next
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
         again = loaded().filter(pk=row.pk, owner=owner, claim=claim).first()
-        return advance.record(again, _broken(again, error)).next if again else None
+        return transitions.record(again, _broken(again, error)).next if again else None
 
 
 def outcome_of(row: StepRun) -> Outcome:
@@ -139,7 +140,7 @@ def _outcome(row: StepRun) -> Outcome:
     if row.run.state in ENDING_RUNS:
         return Later(0, "the run is ending")
     if row.run.state == RunState.PAUSED and not row.memory.get("jobs"):
-        return Held(turns.PAUSED)
+        return Held(concurrency.PAUSED)
     return decisions.decide(row) if row.purpose == StepRun.Purpose.DECIDE else _in_time(row, _leaf_outcome(row))
 
 
@@ -217,7 +218,7 @@ def _typed(kind: StepKind, step: Step[Any], outcome: Outcome) -> Outcome:
         return outcome
     types = kind.declared_outputs(step.leaf) or {}
     values = {name: typed(value, types.get(name, "json")) for name, value in outcome.outputs.items()}
-    return Succeeded(sized.kept(values, step.run), outcome.note)
+    return Succeeded(outputs.store(values, step.run), outcome.note)
 
 
 def _in_time(row: StepRun, outcome: Outcome) -> Outcome:

@@ -8,12 +8,12 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
-from engine import hot, plan
 from engine.definition.flow import Choose, Foreach, Parallel, Path, Repeat, Sequence, read_path
-from engine.models import Block, Release, Run, StepRun
-from engine.plan import Iteration, Opening
-from engine.recount import goes_on, recount
-from engine.rows import Rows, ring
+from engine.models import Block, Release, Run, StepRun, prepared
+from engine.runs import successors
+from engine.runs.opening import Rows, ring
+from engine.runs.rebuild import goes_on, recount
+from engine.runs.successors import Iteration, Opening
 from engine.statuses import ENDING_RUNS, RunState, StepState
 
 
@@ -42,7 +42,7 @@ class Walk(Rows):
             self.blocks[read_path(block.path), read_path(block.iteration)] = block
             if self._goes_on_inside(block, child[-1]):
                 return
-            hot.update(Block, {"id": block.pk}, {"open_children": 0, "closed_at": timezone.now()})
+            prepared.update(Block, {"id": block.pk}, {"open_children": 0, "closed_at": timezone.now()})
             child = read_path(block.path)
             block = Block.objects.get(pk=block.parent_id) if block.parent_id else None
         self.succeed()
@@ -52,7 +52,7 @@ class Walk(Rows):
         path, iteration = read_path(block.path), read_path(block.iteration)
         match self.flow.at(path):
             case Sequence():
-                return self.open(plan.following(self.flow, path, index, iteration))
+                return self.open(successors.following(self.flow, path, index, iteration))
             case Parallel():
                 # The decrement and the look are in one transaction, and writers queue: exactly one sees the last.
                 Block.objects.filter(pk=block.pk).update(open_children=F("open_children") - 1)
@@ -61,9 +61,9 @@ class Walk(Rows):
             case Foreach():
                 return self.next_item(block, path, iteration)
             case Repeat() if index == 0:
-                return self.open(plan.decision(path, iteration, block.round))
+                return self.open(successors.decision(path, iteration, block.round))
             case Repeat():
-                return self.next_round(block, plan.round_of(self.flow, path, iteration, block.round + 1))
+                return self.next_round(block, successors.round_of(self.flow, path, iteration, block.round + 1))
             case _:
                 return False
 
@@ -73,7 +73,7 @@ class Walk(Rows):
         block.refresh_from_db(fields=["open_children", "round", "total", "item"])
         if block.round < (block.total or 0):
             Block.objects.filter(pk=block.pk).update(round=block.round + 1)
-            self.open(plan.items_of(self.flow, path, iteration, [block.round + 1]))
+            self.open(successors.items_of(self.flow, path, iteration, [block.round + 1]))
         return block.open_children > 0
 
     def items(self, block: Block, node: Foreach, items: list[Any]) -> None:
@@ -84,7 +84,7 @@ class Walk(Rows):
             open_children=len(items), round=first, total=len(items), item=items
         )  # fmt: skip
         self.blocks[path, iteration] = block
-        if not self.open(plan.items_of(self.flow, path, iteration, range(1, first + 1))):
+        if not self.open(successors.items_of(self.flow, path, iteration, range(1, first + 1))):
             self.close(block)
 
     def next_round(self, block: Block, opened: Opening) -> bool:
@@ -101,12 +101,14 @@ class Walk(Rows):
             self.items(block, node, step.outputs.get("items", []))
         elif isinstance(node, Choose):
             chosen = step.outputs.get("branch")
-            if chosen is None or not self.open(plan.opening(self.flow, (*path, chosen), iteration, (path, iteration))):
+            if chosen is None or not self.open(
+                successors.opening(self.flow, (*path, chosen), iteration, (path, iteration))
+            ):
                 self.child_done(block, (*path, 0))
         elif not step.outputs.get("again"):
             self.close(block)
         else:
-            opened = plan.again_of(self.flow, path, iteration, block.round)
+            opened = successors.again_of(self.flow, path, iteration, block.round)
             if opened.steps[0].iteration[: len(iteration) + 1] == (*iteration, block.round + 1):
                 self.next_round(block, opened)
             else:
@@ -197,7 +199,7 @@ class Walk(Rows):
 
     def _end(self, state: RunState, reason: str, kind: str, text: str) -> None:
         now = timezone.now()
-        hot.update(Run, {"id": self.run.pk}, {"state": state, "reason": reason, "ended_at": now})
+        prepared.update(Run, {"id": self.run.pk}, {"state": state, "reason": reason, "ended_at": now})
         self.run.ended_at = now
         self.run.state, self.run.reason = state, reason
         self.run.say(kind, text)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from engine import bell, claiming, worker
+from engine import doorbell
+from engine.queue import claims
+from engine.workers import executor
 
 
-@shared_task(name=bell.TASK)
+@shared_task(name=doorbell.TASK)
 def look() -> int:
     """Execute what is due until nothing is. Returns how many executions that took."""
-    owner = claiming.new_owner()
+    owner = claims.new_owner()
     at_work: set[int] = set()
-    with worker.heartbeat(owner, at_work):
-        return worker.drain(owner, at_work=at_work)
+    with executor.heartbeat(owner, at_work):
+        return executor.drain(owner, at_work=at_work)

@@ -8,18 +8,20 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from engine import bell, hot, plan, turns
-from engine.changes import FRESH
-from engine.claiming import LEASE
+from engine import doorbell
 from engine.definition.flow import Foreach, Path, read_path, write_path
-from engine.models import Block, Run, StepRun
-from engine.plan import Iteration, Opening
+from engine.models import Block, Run, StepRun, prepared
+from engine.queue import concurrency
+from engine.queue.claims import LEASE
+from engine.runs import successors
+from engine.runs.recording import FRESH
+from engine.runs.successors import Iteration, Opening
 from engine.statuses import RunState, StepState
 
 
 def ring() -> None:
     """Something may be ready: tell the workers when this is committed. Who is not told finds it a moment later."""
-    transaction.on_commit(bell.ring)
+    transaction.on_commit(doorbell.ring)
 
 
 class Rows:
@@ -30,7 +32,7 @@ class Rows:
         self.flow = run.flow
         self.take_for = take_for
         self.taken: StepRun | None = None
-        self.blocks: dict[plan.Place, Block] = {}  # those that this transaction has seen
+        self.blocks: dict[successors.Place, Block] = {}  # those that this transaction has seen
 
     def open(self, opened: Opening) -> bool:
         """Insert the rows; False when there are none."""
@@ -39,17 +41,17 @@ class Rows:
         rows = [self.row(new) for new in opened.steps]
         if self.run.resumed:
             rows = [row for row in rows if not self.opened_before(row)]
-        if rows and self.take_for and self.taken is None and not turns.turns_of(rows[0]):
+        if rows and self.take_for and self.taken is None and not concurrency.turns_of(rows[0]):
             self._take(rows[0])
         if len(rows) == 1:
-            hot.insert(rows[0])
+            prepared.insert(rows[0])
         else:
             StepRun.objects.bulk_create(rows)
         if any(row.state == StepState.READY for row in rows):
             ring()
         return bool(opened)
 
-    def _insert_block(self, new: plan.NewBlock) -> None:
+    def _insert_block(self, new: successors.NewBlock) -> None:
         parent = self.block_above(new.path, new.iteration)
         row: dict[str, Any] = {
             "parent": parent, "open_children": new.open_children, "round": new.round, "closed_at": None, "total": None,
@@ -59,7 +61,7 @@ class Rows:
         if self.run.resumed:  # it may be there, from before
             made, _ = Block.objects.update_or_create(run=self.run, **place, defaults=row)
         else:
-            made = hot.insert(Block(run=self.run, **place, **row))
+            made = prepared.insert(Block(run=self.run, **place, **row))
         self.blocks[new.path, new.iteration] = made
 
     def item(self, parent: Block | None, iteration: Iteration) -> Any:
@@ -68,16 +70,16 @@ class Rows:
             return None
         return (parent.item or [])[iteration[-1] - 1]
 
-    def row(self, new: plan.NewStep) -> StepRun:
+    def row(self, new: successors.NewStep) -> StepRun:
         leaf = self.flow.leaf(new.leaf) if new.leaf else None
         block = self._stored(new.block) if new.block else None
         row = StepRun(
             run=self.run, block=block, leaf=new.leaf, path=write_path(new.path), iteration=write_path(new.iteration),
             purpose=StepRun.Purpose.LEAF if new.leaf else StepRun.Purpose.DECIDE,
-            mutex=turns.mutex_key(self.run.team_id, leaf.mutex) if leaf else "",
+            mutex=concurrency.mutex_key(self.run.team_id, leaf.mutex) if leaf else "",
         )  # fmt: skip
         if self.run.state == RunState.PAUSED:
-            row.state, row.queue = StepState.WAITING, turns.PAUSED
+            row.state, row.queue = StepState.WAITING, concurrency.PAUSED
         return row
 
     def _take(self, row: StepRun) -> None:
@@ -97,7 +99,7 @@ class Rows:
             return None
         return self._stored((path[:-1], iteration[: len(self.flow.rounds(path[:-1]))]))
 
-    def _stored(self, place: plan.Place) -> Block:
+    def _stored(self, place: successors.Place) -> Block:
         if place not in self.blocks:
             found = Block.objects.get(run=self.run, path=write_path(place[0]), iteration=write_path(place[1]))
             self.blocks[place] = found

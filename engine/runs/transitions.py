@@ -17,15 +17,16 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from engine import hot, plan, turns
-from engine.changes import changes_of
-from engine.claiming import claim
-from engine.models import Run, StepRun
+from engine.models import Run, StepRun, prepared
 from engine.outcomes import Held, Later, Outcome, in_words
-from engine.recount import ORDINARY
-from engine.rows import ring
+from engine.queue import concurrency
+from engine.queue.claims import claim
+from engine.runs import successors
+from engine.runs.opening import ring
+from engine.runs.progress import Walk
+from engine.runs.rebuild import ORDINARY
+from engine.runs.recording import changes_of
 from engine.statuses import ENDING_RUNS, LIVE_STEPS, RunState, StepState
-from engine.walk import Walk
 
 if TYPE_CHECKING:
     from engine.models import Deployment
@@ -48,7 +49,7 @@ def start(run: Run) -> Run:
         run.save()
         run.say("run.started", f"{run.started_by or 'Somebody'} started {run.revision}", actor=run.started_by)
         walk = Walk(run)
-        if not walk.open(plan.opening(run.flow, (), (), None)):
+        if not walk.open(successors.opening(run.flow, (), (), None)):
             walk.succeed()
     return run
 
@@ -108,7 +109,7 @@ def record(step: StepRun, outcome: Outcome, *, take_next: bool = False) -> Recor
         held = {"id": step.pk, "state": StepState.RUNNING, "owner": owner, "claim": step.claim}
         changes, event, text = changes_of(step, outcome)
         changes |= {"lease_until": None, "owner": ""}
-        if hot.update(StepRun, held, changes) != 1:
+        if prepared.update(StepRun, held, changes) != 1:
             return Recorded(False)
         for name, value in changes.items():
             setattr(step, name, value)
@@ -121,7 +122,7 @@ def record(step: StepRun, outcome: Outcome, *, take_next: bool = False) -> Recor
         else:
             walk.ended(step)
         if not isinstance(outcome, Later):
-            turns.let_in(step)
+            concurrency.let_in(step)
         if take_next and walk.taken is None:
             walk.taken = next(iter(claim(owner)), None)
     return Recorded(True, walk.taken)
@@ -133,7 +134,7 @@ def _after_pause(walk: Walk, step: StepRun, outcome: Outcome) -> None:
     if walk.run.state in ENDING_RUNS and step.purpose in ORDINARY:
         row.update(state=StepState.CANCELLED, asking=None, queue="", wake_at=None, ended_at=timezone.now())
         walk.undo_when_quiet()
-    elif isinstance(outcome, Held) and outcome.queue == turns.PAUSED and walk.run.state != RunState.PAUSED:
+    elif isinstance(outcome, Held) and outcome.queue == concurrency.PAUSED and walk.run.state != RunState.PAUSED:
         row.update(state=StepState.READY, queue="")
         ring()
     elif row.filter(poked=True).update(state=StepState.READY, wake_at=None, poked=False):
@@ -186,7 +187,7 @@ def go_on(run: Run, user: User | None) -> None:
         if Run.objects.filter(pk=run.pk, state=RunState.PAUSED).update(state=RunState.RUNNING) != 1:
             raise NotNow(f"run {run.pk} is {_word(run)}; only a paused run is continued")
         run.state = RunState.RUNNING
-        run.steps.filter(queue=turns.PAUSED).update(state=StepState.READY, queue="")
+        run.steps.filter(queue=concurrency.PAUSED).update(state=StepState.READY, queue="")
         run.say("run.continued", f"{_name(user)} continued the run", actor=user)
         ring()
 

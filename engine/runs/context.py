@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db.models import Q
 
-from engine import sized
 from engine.definition.expressions import Absent, Expression, ExpressionError, expressions_in, parse, resolve, typed
 from engine.definition.flow import Flow, Foreach, Path, Repeat, Sub, read_path, write_path
 from engine.models import Block, Run, StepRun
+from engine.runs import outputs
 
 
 def context_for(row: StepRun, expressions: Iterable[Expression]) -> dict[str, Any]:
@@ -109,13 +109,13 @@ class _Place:
         if block is None or block.closed_at is None:
             return {"status": "absent" if block is None else "running"}
         inside = _Place(self.run, (*source, 1), rounds)  # after all that is in it
-        outputs: dict[str, Any] = {}
+        given: dict[str, Any] = {}
         for name, text in sub.outputs.items():
             try:
-                outputs[name] = resolve(text, inside.context(expressions_in(text)))
+                given[name] = resolve(text, inside.context(expressions_in(text)))
             except Absent:
-                outputs[name] = None
-        return {"status": "succeeded", "outputs": outputs}
+                given[name] = None
+        return {"status": "succeeded", "outputs": given}
 
 
 def _given(scope: Sub, name: str, spec: Any, context: dict[str, Any]) -> Any:
@@ -136,8 +136,8 @@ def _items(iteration: tuple[int, ...], foreach: list[bool]) -> tuple[int, ...]:
 def _step(row: Mapping[str, Any] | None) -> dict[str, Any]:
     if row is None:
         return {"status": "absent"}
-    outputs = {"outputs": sized.whole(row["outputs"])} if row["state"] == "succeeded" else {}
-    return {"status": row["state"], **outputs}
+    given = {"outputs": outputs.load(row["outputs"])} if row["state"] == "succeeded" else {}
+    return {"status": row["state"], **given}
 
 
 def seen_rounds(

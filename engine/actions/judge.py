@@ -10,15 +10,15 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from engine.context import context_for
 from engine.definition.expressions import expressions_in
 from engine.definition.flow import Leaf
 from engine.models import Confirmation, CriterionResult, Deployment, Event, Release, StepRun
 from engine.outcomes import Asking, Failed, MissingInput, Outcome, PermanentFailure, Succeeded, TemporaryFailure
+from engine.runs.context import context_for
 from engine.statuses import CriterionState, DeploymentState
 from engine.steps import registry
 from engine.targets.base import TargetError
-from engine.worker import fill, step_for
+from engine.workers.executor import fill, step_for
 from lib.statistics import Rate
 from people.models import User
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.models import Artefact
-from engine.models.artefact import store
+from engine.models.artefact import store as artefacts
 from engine.outcomes import PermanentFailure
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ AT_MOST = 16 << 20
 MARK = "large output"  # a file that stands for a value; what reads the value gets it back
 
 
-def kept(outputs: Mapping[str, Any], run: Run) -> dict[str, Any]:
+def store(outputs: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """The outputs as the row has them. Raises PermanentFailure: too large, or not JSON."""
-    return {name: _kept(name, value, run) for name, value in outputs.items()}
+    return {name: _stored(name, value, run) for name, value in outputs.items()}
 
 
-def _kept(name: str, value: Any, run: Run) -> Any:
+def _stored(name: str, value: Any, run: Run) -> Any:
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
@@ -52,12 +52,12 @@ def storable(value: Any) -> Any:
             return value
 
 
-def whole(outputs: Mapping[str, Any]) -> dict[str, Any]:
+def load(outputs: Mapping[str, Any]) -> dict[str, Any]:
     """The outputs with the large ones read back."""
-    return {name: _whole(value) for name, value in outputs.items()}
+    return {name: _loaded(value) for name, value in outputs.items()}
 
 
-def _whole(value: Any) -> Any:
+def _loaded(value: Any) -> Any:
     if isinstance(value, dict) and set(value) == {MARK}:
-        return json.loads(store().path(value[MARK]["sha256"]).read_bytes())
+        return json.loads(artefacts().path(value[MARK]["sha256"]).read_bytes())
     return value

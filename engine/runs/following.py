@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from engine.definition.flow import Flow, Foreach, Leaf, Node, Path, Repeat, Sequence
-from engine.plan import Iteration, Place
+from engine.runs.successors import Iteration, Place
 
 _PART = {(0,): 0, (): 1, (1,): 2}  # of a round: its flow, then its question, then `again`
 

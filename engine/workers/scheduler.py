@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from engine import advance
 from engine.actions.start_run import Refused, StartRun
 from engine.models import Event, Run, Schedule
 from engine.models.schedule import NeverComes
+from engine.runs import transitions
 
 LATE = timedelta(seconds=60)  # what is served later than this was missed
 MOST_MISSED = 100
@@ -33,7 +33,7 @@ def _serve(schedule: Schedule, now: datetime) -> list[Run]:
     # The runs carry the time as their key, so a process that dies in between starts none of them twice.
     try:
         runs = [run for moment in times if (run := _start(schedule, moment))]
-    except advance.InHand:
+    except transitions.InHand:
         return []  # the next look serves this time
     mine = Schedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at)
     mine.update(next_at=following, last_at=times[-1] if times else schedule.last_at)
@@ -67,9 +67,9 @@ def _start(schedule: Schedule, moment: datetime) -> Run | None:
     )  # fmt: skip
     try:
         run = start.execute()
-    except advance.InHand:
+    except transitions.InHand:
         raise
-    except (Refused, advance.NotNow) as error:
+    except (Refused, transitions.NotNow) as error:
         with transaction.atomic():
             Schedule.objects.filter(pk=schedule.pk).update(problem=f"{moment:%d %b %H:%M} UTC: {error}")
             Event.objects.create(team=schedule.team, kind="schedule.missed", text=f"{schedule}: {error}")

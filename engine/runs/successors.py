@@ -1,7 +1,7 @@
 """What may start now. Pure: from the flow and what has ended to the rows that follow.
 
-`opening` and `following` are what `engine.advance` stores step by step; `whole` computes the same from nothing but the
-states of all steps: the tests' oracle, and what resume and repair store.
+`opening` and `following` are what `engine.runs.transitions` stores step by step; `whole` computes the same from nothing
+but the states of all steps: the tests' oracle, and what resume and repair store.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class OpenBlock:
 class Whole:
     """Everything that the steps which have ended ask for, computed from nothing else.
 
-    The tests' oracle for what `engine.advance` stores step by step, and what resume and repair store.
+    The tests' oracle for what `engine.runs.transitions` stores step by step, and what resume and repair store.
     """
 
     due: set[Place] = field(default_factory=set)  # opened, and not ended

@@ -18,11 +18,11 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from engine import hot, turns
-from engine.models import StepRun
+from engine.models import StepRun, prepared
 from engine.models.event import TAKEN_OVER
 from engine.models.step import StepRunQuerySet
 from engine.models.template import pinned
+from engine.queue import concurrency
 from engine.statuses import StepState
 
 LEASE = timedelta(seconds=8)  # prolonged four times as often; a dead machine is noticed after it
@@ -112,14 +112,14 @@ def _candidates(due: Q, order: str, count: int) -> list[StepRun]:
 
 def _take(step: StepRun, owner: str) -> bool:
     """Whether this owner has the step now; then its row says so, and so does `step`."""
-    wanted = turns.turns_of(step)
-    if not wanted or turns.has_its_turn(step):
+    wanted = concurrency.turns_of(step)
+    if not wanted or concurrency.has_its_turn(step):
         return _hold(step, owner)
     with transaction.atomic(savepoint=False):  # counting who is at work and taking the step are one thing
-        if not turns.alone(wanted):
+        if not concurrency.alone(wanted):
             return False
-        if full := turns.full(step, wanted):
-            turns.queue_up(full, step)
+        if full := concurrency.full(step, wanted):
+            concurrency.queue_up(full, step)
             return False
         return _hold(step, owner)
 
@@ -135,7 +135,7 @@ def _hold(step: StepRun, owner: str) -> bool:
         "state": StepState.RUNNING, "owner": owner, "lease_until": now + LEASE, "wake_at": None,
         "claim": step.claim + 1, "started_at": step.started_at,
     }  # fmt: skip
-    if hot.update(StepRun, held, changes) != 1:
+    if prepared.update(StepRun, held, changes) != 1:
         return False
     for name, value in changes.items():
         setattr(step, name, value)
@@ -147,7 +147,7 @@ def _hold(step: StepRun, owner: str) -> bool:
 def _let_in_the_forgotten() -> None:
     if time.monotonic() - _Asked.forgotten > RECONCILE:
         _Asked.forgotten = time.monotonic()
-        turns.reconcile()
+        concurrency.reconcile()
 
 
 def next_wake() -> float | None:
