@@ -25,7 +25,7 @@ import pytest
 
 from desirepath.client import Desirepath
 from engine.targets.local import LocalTarget
-from engine.targets.local.environments import uv
+from engine.targets.local.machine import uv
 from tests import processes
 
 CHECKOUT = Path(__file__).resolve().parent.parent

@@ -141,7 +141,7 @@ class DeploymentShape(serializers.ModelSerializer[Deployment]):
     target: Slug = serializers.SlugRelatedField(slug_field="name", read_only=True)
     live = serializers.SerializerMethodField()
     traffic = serializers.SerializerMethodField()
-    judge = serializers.SerializerMethodField()
+    done = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
 
     class Meta:

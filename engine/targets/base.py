@@ -190,8 +190,6 @@ class Target(ABC):
     """Where work runs. Subclasses raise `TargetError` with a sentence that says what happened and what to do."""
 
     kind: ClassVar[str]
-    supports_services: ClassVar[bool] = True
-    supports_weights: ClassVar[bool] = True
 
     @abstractmethod
     def check(self) -> list[str]:
@@ -235,10 +233,6 @@ class Target(ABC):
     @abstractmethod
     def counts(self, name: str) -> dict[str, Counts]:
         """Per release."""
-
-    @abstractmethod
-    def rollback(self, name: str) -> RouteStatus:
-        """All traffic back to the route's fallback release."""
 
     @abstractmethod
     def remove(self, name: str) -> None:

@@ -22,8 +22,8 @@ from engine.targets.base import (
     TargetError,
     Workload,
 )
-from engine.targets.local.places import checked_name
-from engine.targets.local.routes import checked, planned, rolled_back
+from engine.targets.naming import checked_name
+from engine.targets.routing import checked, planned
 
 
 class DummyTarget(Target):
@@ -135,12 +135,6 @@ class DummyTarget(Target):
 
     def counts(self, name: str) -> dict[str, Counts]:
         return self.counted.get(name, {})
-
-    def rollback(self, name: str) -> RouteStatus:
-        held = self.routes.get(name)
-        if held is None:
-            raise TargetError(f"There is no deployment {name} here.")
-        return self.route(rolled_back(held.route))
 
     def remove(self, name: str) -> None:
         self._refuse_when_broken()

@@ -57,9 +57,6 @@ class ReadOnlyTarget(Target):
     def counts(self, name: str) -> dict[str, Counts]:
         return self.inner.counts(name)
 
-    def rollback(self, name: str) -> RouteStatus:
-        self._refuse("rollback")
-
     def remove(self, name: str) -> None:
         self._refuse("remove")
 

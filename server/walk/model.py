@@ -17,7 +17,7 @@ from django.conf import settings
 from desirepath import words
 from desirepath.client import Json
 from engine.models import Revision, Run
-from engine.targets.local.environments import uv
+from engine.targets.local.machine import uv
 from journeys.models import JourneyMap
 from research.models import Observation, Study
 from server.embedded import CHECKOUT

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import psutil
 
-from engine.targets.local.environments import uv
+from engine.targets.local.machine import uv
 from tests.bench.peers.ours import drop_databases
 from tests.homes import CHECKOUT, free_port
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from engine.targets.local.environments import uv
+from engine.targets.local.machine import uv
 from tests.homes import CHECKOUT
 
 pytestmark = pytest.mark.model

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import functools
 import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
-import sys
-import sysconfig
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from engine.targets.base import Environment, Progress, TargetError
 from engine.targets.local import processes
+from engine.targets.local.machine import interpreter_of, tool_env, uv
 
 # Building these from source takes a compiler and half an hour; without a wheel it is better to say so at once.
 WHEELS_ONLY = ("numpy", "scipy", "scikit-learn", "pandas", "onnx", "onnxruntime", "skl2onnx", "pyarrow", "lightgbm")
-# What uv may see of our environment: proxies, certificates and its own settings, none of our secrets.
-PASSED = re.compile(
-    r"HOME|PATH|LANG|LC_.*|TMPDIR|XDG_CACHE_HOME|UV_.*|SSL_CERT_.*|(?i:https?_proxy|no_proxy|all_proxy)"
-)
 UNBUILT = re.compile(r"Failed to (?:download and )?build `([^`]+)`")
 COMPLAINT = re.compile(r"\s*(?:\w*(?:Error|Exception)\b|(?:fatal )?error|\S+: (?:fatal )?error): ")
 FAILED_LINES = 12  # of uv's output, in an error
@@ -33,15 +27,6 @@ FAILED_LINES = 12  # of uv's output, in an error
 
 class NoneFit(TargetError):
     """No versions of the packages go together."""
-
-
-def uv() -> str:
-    """The uv of this server's own environment, else the one on PATH."""
-    own = Path(sysconfig.get_path("scripts")) / "uv"
-    found = str(own) if own.exists() else shutil.which("uv")
-    if not found:
-        raise TargetError("uv is missing: run `make setup`, which installs it, then try again.")
-    return found
 
 
 class Environments:
@@ -99,7 +84,7 @@ class Environments:
             command += ["--only-binary", name]
         text = "\n".join(requirements) + "\n"
         done = subprocess.run(
-            command, input=text, capture_output=True, text=True, env=_environment(), timeout=300, check=False
+            command, input=text, capture_output=True, text=True, env=tool_env(), timeout=300, check=False
         )
         if done.returncode:
             if UNBUILT.search(done.stderr):
@@ -144,82 +129,11 @@ class Environments:
             os.close(handle)
 
 
-def installed() -> dict[str, str]:
-    """Pythons of this machine by minor version, oldest first: {"3.11": "/usr/bin/python3.11"}."""
-    found: dict[str, str] = {}
-    for candidate in _candidates():
-        if (minor := _minor_of(candidate)) and minor not in found:
-            found[minor] = candidate
-    return dict(sorted(found.items(), key=lambda item: tuple(map(int, item[0].split(".")))))
-
-
-def interpreter_of(minor: str) -> str:
-    """A Python of this minor version; else a TargetError that names what there is and what is missing."""
-    if f"{sys.version_info.major}.{sys.version_info.minor}" == minor:
-        return _base_python()
-    for candidate in _candidates(minor):
-        if _minor_of(candidate) == minor:
-            return candidate
-    found = subprocess.run(
-        [uv(), "python", "find", "--no-python-downloads", "--no-project", "--system", minor],
-        capture_output=True, text=True, env=_environment(), cwd="/", check=False,
-    )  # fmt: skip
-    if found.returncode == 0 and _minor_of(found.stdout.strip()) == minor:
-        return found.stdout.strip()
-    there = ", ".join(installed()) or "none"
-    raise TargetError(f"Python {minor} is not installed. Found here: {there}. Install Python {minor}, then try again.")
-
-
-def _candidates(minor: str = "3.*") -> Iterator[str]:
-    """Programs that may be such a Python: our own, on PATH, and in the folders of pyenv, uv and asdf."""
-    yield _base_python()
-    pattern = f"python{minor}"
-    for folder in os.environ.get("PATH", "").split(os.pathsep):
-        if folder and not folder.rstrip("/").endswith("/shims"):  # pyenv's shims fail for versions not switched on
-            yield from _programs(Path(folder), pattern)
-    homes = (os.environ.get("PYENV_ROOT", "~/.pyenv"), "~/.local/share/uv/python", "~/.asdf/installs/python")
-    for home in homes:
-        versions = Path(home).expanduser() / "versions" if "pyenv" in home else Path(home).expanduser()
-        for version in sorted(versions.glob("*"), reverse=True):
-            yield from _programs(version / "bin", pattern)
-
-
-def _programs(folder: Path, pattern: str) -> Iterator[str]:
-    with contextlib.suppress(OSError):
-        for path in sorted(folder.glob(pattern)):
-            if re.fullmatch(r"python3\.\d+", path.name):
-                yield str(path)
-
-
-def _base_python() -> str:
-    """The Python our own environment was made from."""
-    base = getattr(sys, "_base_executable", "") or sys.executable
-    return os.path.realpath(base)
-
-
-@functools.lru_cache(maxsize=64)  # asking them all takes a second
-def _minor_of(program: str) -> str | None:
-    """ "3.11" when the program is a Python that works, with what packages need; older than 3.8 does not count."""
-    if not program:
-        return None
-    check = "import sys, ssl, zlib; print('%d.%d' % sys.version_info[:2])"
-    try:
-        done = subprocess.run([program, "-I", "-c", check], capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    minor = done.stdout.strip()
-    return minor if done.returncode == 0 and tuple(map(int, minor.split("."))) >= (3, 8) else None
-
-
-def _environment() -> Mapping[str, str]:
-    return {key: value for key, value in os.environ.items() if PASSED.fullmatch(key)} | {"NO_COLOR": "1"}
-
-
 def _run(command: list[str], progress: Progress) -> None:
     """Run uv and pass on what it says as it says it."""
     said: list[str] = []
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment(), cwd="/"
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=tool_env(), cwd="/"
     ) as running:
         assert running.stdout is not None
         for line in running.stdout:

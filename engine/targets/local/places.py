@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import re
 import stat
 import time
 from collections.abc import Iterator
@@ -15,18 +14,7 @@ from pathlib import Path
 
 from engine.targets.base import TargetError
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SOCKET_LIMIT = 100  # bytes; the kernel's own limit is 108 on Linux and 104 on macOS
-
-
-def checked_name(name: str) -> str:
-    """A name becomes a folder and a supervisord program, so it must be plain."""
-    if not NAME.fullmatch(name):
-        raise TargetError(
-            f"“{name[:120]}” cannot be a name here: use letters, digits, dots, dashes and underscores, "
-            "beginning with a letter or digit, at most 100."
-        )
-    return name
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import socket
 import time
 from typing import Any
 
-from engine.targets.base import Backend, Change, Counts, Route, RouteStatus, TargetError
+from engine.targets.base import Backend, Counts, Route, RouteStatus, TargetError
 from engine.targets.local import counters, ports, processes
-from engine.targets.local.places import Places, checked_name
+from engine.targets.local.places import Places
 
 GATEWAY = "_gateway"  # the workload that is the gateway; no other name may begin with an underscore
 
@@ -120,52 +120,6 @@ class Routes:
 
     def forget_counts(self, name: str) -> None:
         shutil.rmtree(self.places.gateway / "counts" / name, ignore_errors=True)
-
-
-def checked(route: Route) -> Route:
-    """Raises TargetError for a route that cannot be."""
-    checked_name(route.name)
-    releases = [checked_name(backend.release) for backend in route.backends]
-    if not releases or len(set(releases)) != len(releases):
-        raise TargetError(f"The route {route.name} needs releases, each named once.")
-    weights = [backend.weight for backend in route.backends]
-    if any(weight < 0 for weight in weights) or sum(weights) != 100:
-        said = " + ".join(map(str, weights))
-        raise TargetError(f"The weights of {route.name} are {said}: they must add up to 100.")
-    if route.fallback is not None and route.fallback not in releases:
-        raise TargetError(f"{route.name} falls back to release {route.fallback}, which is not among its releases.")
-    return route
-
-
-def rolled_back(route: Route) -> Route:
-    """The same route with all its traffic on its fallback."""
-    if route.fallback is None:
-        raise TargetError(f"{route.name} has no release to go back to.")
-    backends = tuple(
-        dataclasses.replace(backend, weight=100 if backend.release == route.fallback else 0)
-        for backend in route.backends
-    )
-    return dataclasses.replace(route, backends=backends)
-
-
-def planned(before: RouteStatus | None, wanted: Route) -> list[Change]:
-    """A line per release whose share changes."""
-    if before is None:
-        shares = ", ".join(f"release {backend.release} {backend.weight} %" for backend in wanted.backends)
-        return [Change("create", f"the address of {wanted.name}", shares)]
-    old = {backend.release: backend for backend in before.route.backends}
-    new = {backend.release: backend for backend in wanted.backends}
-    changes = []
-    for release in sorted(old.keys() | new.keys()):
-        was = f"{old[release].weight} %" if release in old else "not there"
-        will = f"{new[release].weight} %" if release in new else "not there"
-        if old.get(release) != new.get(release):
-            changes.append(Change("change", f"the traffic of {wanted.name}", f"release {release}: {was} → {will}"))
-    if before.route.fallback != wanted.fallback:
-        changes.append(Change("change", f"the fallback of {wanted.name}", f"release {wanted.fallback or 'none'}"))
-    if wanted.port is not None and not before.address.endswith(f":{wanted.port}"):
-        changes.append(Change("change", f"the address of {wanted.name}", f"port {wanted.port}"))
-    return changes or [Change("nothing", f"{wanted.name} is routed so already")]
 
 
 def _asked(entry: dict[str, Any]) -> Any:

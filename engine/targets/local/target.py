@@ -26,13 +26,16 @@ from engine.targets.base import (
     TargetError,
     Workload,
 )
-from engine.targets.local import keeping, ports, processes, routes
-from engine.targets.local.environments import Environments, installed, uv
-from engine.targets.local.places import NAME, Places, checked_name
+from engine.targets.local import keeping, ports, processes
+from engine.targets.local.environments import Environments
+from engine.targets.local.machine import installed, uv
+from engine.targets.local.places import Places
 from engine.targets.local.routes import GATEWAY, Routes
 from engine.targets.local.sources import Sources
 from engine.targets.local.supervisor import Supervisor
 from engine.targets.local.workloads import SYSTEM_PATH, Folder, spec_of, status_of
+from engine.targets.naming import NAME, checked_name
+from engine.targets.routing import checked, planned
 
 GATEWAY_PROGRAM = Path(__file__).with_name("gateway.py")
 GATEWAY_WAIT = 15.0  # seconds until a gateway that was killed is back
@@ -300,7 +303,7 @@ class LocalTarget(Target):
     # -- routes ------------------------------------------------------------------------------------
 
     def route(self, route: Route) -> RouteStatus:
-        routes.checked(route)
+        checked(route)
         with self.places.locked():
             self.places.resting.unlink(missing_ok=True)
             before = self.routes.all()["routes"].get(route.name)
@@ -361,12 +364,6 @@ class LocalTarget(Target):
     def counts(self, name: str) -> dict[str, Counts]:
         return self.routes.counts(checked_name(name))
 
-    def rollback(self, name: str) -> RouteStatus:
-        held = self.routed(name)
-        if held is None:
-            raise TargetError(f"There is no deployment {name} here.")
-        return self.route(routes.rolled_back(held.route))
-
     # -- both --------------------------------------------------------------------------------------
 
     def remove(self, name: str) -> None:
@@ -400,7 +397,7 @@ class LocalTarget(Target):
 
     def plan(self, wanted: Workload | Route) -> list[Change]:
         if isinstance(wanted, Route):
-            return routes.planned(self.routed(wanted.name), routes.checked(wanted))
+            return planned(self.routed(wanted.name), checked(wanted))
         spec = Folder(self.places.workload(checked_name(wanted.name))).spec
         what = f"the {wanted.kind} {wanted.name}"
         changes = []

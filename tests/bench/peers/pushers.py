@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 
 from engine.artefacts.app_folder import App
-from engine.targets.local.environments import interpreter_of, uv
+from engine.targets.local.machine import interpreter_of, uv
 from tests.bench.driving import Engine, Failed
 from tests.homes import SEED, Home, free_port, until
 

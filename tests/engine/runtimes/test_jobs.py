@@ -11,7 +11,7 @@ import pytest
 from engine.runtimes.model_runtime.needs import choose_python, needs_of
 from engine.runtimes.model_runtime.scan import scan
 from engine.targets.base import Environment
-from engine.targets.local.environments import installed
+from engine.targets.local.machine import installed
 
 from .conftest import MINE, trained
 from .test_scan import Evil

@@ -115,20 +115,6 @@ class TargetContract:
         assert (second.changes, second.address) == (2, first.address)
         assert target.routed("churn") == second
 
-    def test_a_rollback_gives_everything_to_the_fallback(self, target):
-        target.route(self.two(target, 40, 60))
-        back = target.rollback("churn")
-        assert [(b.release, b.weight) for b in back.route.backends] == [("1", 100), ("2", 0)]
-        assert target.rollback("churn").changes == back.changes
-
-    def test_a_rollback_with_nothing_to_go_back_to_is_refused(self, target):
-        self.ready(target, "churn.r1")
-        target.route(Route("churn", (Backend("1", "churn.r1", 100),)))
-        with pytest.raises(TargetError, match="no release to go back to"):
-            target.rollback("churn")
-        with pytest.raises(TargetError, match="no deployment"):
-            target.rollback("other")
-
     @pytest.mark.parametrize(
         ("backends", "fallback", "sentence"),
         [

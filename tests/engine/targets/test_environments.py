@@ -8,8 +8,9 @@ import threading
 import pytest
 
 from engine.targets.base import Environment, TargetError
-from engine.targets.local import environments
-from engine.targets.local.environments import Environments, installed
+from engine.targets.local import environments, machine
+from engine.targets.local.environments import Environments
+from engine.targets.local.machine import installed
 
 MINE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -72,7 +73,7 @@ def test_several_at_once_build_one(root):
 def test_our_secrets_are_not_shown_to_what_builds():
     os.environ["DESIREPATH_TEST_SECRET"] = "hush"
     try:
-        assert "hush" not in environments._environment().values()
+        assert "hush" not in machine.tool_env().values()
     finally:
         del os.environ["DESIREPATH_TEST_SECRET"]
 
