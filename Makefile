@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE ?= 0
 .PHONY: run test stop lock lint clean help
 
 run: $(VENV)/run.ok static/vendor/installed  ## set up, walk the thread once, serve the pages
-	@$(BIN)/python manage.py walk
+	@$(BIN)/python manage.py demo
 
 test: $(VENV)/test.ok  ## everything that can be tested here; names what is missing
 	@$(BIN)/python bin/assets --tests

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from desirepath import __version__, login, place, words
+from desirepath import __version__, connection, login, words
 from desirepath.app_verbs import app_verbs, config_app
 from desirepath.checkout_verbs import checkout_app
 from desirepath.client import ApiError
@@ -43,7 +43,7 @@ def main() -> None:
     """The entry point: every refusal is one sentence on stderr and exit code 1."""
     try:
         app()
-    except (ApiError, place.NoServer, login.Refused) as error:
+    except (ApiError, connection.NoServer, login.Refused) as error:
         err.print(f"[red]×[/] {escape(str(error))}")
         raise SystemExit(1) from None
     except KeyboardInterrupt:
@@ -212,7 +212,7 @@ def login_(
     browser: Annotated[bool, typer.Option(help="Open the page by itself.")] = True, json: AsJson = False
 ) -> None:
     """Sign this terminal in, through the browser."""
-    url = State.server or os.environ.get("DESIREPATH_URL") or place.read().get("url") or "http://127.0.0.1:8800"
+    url = State.server or os.environ.get("DESIREPATH_URL") or connection.read().get("url") or "http://127.0.0.1:8800"
     tell = err.print if json else out.print
     found = login.login(url, tell=tell, browser=browser)
     show({"server": found.url}, json, lambda: out.print(f"{words.sign('succeeded')} Signed in to {found.url}"))

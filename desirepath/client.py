@@ -21,7 +21,7 @@ from typing import Any, cast
 
 import httpx
 
-from desirepath import folders, place
+from desirepath import connection, folders
 
 Json = dict[str, Any]
 Told = Callable[[Json], None]
@@ -57,7 +57,7 @@ class Desirepath:
     """A signed-in connection to one server."""
 
     def __init__(self, server: str | None = None, token: str | None = None, *, timeout: float = 60) -> None:
-        self.place = place.find(server, token)
+        self.place = connection.find(server, token)
         headers = {"Authorization": f"Token {self.place.token}", "Accept": "application/json"}
         self.http = httpx.Client(base_url=f"{self.place.url}/api/", headers=headers, timeout=timeout)
 

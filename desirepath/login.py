@@ -8,7 +8,7 @@ import webbrowser
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlencode, urlparse
 
-from desirepath import place
+from desirepath import connection
 
 PAGE = b"<!doctype html><title>Signed in</title><p>This terminal is signed in. You can close this page.</p>"
 
@@ -17,7 +17,7 @@ class Refused(Exception):
     """Nobody confirmed in time, or somebody else's code came back."""
 
 
-def login(url: str, *, tell: object = print, within: float = 300, browser: bool = True) -> place.Place:
+def login(url: str, *, tell: object = print, within: float = 300, browser: bool = True) -> connection.Place:
     """Open the page, wait for the token, keep it. Raises Refused after `within` seconds."""
     code = secrets.token_urlsafe(9)
     taken: dict[str, str] = {}
@@ -48,5 +48,5 @@ def login(url: str, *, tell: object = print, within: float = 300, browser: bool 
         server.shutdown()
     if not came:
         raise Refused("Nobody confirmed in the browser. Run `desirepath login` again.")
-    place.keep(url, taken["token"])
-    return place.Place(url, taken["token"])
+    connection.keep(url, taken["token"])
+    return connection.Place(url, taken["token"])

@@ -6,7 +6,7 @@ class ServerConfig(AppConfig):
     name = "server"
 
     def ready(self) -> None:
-        from server import blocks, live_blocks  # noqa: F401 - fill Home, what waits, and the thread
+        from server.home import blocks, live_blocks  # noqa: F401 - fill Home, what waits, and the thread
 
         if settings.BROKER_URL:
             from server import celery  # noqa: F401 - the bell's

@@ -7,13 +7,14 @@ from typing import Any
 
 import django_stubs_ext
 
-from server import logs, place
+from server import logs
+from server.installation import environment
 
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DESIREPATH_HOME = place.home(BASE_DIR)
-SECRET_KEY = place.secret_key(DESIREPATH_HOME)
+DESIREPATH_HOME = environment.home(BASE_DIR)
+SECRET_KEY = environment.secret_key(DESIREPATH_HOME)
 SECRET_KEY_FALLBACKS = os.environ.get("DESIREPATH_SECRET_KEY_BEFORE", "").split()
 DEBUG = os.environ.get("DESIREPATH_DEBUG") == "1"
 ALLOWED_HOSTS = os.environ.get("DESIREPATH_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")
@@ -71,7 +72,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "server.context.bar",
+                "server.home.context.bar",
             ],
             "builtins": [
                 "django.templatetags.static",
@@ -83,8 +84,8 @@ TEMPLATES = [
     },
 ]
 
-DATABASES: dict[str, Any] = {"default": place.database(DESIREPATH_HOME, os.environ.get("DATABASE_URL"))}
-BROKER_URL = place.broker(os.environ.get("BROKER_URL"))  # the doorbell between workers; without it they look
+DATABASES: dict[str, Any] = {"default": environment.database(DESIREPATH_HOME, os.environ.get("DATABASE_URL"))}
+BROKER_URL = environment.broker(os.environ.get("BROKER_URL"))  # the doorbell between workers; without it they look
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MEDIA_ROOT = DESIREPATH_HOME / "artefacts"
 FILE_UPLOAD_PERMISSIONS = 0o600

@@ -3,11 +3,12 @@
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 
-from server import errors, example_page, home, look, outcomes, search, waiting
+from server import errors, example_page, look, outcomes
+from server.home import page, search, waiting
 
 urlpatterns = [
-    path("", home.home, name="home"),
-    path("new/", home.new, name="new"),
+    path("", page.home, name="home"),
+    path("new/", page.new, name="new"),
     path("waiting/", waiting.page, name="waiting"),
     path("search/", search.search, name="search"),
     path("look/", look.look, name="look"),

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from engine.definition.flow import leaves, to_document
-from journeys.discovery import Seen, discover
+from journeys.discovery.inductive import Seen, discover
 from journeys.models import LANES, Cell, Journey, JourneyMap, MapStep, Stage
 from research.models import Observation, Study
 

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from engine.definition.flow import Leaf, from_document
 from engine.steps import registry
 from engine.steps.base import FOR_ANYTHING, PURPOSES
-from journeys.aligning import Columns, Row, Stop, align, match
+from journeys.comparison import Columns, Row, Stop, align, match
 from journeys.grid import ShownStep, grid_of
 from journeys.models import Journey, JourneyMap
 from people.access import fetch, me, visible

@@ -8,7 +8,7 @@ from django.contrib.messages.storage.base import Message
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from server import thread as course
+from server.home import thread as course
 
 register = template.Library()
 MOST_PIPS = 9  # beyond this nobody counts dots

@@ -17,9 +17,9 @@ BEGIN = """
     from django.conf import settings
     from rich.console import Console
     from server import example
-    from server.embedded import Embedded
-    from server.walk.app import CHECK, AppWalk, copied
-    from server.walk.telling import Telling
+    from server.installation.embedded import Embedded
+    from server.demo.app import CHECK, AppWalk, copied
+    from server.demo.telling import Telling
     walk = AppWalk(
         Telling(Console(file=sys.stdout, width=200)), Embedded(settings.DESIREPATH_HOME), example.people()
     )

@@ -208,7 +208,7 @@ def test_a_session_cannot_end_before_it_starts(as_alice, study, participant):
 
 def test_two_at_once_the_second_says_who_runs_it(home):
     home.up()
-    for verb in ("up", "walk"):
+    for verb in ("up", "demo"):
         second = home.manage(verb, RUN_ONCE="1")
         assert second.returncode == 1
         assert home.process

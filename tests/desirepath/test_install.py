@@ -61,7 +61,7 @@ def test_the_sdk_needs_no_django_and_a_handful_of_packages(clean):
 
 def test_without_a_server_it_says_where_one_is_found(clean, tmp_path):
     code = (
-        "from desirepath.client import Desirepath\nfrom desirepath.place import NoServer\n"
+        "from desirepath.client import Desirepath\nfrom desirepath.connection import NoServer\n"
         "import os; os.environ['DESIREPATH_CONFIG'] = '/nonexistent'\n"
         "try: Desirepath()\nexcept NoServer as error: print(error)"
     )

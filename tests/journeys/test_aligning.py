@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journeys.aligning import Row, Stop, align, common, match, plain
+from journeys.comparison import Row, Stop, align, common, match, plain
 
 
 def stops(columns: list[list[str]]) -> list[list[Stop]]:

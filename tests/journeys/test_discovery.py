@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.definition.flow import Branch, Choose, Leaf, Parallel, Repeat, Sequence, to_document
-from journeys.discovery import Seen, discover, is_flower, replays
+from journeys.discovery.inductive import Seen, discover, is_flower, replays
 
 LOGS = Path(os.environ.get("DESIREPATH_SHARED", Path(__file__).parents[3] / "shared")) / "data" / "logs"
 

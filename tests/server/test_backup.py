@@ -18,7 +18,7 @@ from engine.artefacts.store import Artefacts
 from engine.targets.base import Kind, Workload
 from engine.targets.local import LocalTarget
 from engine.targets.local.workloads import Folder, spec_of
-from server.backup import BackupError, backup, recover
+from server.installation.backup import BackupError, backup, recover
 from tests.homes import CHECKOUT
 
 
@@ -163,7 +163,7 @@ FULL = """
 import resource
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-from server.backup import BackupError, backup, recover
+from server.installation.backup import BackupError, backup, recover
 try:
     {call}
 except BackupError as error:

@@ -16,8 +16,8 @@ import httpx
 import psutil
 import pytest
 
-from server import embedded
-from server.embedded import CannotStart, Embedded
+from server.installation import embedded
+from server.installation.embedded import CannotStart, Embedded
 from tests.engine.targets.waiting import until
 
 OURS = """

@@ -26,7 +26,7 @@ from engine.targets.base import (
     TargetError,
     Workload,
 )
-from engine.targets.local import keeping, ports, processes
+from engine.targets.local import backup, ports, processes
 from engine.targets.local.environments import Environments
 from engine.targets.local.machine import installed, uv
 from engine.targets.local.places import Places
@@ -80,7 +80,7 @@ class LocalTarget(Target):
 
     def tend(self) -> None:
         """Without supervisord nobody starts a killed gateway or service again, and no step may look for hours."""
-        keeping.bring_back(self)
+        backup.bring_back(self)
         wanted = any(self.places.programs.glob("*.ini")) and not self.places.resting.exists()
         if wanted and not self.supervisor.pid():
             with contextlib.suppress(TargetError), self.places.locked():

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from engine.artefacts.store import human
-from server.backup import BackupError, backup
+from server.installation.backup import BackupError, backup
 
 
 class Command(BaseCommand):

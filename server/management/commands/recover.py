@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from server.backup import BackupError, recover
+from server.installation.backup import BackupError, recover
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from server import embedded
+from server.installation import embedded
 
 
 class Command(BaseCommand):

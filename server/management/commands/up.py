@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from server import starters
-from server.embedded import CannotStart, Embedded
+from server.installation.embedded import CannotStart, Embedded
 
 
 class Command(BaseCommand):

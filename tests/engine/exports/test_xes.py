@@ -12,7 +12,7 @@ from engine.definition.flow import Leaf, Sequence
 from engine.models import Run
 from engine.telemetry import xes
 from engine.workers import executor
-from journeys.discovery import Seen, discover
+from journeys.discovery.inductive import Seen, discover
 from tests.engine import kinds
 from tests.engine.conftest import Runner, starter
 

@@ -17,9 +17,9 @@ from rich.markup import escape
 from desirepath.client import Json
 from engine.models import Revision, Run
 from journeys.models import JourneyMap
+from server.demo.thread import Thread
+from server.demo.traffic import Traffic, meanwhile
 from server.example import APPS, FOLDER, shelf
-from server.walk.thread import Thread
-from server.walk.traffic import Traffic, meanwhile
 
 APP = FOLDER / "app"
 VERSION = 'VERSION = "1.0"'

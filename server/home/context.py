@@ -7,7 +7,7 @@ from django.utils.functional import SimpleLazyObject
 
 from lib.pages.theme import THEMES, theme
 from people.models.persona import plain_words
-from server import waiting
+from server.home import waiting
 
 # The first part of an address, and the room in the bar that it belongs to.
 ROOMS = {

@@ -1,7 +1,7 @@
 """The sign-in line names everybody of the example once, by what they are there for."""
 
 from server import example
-from server.walk.ending import _people
+from server.demo.ending import _people
 
 
 def test_everybody_is_named_with_what_they_are_there_for():

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.definition.flow import from_document
-from server.walk.telling import Telling, milliseconds, outline
+from server.demo.telling import Telling, milliseconds, outline
 
 LEAF = {"id": "a", "title": "A"}
 OTHER = {"id": "b", "title": "B"}

@@ -1,4 +1,4 @@
-"""`manage.py walk`: what `make run` does after set-up. RUN_ONCE=1 ends everything at the end."""
+"""`manage.py demo`: what `make run` does after set-up. RUN_ONCE=1 ends everything at the end."""
 
 import os
 from typing import Any
@@ -9,11 +9,11 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 from server import example, starters
-from server.embedded import CannotStart, Embedded
-from server.walk.app import AppWalk
-from server.walk.ending import say_goodbye
-from server.walk.model import ModelWalk
-from server.walk.telling import Telling
+from server.demo.app import AppWalk
+from server.demo.ending import say_goodbye
+from server.demo.model import ModelWalk
+from server.demo.telling import Telling
+from server.installation.embedded import CannotStart, Embedded
 
 
 class Command(BaseCommand):

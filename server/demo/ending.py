@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 
-from desirepath import place, words
+from desirepath import connection, words
 from server import example
-from server.walk.telling import Telling
-from server.walk.thread import Thread
+from server.demo.telling import Telling
+from server.demo.thread import Thread
 
 
 def say_goodbye(telling: Telling, thread: Thread) -> None:
     """Leaves this terminal signed in as the engineer of that thread."""
-    kept = place.keep(thread.embedded.url, thread.engineer.place.token)
+    kept = connection.keep(thread.embedded.url, thread.engineer.place.token)
     telling.say()
     telling.say(f"The pages: [bold]{thread.embedded.url}[/]")
     telling.say(f"Sign in as {_people()}; password [bold]{example.password()}[/]")

@@ -20,11 +20,11 @@ from engine.models import Revision, Run
 from engine.targets.local.machine import uv
 from journeys.models import JourneyMap
 from research.models import Observation, Study
-from server.embedded import CHECKOUT
+from server.demo.telling import milliseconds
+from server.demo.thread import Thread
+from server.demo.traffic import Traffic
 from server.example import MODELS
-from server.walk.telling import milliseconds
-from server.walk.thread import Thread
-from server.walk.traffic import Traffic
+from server.installation.embedded import CHECKOUT
 
 LABEL = "progressed"
 MOST = 663  # requests: the holdout three times

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine.artefacts.store import human
-from engine.targets.local import LocalTarget, keeping
-from server.embedded import is_ours
+from engine.targets.local import LocalTarget
+from engine.targets.local import backup as local_backup
+from server.installation.embedded import is_ours
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -129,7 +130,7 @@ def _add_files(archive: _Archive, home: Path, file: Path, tell: Tell) -> None:
     tell(f"{len(found)} files handed in or made, {human(sum(path.stat().st_size for path in found))}")
     for path in found:
         archive.add(str(path.relative_to(home)), path)
-    for name, source in keeping.kept(LocalTarget(home)):
+    for name, source in local_backup.kept(LocalTarget(home)):
         archive.add(f"local/{name}", source)
     tell("What runs on this machine, without its environments: they are built again")
 
@@ -148,7 +149,7 @@ def recover(file: Path, home: Path, tell: Tell) -> dict[str, Any]:
             manifest = _unpack(file, draft)
             tell(f"{len(manifest['files'])} files of {time.ctime(manifest['made_at'])}, each as its digest says")
             _check_database(draft)
-            services = keeping.settle(LocalTarget(draft))
+            services = local_backup.settle(LocalTarget(draft))
             _move_in(draft, home)
         except (OSError, sqlite3.Error) as error:
             what = f"{file} was not recovered, and {home} is as it was"

@@ -25,7 +25,7 @@ import psutil
 
 from engine.targets.local import LocalTarget
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 PORT = 8800
 READY_WITHIN = 90.0  # seconds
 NAMED_WITHIN = 2.0  # seconds in which whoever has taken a home's lock writes down who it is

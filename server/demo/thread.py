@@ -22,9 +22,9 @@ from journeys.actions.import_ideal import ImportIdeal
 from journeys.models import Journey, JourneyMap, MapVersion, SessionRun
 from people.models import User
 from research.models import Observation, Session, Study
-from server.embedded import Embedded
+from server.demo.telling import Telling, outline
 from server.example import WATCHER, LoadExample, Shipped
-from server.walk.telling import Telling, outline
+from server.installation.embedded import Embedded
 
 ENDED = ("succeeded", "failed", "cancelled")
 Answer = Callable[[int, Json], None]  # to what a step of that run asks

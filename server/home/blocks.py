@@ -2,7 +2,7 @@
 
 from people.models import User
 from research.models import Session, Study
-from server.home import BEGINNINGS, BLOCKS, Beginning, Block
+from server.home.page import BEGINNINGS, BLOCKS, Beginning, Block
 
 
 def researcher(user: User) -> Block | None:

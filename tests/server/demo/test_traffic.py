@@ -4,7 +4,7 @@ import threading
 
 import httpx
 
-from server.walk.traffic import Traffic, meanwhile
+from server.demo.traffic import Traffic, meanwhile
 
 
 def answer(status: int = 200) -> httpx.Response:

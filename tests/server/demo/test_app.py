@@ -3,7 +3,7 @@
 import json
 import sys
 
-from server.walk.app import APP, VERSION, copied
+from server.demo.app import APP, VERSION, copied
 
 
 def test_a_changed_copy_says_its_version_and_the_app_stays_as_it_is():
@@ -16,7 +16,7 @@ def test_a_changed_copy_says_its_version_and_the_app_stays_as_it_is():
 
 
 def test_the_copy_leaves_out_what_a_run_by_hand_left_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr("server.walk.app.APP", tmp_path)
+    monkeypatch.setattr("server.demo.app.APP", tmp_path)
     (tmp_path / "shelf" / "__pycache__").mkdir(parents=True)
     (tmp_path / "shelf" / "__init__.py").write_text(VERSION)
     (tmp_path / "shelf.sqlite3-wal").touch()

@@ -26,10 +26,10 @@ from lib.durations import said
 from people.access import can
 from people.models import Role, Team, User
 from research.models import Observation
-from server import thread, waiting
-from server.home import BEGINNINGS, BLOCKS, Beginning, Block
-from server.thread import Step
-from server.waiting import Waiting
+from server.home import thread, waiting
+from server.home.page import BEGINNINGS, BLOCKS, Beginning, Block
+from server.home.thread import Step
+from server.home.waiting import Waiting
 
 FEW = 5  # below this a median pretends to know
 

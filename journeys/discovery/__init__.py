@@ -1,0 +1,1 @@
+"""From traces to a flow. Pure: values in, a flow out; no Django."""
