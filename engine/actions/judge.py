@@ -7,24 +7,30 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from engine.definition.expressions import expressions_in
 from engine.definition.flow import Leaf
-from engine.models import Confirmation, CriterionResult, Deployment, Event, Release, StepRun
-from engine.outcomes import Asking, Failed, MissingInput, Outcome, PermanentFailure, Succeeded, TemporaryFailure
+from engine.models import CriterionResult, Deployment, Release, StepRun
+from engine.outcomes import (
+    Asking,
+    Failed,
+    MissingInput,
+    Outcome,
+    PermanentFailure,
+    Skipped,
+    Succeeded,
+    TemporaryFailure,
+)
 from engine.runs.context import context_for
 from engine.statuses import CriterionState, DeploymentState
 from engine.steps import registry
+from engine.steps.filling import fill, step_for
 from engine.targets.base import TargetError
-from engine.workers.executor import fill, step_for
-from lib.statistics import Rate
-from people.models import User
 
 PERIOD = timedelta(seconds=60)
 SOON = timedelta(seconds=15)  # while it is not done: somebody waits for it
-ANSWERED = (DeploymentState.DEPLOYED, DeploymentState.DONE, DeploymentState.REGRESSED)
 
 
 def due() -> Iterable[Deployment]:
@@ -63,33 +69,6 @@ def judge(deployment: Deployment) -> list[CriterionResult]:
     return results
 
 
-def progress(deployment: Deployment) -> tuple[int, int]:
-    """How many criteria are met, of how many."""
-    states = list(deployment.results.filter(current=True).values_list("state", flat=True))
-    return states.count(CriterionState.MET), len(states)
-
-
-def rate(deployments: QuerySet[Deployment]) -> Rate:
-    """Of those that are there and ever answered, how many are done now. The example's count only by themselves."""
-    said = Event.objects.filter(deployment=OuterRef("pk"), kind__in=[f"deployment.{state}" for state in ANSWERED])
-    answered = deployments.filter(removed_at=None).filter(Q(state__in=ANSWERED) | Exists(said))
-    real = answered.exclude(team__example=True)
-    states = list((real if real.exists() else answered).values_list("pk", "state"))
-    return Rate(sum(state == DeploymentState.DONE for _, state in states), len(states))
-
-
-def confirm(deployment: Deployment, criterion: str, user: User, note: str = "") -> CriterionResult:
-    """A person says that a manual criterion is met by the live release. Raises ValueError when it is none."""
-    release, revision = deployment.live, deployment.revision()
-    leaf = next((x for x in revision.parsed.done if x.id == criterion), None) if revision else None
-    if release is None or leaf is None or leaf.uses != "manual":
-        raise ValueError(f"{deployment.name} has no criterion “{criterion}” that is confirmed by hand")
-    Confirmation.objects.get_or_create(release=release, criterion=criterion, defaults={"user": user, "note": note})
-    deployment.changed()
-    deployment.say("criterion.confirmed", f"{user.name} confirmed: {leaf.name}", actor=user, criterion=criterion)
-    return next(result for result in judge(deployment) if result.criterion == criterion)
-
-
 def _look(release: Release, leaf: Leaf) -> CriterionResult:
     """What it says now; not stored yet."""
     state, reason, asking = _said(_outcome(release, leaf))
@@ -119,8 +98,6 @@ def _outcome(release: Release, leaf: Leaf) -> Outcome:
         form = fill(kind, leaf, context_for(row, list(expressions_in(dict(leaf.with_)))))
         return kind.judge(step_for(row, leaf, form))
     except MissingInput as missing:
-        from engine.outcomes import Skipped
-
         return Skipped(str(missing))
     except (PermanentFailure, TemporaryFailure, TargetError, ValueError) as error:
         return Failed(str(error))

@@ -14,8 +14,8 @@ from engine.definition.expressions import Reference, expressions_in, parse
 from engine.definition.flow import Choose, Flow, Foreach, Leaf, Node, Repeat, Sub
 from engine.models import Run, StepRun
 from engine.runs import transitions
-from engine.runs.following import Following
 from engine.runs.rebuild import ended_steps, place_of
+from engine.runs.successors import Following
 from engine.statuses import RunState, StepState
 from people.models import User
 

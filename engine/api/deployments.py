@@ -11,7 +11,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from engine.actions import judge
+from engine.actions.confirm_criterion import ConfirmCriterion
 from engine.actions.remove import Remove, Restore
 from engine.actions.roll_back import RollBack
 from engine.actions.start_run import Name, Refused
@@ -96,7 +96,7 @@ def confirm(request: Request, pk: int, criterion: str) -> Response:
     """Say that a criterion judged by hand is met by the live release."""
     found = fetch(me(request), Deployment, "change", pk=pk)
     try:
-        result = judge.confirm(found, criterion, me(request), body(request, AnswerShape)["comment"])
+        result = ConfirmCriterion(found, criterion, me(request), body(request, AnswerShape)["comment"]).execute()
     except ValueError as error:
         raise ValidationError({"criterion": [str(error)]}) from error
     return Response(CriterionShape(result).data)

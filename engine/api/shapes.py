@@ -9,7 +9,6 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from engine.actions import judge
 from engine.api.shapes_of_services import ProcessShape
 from engine.deployments import model_release
 from engine.models import (
@@ -160,7 +159,7 @@ class DeploymentShape(serializers.ModelSerializer[Deployment]):
 
     @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
     def get_done(self, deployment: Deployment) -> dict[str, int]:
-        met, of = judge.progress(deployment)
+        met, of = deployment.progress()
         return {"met": met, "of": of}
 
     def get_url(self, deployment: Deployment) -> str:

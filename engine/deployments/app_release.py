@@ -1,13 +1,8 @@
-"""What it takes to run somebody's app: what its folder says, the environment it needs, its programs and its jobs.
-
-Used by the step kinds about apps and services, and by what acts on a service that runs. Says what to run; the target
-runs it.
-"""
+"""An app as a release: what its folder says, the environment it needs, its settings and its programs."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import secrets
 import sys
 from collections.abc import Mapping
@@ -18,10 +13,9 @@ from engine.artefacts import app_folder
 from engine.artefacts.app_folder import App, BadApp
 from engine.artefacts.archives import BadArchive, texts
 from engine.artefacts.store import ArtefactError
-from engine.models import Deployment, Release, Run
+from engine.models import Deployment, Release
 from engine.models.artefact import store
 from engine.outcomes import PermanentFailure
-from engine.steps.base import FileValue, Job, Step
 from engine.targets.base import Environment, Kind, Source, Target, Workload
 
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -64,11 +58,6 @@ def _named(python: str, installed: tuple[str, ...]) -> str:
     return python
 
 
-def source_of(run: Run, app: FileValue, what: str = "app") -> Source:
-    """The folder of this run's release, or (`what`) another copy of it that is thrown away."""
-    return Source(f"{what}-{hashlib.sha256(f'{run.key}/{app.sha256}'.encode()).hexdigest()[:12]}", app.sha256)
-
-
 def paths_of(app: App) -> dict[str, str]:
     """Where its own packages are looked for."""
     return {"PYTHONPATH": ":".join(["{source}", *(f"{{source}}/{path}" for path in app.paths)])}
@@ -77,17 +66,6 @@ def paths_of(app: App) -> dict[str, str]:
 def command(text: str) -> tuple[str, ...]:
     """A Procfile's command, which is a shell's. The shell's own process becomes it where that is possible."""
     return ("/bin/sh", "-c", text)
-
-
-def app_job(
-    step: Step[Any], what: str, text: str, source: Source, environment: Environment, env: Mapping[str, str], *,
-    confidential: Mapping[str, str] | None = None, timeout: float | None = None,
-) -> Job:  # fmt: skip
-    """Run a command of the app's own in its folder and environment; raises NotYet while it runs."""
-    return step.job(
-        what, command(text), environment=environment, env=env, timeout=timeout, source=source,
-        secrets=confidential or {},
-    )  # fmt: skip
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
@@ -161,8 +139,3 @@ def _program(release: Release, made: Mapping[str, Any], process: str, text: str,
         labels={"deployment": release.deployment.name, "release": str(release.number), "process": name},
     )  # fmt: skip
     return {"process": name, "answers": answers, "workload": workload.stored()}
-
-
-def planned_app(value: Any) -> App | None:
-    """The app of a plan, where its folder is known."""
-    return app_of(value["sha256"]) if isinstance(value, dict) and "sha256" in value else None

@@ -1,24 +1,19 @@
-"""What it takes to work with a model file: its scan, the environment it needs, the jobs and the server around it.
-
-Used by the step kinds about models and endpoints, and by restoring a deployment. Says what to run; the target runs it.
-"""
+"""A model as a release: its scan, the environment it needs, the server around it, and whether that is up."""
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from engine.artefacts.store import ArtefactError
-from engine.models import Deployment, Measurement, Release
+from engine.models import Deployment, Release
 from engine.models.artefact import store
 from engine.outcomes import PermanentFailure
 from engine.runtimes.model_runtime.needs import choose_python, needs_of
 from engine.runtimes.model_runtime.reading import BadModel
 from engine.runtimes.model_runtime.scan import Scan, scan
-from engine.steps.base import FileValue, Job, Planning, Step
-from engine.targets.base import Change, Environment, Kind, State, Target, TargetError, Workload
+from engine.targets.base import Environment, Kind, State, Target, TargetError, Workload
 
 READY_WITHIN = 60.0  # seconds
 
@@ -41,47 +36,6 @@ def environment_for(target: Target, sha256: str) -> Environment:
         return Environment(choose_python(needs, target.pythons()), needs.requirements, needs.optional)
     except BadModel as error:
         raise PermanentFailure(str(error)) from error
-
-
-def model_job(
-    step: Step[Any], program: str, model: FileValue, *, holdout: FileValue | None = None, label: str | None = None,
-    more: Iterable[str] = (), what: str = "",
-) -> Job:  # fmt: skip
-    """Run one of model_runtime's programs on a model, in that model's own environment, or recall what it said before.
-
-    What a program says rests on nothing but its arguments, its files and its environment, so it is asked once.
-    """
-    argv = [
-        "{python}",
-        "-m",
-        f"model_runtime.{program}",
-        "--model",
-        f"{{artefact:{model.sha256}}}",
-        "--out",
-        "{result}",
-    ]
-    if holdout:
-        argv += ["--holdout", f"{{artefact:{holdout.sha256}}}"]
-    if label:
-        argv += ["--label", label]
-    argv += more
-    environment = environment_for(step.target, model.sha256)
-    key = hashlib.sha256(repr((argv, environment)).encode()).hexdigest()
-    if known := Measurement.objects.filter(key=key).first():
-        if key not in step.memory.setdefault("known", []):
-            step.memory["known"].append(key)
-            step.log(f"Known already: {what or program} of the same files was reckoned by {known.job}")
-        return Job(known.job, known.result, known.files)
-    env = {"PYTHONPATH": "{runtimes}"}
-    done = step.job(what or program, argv, environment=environment, env=env, timeout=600)
-    Measurement.keep(key, done.name, done.result, dict(done.files))
-    return done
-
-
-def evaluate(step: Step[Any], model: FileValue, holdout: FileValue, label: str, *, what: str = "") -> Job:
-    """How good a model is on a holdout, and (in the file `scores.json`) what it said of each row."""
-    more = ["--scores", "{outputs}/scores.json"]
-    return model_job(step, "evaluate", model, holdout=holdout, label=label, more=more, what=what)
 
 
 def server_of(release: Release) -> Workload:
@@ -132,13 +86,3 @@ def curl_for(deployment: Deployment) -> str:
         return f"curl -s {deployment.address}{live.settings.get('check') or '/'}"
     body = json.dumps(sample_of(live), ensure_ascii=False).replace("'", "'\\''")
     return f"curl -s {deployment.address}/predict -H 'Content-Type: application/json' -d '{body}'"
-
-
-def plan_environment(planning: Planning[Any]) -> Change:
-    """The line of a plan about the environment a model needs."""
-    value = planning.values.get("model") or {}
-    if not isinstance(value, dict) or "sha256" not in value:
-        return Change("prepare", "the environment the model was made with", "known when the model is")
-    environment = environment_for(planning.target, value["sha256"])
-    packages: Sequence[str] = environment.requirements[:1]
-    return Change("prepare", f"Python {environment.python} with {', '.join(packages)}", "built once, then kept")

@@ -15,12 +15,14 @@ from engine.models.setting import problem_with, sealed
 from engine.statuses import CriterionState, DeploymentState, RunState
 from engine.targets.base import Backend, Route, Workload
 from engine.targets.base import Target as TargetAdapter
+from lib.statistics import Rate
 
 if TYPE_CHECKING:
     from engine.models.template import Revision
     from people.models import Persona, User
 
 KEPT = timedelta(days=7)  # how long a removed deployment can be restored
+ANSWERED = (DeploymentState.DEPLOYED, DeploymentState.DONE, DeploymentState.REGRESSED)
 MOVING = timedelta(seconds=60)  # after which a move that was killed is nobody's any more
 
 
@@ -39,6 +41,18 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
     def of_persona(self, persona: "Persona | None") -> Self:
         """What somebody of this persona calls theirs; whoever has none has all."""
         return self.filter(models.Q(persona=persona) | models.Q(persona=None)) if persona else self
+
+    def rate(self) -> Rate:
+        """How many are done now, of those that are there and have ever answered.
+
+        The example's deployments count only where there are no others.
+        """
+        kinds = [f"deployment.{state}" for state in ANSWERED]
+        answered_once = Event.objects.filter(deployment=models.OuterRef("pk"), kind__in=kinds)
+        answered = self.there().filter(models.Q(state__in=ANSWERED) | models.Exists(answered_once))
+        real = answered.exclude(team__example=True)
+        states = list((real if real.exists() else answered).values_list("pk", "state"))
+        return Rate(sum(state == DeploymentState.DONE for _, state in states), len(states))
 
 
 class Deployment(models.Model):
@@ -78,6 +92,11 @@ class Deployment(models.Model):
     def live(self) -> "Release | None":
         """The release most requests go to."""
         return self.releases.filter(weight__gt=0).order_by("-weight", "-number").first()
+
+    def progress(self) -> tuple[int, int]:
+        """How many criteria are met, of how many."""
+        states = list(self.results.filter(current=True).values_list("state", flat=True))
+        return states.count(CriterionState.MET), len(states)
 
     def running(self) -> list[dict[str, Any]]:
         """The processes of the live release, as the target finds them: {"name", "state", "reason", "starts", …}."""

@@ -6,10 +6,10 @@ but the states of all steps: the tests' oracle, and what resume and repair store
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from engine.definition.flow import Choose, Flow, Foreach, Leaf, Parallel, Path, Repeat, Sequence, Sub
+from engine.definition.flow import Choose, Flow, Foreach, Leaf, Node, Parallel, Path, Repeat, Sequence, Sub
 
 Iteration = tuple[int, ...]
 Place = tuple[Path, Iteration]
@@ -136,6 +136,57 @@ def comes_after(flow: Flow, first: Place, second: Place) -> bool:
 def _part(index: Path) -> int:
     """Within a round: its flow, then its question, then `again`."""
     return {(0,): 0, (): 1, (1,): 2}[index]
+
+
+# --- after many places at once ----------------------------------------------------------------------------------------
+
+
+class Following:
+    """What comes after any of many places: the same as asking `comes_after` of each of them, in one walk.
+
+    `earliest` has of each block around the places the earliest child or round that one of them stands in.
+    """
+
+    def __init__(self, flow: Flow, places: Iterable[Place]) -> None:
+        self.flow = flow
+        self.earliest: dict[Place, tuple[int, ...]] = {}
+        self.asked: set[Place] = set()  # blocks whose question is among the places: what is in them follows it
+        for place in places:
+            for block, node, step, at in self._around(place):
+                if step:
+                    self.earliest[block] = min(step, self.earliest.get(block, step))
+                elif not at and not isinstance(node, Leaf):
+                    self.asked.add(block)
+
+    def __contains__(self, place: Place) -> bool:
+        for block, _, step, at in self._around(place):
+            if at and block in self.asked:
+                return True
+            if step and block in self.earliest and self.earliest[block] < step:
+                return True
+        return False
+
+    def _around(self, place: Place) -> Iterator[tuple[Place, Node, tuple[int, ...], Path]]:
+        """From the root to the place: (block, its node, where in its order the place stands, the child's index)."""
+        path, iteration = place
+        loop = 0
+        for depth in range(len(path) + 1):
+            node, at = self.flow.at(path[:depth]), path[depth : depth + 1]
+            block = (path[:depth], iteration[:loop])
+            yield block, node, _step(node, at, iteration, loop), at
+            if isinstance(node, Repeat) or (isinstance(node, Foreach) and at):
+                loop += 1
+
+
+def _step(node: Node, at: Path, iteration: Iteration, loop: int) -> tuple[int, ...]:
+    """Where a child stands in a block that has an order: a sequence's index, a repeat's round and part."""
+    match node:
+        case Sequence():
+            return at
+        case Repeat():
+            return iteration[loop], _part(at)
+        case _:
+            return ()
 
 
 # --- from scratch ----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from engine.actions import judge
+from engine.actions.confirm_criterion import ConfirmCriterion
 from engine.actions.remove import Remove, Restore
 from engine.actions.roll_back import RollBack
 from engine.deployments import model_release
@@ -48,7 +48,7 @@ def lines(found: QuerySet[Deployment], user: User) -> dict[str, list[dict[str, A
 
 def line(found: Deployment) -> dict[str, Any]:
     """What a table says of it: its live release, how far it is from done, and the run that changes it."""
-    met, of = judge.progress(found)
+    met, of = found.progress()
     return {"deployment": found, "live": found.live, "met": met, "of": of, "run": found.runs.active().first()}
 
 
@@ -134,7 +134,7 @@ def restore(request: HttpRequest, team: str, target: str, name: str) -> HttpResp
 def confirm(request: HttpRequest, team: str, target: str, name: str, criterion: str) -> HttpResponse:
     found = found_at(request, team, target, name, "change")
     try:
-        judge.confirm(found, criterion, me(request), request.POST.get("comment", "")[:2000])
+        ConfirmCriterion(found, criterion, me(request), request.POST.get("comment", "")[:2000]).execute()
     except ValueError as error:
         warn(request, sentence(error))
     else:

@@ -17,14 +17,10 @@ from typing import Any
 
 from django.db import Error, InterfaceError, OperationalError, close_old_connections, connection
 from django.utils import timezone
-from pydantic import ValidationError
 
 from engine.artefacts.store import DiskFull
-from engine.definition.expressions import Absent, ExpressionError, expressions_in, parse, resolve, typed
-from engine.definition.flow import Leaf
-from engine.definition.structure import article
+from engine.definition.expressions import ExpressionError, expressions_in, parse, typed
 from engine.models import Run, StepRun
-from engine.models.artefact import store
 from engine.outcomes import (
     Asking,
     Failed,
@@ -43,7 +39,8 @@ from engine.runs import decisions, outputs, transitions
 from engine.runs.context import context_for, met
 from engine.statuses import ENDING_RUNS, RunState
 from engine.steps import registry
-from engine.steps.base import Form, NotYet, Step, StepKind
+from engine.steps.base import NotYet, Step, StepKind
+from engine.steps.filling import fill, step_for
 from engine.targets.base import TargetError
 
 TROUBLES = 5  # how often a target may be in trouble for a moment before its step fails
@@ -170,47 +167,6 @@ def _run(kind: StepKind, step: Step[Any]) -> Outcome:
             raise
         step.memory["troubles"] = troubles + 1
         return Later(0.5 * 2**troubles, str(error))
-
-
-def fill(kind: StepKind, leaf: Leaf, context: dict[str, Any]) -> Form:
-    """The kind's form with its expressions answered. Raises MissingInput, or PermanentFailure when it does not fit."""
-    values: dict[str, Any] = {}
-    for key, value in leaf.with_.items():
-        try:
-            values[key] = resolve(value, context)
-        except Absent:
-            values[key] = None
-        if values[key] is None:
-            if kind.form.model_fields[key].is_required():
-                raise MissingInput(f"needs {_what(key, value)}, which is not there")
-            del values[key]
-    try:
-        return kind.form.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise PermanentFailure(f"{kind.name}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from error
-
-
-def _what(key: str, value: Any) -> str:
-    """What is missing, as the person who started the run knows it: the input's name rather than the setting's."""
-    inputs = sorted({r.name for e in expressions_in(value) for r in e.references if r.root == "inputs"})
-    return article((inputs[0] if inputs else key).replace("_", " "))
-
-
-def step_for(row: StepRun, leaf: Leaf, form: Form) -> Step[Any]:
-    memory = dict(row.memory)
-
-    def remember() -> None:
-        if StepRun.objects.filter(pk=row.pk, owner=row.owner, claim=row.claim).update(memory=memory) != 1:
-            raise TemporaryFailure("another worker has taken this step over")
-
-    def log(text: str) -> None:
-        row.say("step.log", text)
-
-    return Step(
-        row=row, run=row.run, leaf=leaf, form=form, artefacts=store(), memory=memory,
-        log=log, remember=remember,
-    )  # fmt: skip
 
 
 def _typed(kind: StepKind, step: Step[Any], outcome: Outcome) -> Outcome:

@@ -10,7 +10,6 @@ from django.db.models import Exists, OuterRef, Prefetch
 from django.urls import reverse
 from django.utils import timezone
 
-from engine.actions import judge
 from engine.models import CriterionResult, Deployment, Revision, Run, StepRun
 from engine.models.step import Vote
 from engine.views import marks
@@ -51,7 +50,7 @@ def engineer(user: User) -> Block | None:
         "now": _takes_now(revision, user) if revision else "",
         "onboarding": onboarding(revision) if revision else None,
         **lines(rows, user),
-        "rate": judge.rate(Deployment.objects.visible_to(user).of_persona(user.persona)),
+        "rate": Deployment.objects.visible_to(user).of_persona(user.persona).rate(),
         "waiting": waiting.for_user(user)[:5],
     }
     return Block("engine/home.html", context)
@@ -97,7 +96,7 @@ def champion(user: User) -> Block | None:
     shown = [{"map": m, "signed": m.signed, "newer": m.newer_sessions()} for m in maps]
     context: dict[str, Any] = {"personas": personas, "maps": shown, "waits_here": not user.has_role(Role.ENGINEER)}
     theirs = Deployment.objects.visible_to(user)
-    rates = [(persona, judge.rate(theirs.filter(persona=persona))) for persona in personas]
+    rates = [(persona, theirs.filter(persona=persona).rate()) for persona in personas]
     return Block("journeys/home.html", {**context, "rates": rates, "waiting": waiting.for_user(user)[:5]})
 
 

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from engine.actions import judge
+from engine.actions.confirm_criterion import ConfirmCriterion
 from engine.models import Confirmation, Deployment
 from journeys.actions.derive import DeriveTemplate
 from journeys.actions.draft import DraftCurrent
@@ -122,7 +123,7 @@ def test_alone_a_journey_says_whom_to_watch_next(page_of, server, current):
 
 def test_what_was_done_and_is_no_longer_reads_as_a_history(page_of, server, live, alice):
     judge.judge(live)
-    judge.confirm(live, "drift", alice, "I look at it on Mondays")
+    ConfirmCriterion(live, "drift", alice, "I look at it on Mondays").execute()
     Confirmation.objects.all().delete()
     judge.judge(Deployment.objects.get())
     page = page_of("ml-engineer")

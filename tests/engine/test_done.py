@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from engine.actions import judge
+from engine.actions.confirm_criterion import ConfirmCriterion
 from engine.definition import reading
 from engine.models import Deployment, Release, Run, Target, Template
 from engine.statuses import CriterionState, DeploymentState
@@ -47,7 +48,7 @@ def test_a_deployment_is_done_when_all_its_criteria_are_met(deployment: Deployme
     judge.judge(deployment)
     assert states(deployment) == {"answers": "met", "figure": "met", "looked": "open"}
     assert deployment.state == DeploymentState.DEPLOYED
-    result = judge.confirm(deployment, "looked", alice, "I did")
+    result = ConfirmCriterion(deployment, "looked", alice, "I did").execute()
     assert result.state == CriterionState.MET
     assert "confirmed by hand by Alice: I did" in result.reason
     assert deployment.state == DeploymentState.DONE
@@ -55,7 +56,7 @@ def test_a_deployment_is_done_when_all_its_criteria_are_met(deployment: Deployme
 
 def test_what_was_done_and_is_no_longer_has_regressed_and_says_why(deployment: Deployment, alice: User) -> None:
     judge.judge(deployment)
-    judge.confirm(deployment, "looked", alice)
+    ConfirmCriterion(deployment, "looked", alice).execute()
     kinds.FAILING["answers"] = -1
     judge.judge(deployment)
     assert deployment.state == DeploymentState.REGRESSED
@@ -76,7 +77,7 @@ def test_a_criterion_that_says_the_same_is_one_row_with_its_count(deployment: De
 
 def test_a_manual_criterion_is_confirmed_once_for_each_release(deployment: Deployment, alice: User) -> None:
     judge.judge(deployment)
-    judge.confirm(deployment, "looked", alice)
+    ConfirmCriterion(deployment, "looked", alice).execute()
     first = deployment.releases.get()
     Release.objects.filter(pk=first.pk).update(weight=0)
     Release.objects.create(
@@ -102,7 +103,7 @@ def test_a_criterion_that_lacks_its_input_says_what_it_needs(deployment: Deploym
 
 def test_only_what_a_person_judges_can_be_confirmed(deployment: Deployment, alice: User) -> None:
     with pytest.raises(ValueError, match="no criterion “answers” that is confirmed by hand"):
-        judge.confirm(deployment, "answers", alice)
+        ConfirmCriterion(deployment, "answers", alice).execute()
 
 
 def test_only_what_answers_is_due(deployment: Deployment) -> None:
@@ -115,7 +116,7 @@ def test_what_is_not_done_is_looked_at_again_sooner_than_what_is(deployment: Dep
     judge.judge(deployment)
     Deployment.objects.update(judged_at=timezone.now() - timedelta(seconds=20))
     assert list(judge.due()) == [deployment]
-    judge.confirm(deployment, "looked", alice)
+    ConfirmCriterion(deployment, "looked", alice).execute()
     Deployment.objects.update(judged_at=timezone.now() - timedelta(seconds=20))
     assert list(judge.due()) == []
     Deployment.objects.update(judged_at=timezone.now() - timedelta(seconds=61))

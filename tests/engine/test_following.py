@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.definition.flow import Choose, Flow, Foreach, Leaf, Node, Repeat
-from engine.runs.following import Following
-from engine.runs.successors import Place, comes_after
+from engine.runs.successors import Following, Place, comes_after
 from tests.engine.flows import flows
 
 

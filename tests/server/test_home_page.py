@@ -87,15 +87,15 @@ def test_from_five_on_the_done_rate_stands_on_its_interval(as_bob, mira, many, c
 def test_what_answered_once_counts_as_not_done(many):
     gone = Deployment.objects.get(name="e")
     gone.say("deployment.deployed", "e 1 answers")
-    assert judge.rate(Deployment.objects.all()) == Rate(3, 6)
+    assert Deployment.objects.all().rate() == Rate(3, 6)
 
 
 def test_the_example_is_left_out_of_the_rate_unless_there_is_nothing_else(many):
     Team.objects.update(example=True)
-    assert judge.rate(Deployment.objects.all()) == Rate(3, 5)
+    assert Deployment.objects.all().rate() == Rate(3, 5)
     other = Team.objects.create(name="Real", slug="real")
     Deployment.objects.create(team=other, target=many.target, name="g", state="done")
-    assert judge.rate(Deployment.objects.all()) == Rate(1, 1)
+    assert Deployment.objects.all().rate() == Rate(1, 1)
 
 
 def test_what_waits_is_counted_in_the_bar_and_listed(as_bob, mira, asking):

@@ -8,6 +8,7 @@ from pydantic import Field
 from engine.artefacts.app_folder import App
 from engine.deployments import app_release
 from engine.outcomes import Outcome, PermanentFailure, Succeeded
+from engine.steps import app_jobs
 from engine.steps.base import FileValue, Form, Planning, Step, StepKind
 from engine.targets.base import Change, Environment
 
@@ -46,13 +47,13 @@ class AppEnvironment(StepKind):
         self, step: Step[EnvironmentForm], what: str, text: str, app: App, environment: Environment
     ) -> None:  # fmt: skip
         """A command in the folder of the release, before anything of it is started."""
-        source = app_release.source_of(step.run, step.form.app)
+        source = app_jobs.source_of(step.run, step.form.app)
         config = step.deployment.settings()
-        app_release.app_job(step, what, text, source, environment, app_release.build_env(app), confidential=config,
+        app_jobs.app_job(step, what, text, source, environment, app_release.build_env(app), confidential=config,
                         timeout=BUILD)  # fmt: skip
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
-        app = app_release.planned_app(planning.values.get("app"))
+        app = app_jobs.planned_app(planning.values.get("app"))
         if app is None:
             return [Change("prepare", "the Python and packages the app names", "known when the folder is")]
         environment = app_release.environment_for(planning.target, app, None)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from engine.deployments import app_release
 from engine.outcomes import Outcome, PermanentFailure, Skipped, Succeeded, TemporaryFailure
+from engine.steps import app_jobs
 from engine.steps.base import FileValue, Form, Planning, Step, StepKind
 from engine.targets.base import Change
 
@@ -28,11 +29,11 @@ class AppTest(StepKind):
         text = form.command or app.test
         if not text:
             return Skipped("app.json names no tests (they are its environments.test.scripts.test)")
-        source = app_release.source_of(step.run, form.app, f"test{step.row.attempt}")
+        source = app_jobs.source_of(step.run, form.app, f"test{step.row.attempt}")
         environment = app_release.environment_for(step.target, app, form.python)
         env = app_release.test_env(app)  # secrets made up at each look: the job keeps those it began with
         try:
-            job = app_release.app_job(step, "test", text, source, environment, env, timeout=form.at_most)
+            job = app_jobs.app_job(step, "test", text, source, environment, env, timeout=form.at_most)
         except (PermanentFailure, TemporaryFailure):
             step.target.discard(source.name)
             raise
@@ -42,7 +43,7 @@ class AppTest(StepKind):
         return Succeeded({"last_line": last}, last[:120] or "they pass")
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
-        app = app_release.planned_app(planning.values.get("app"))
+        app = app_jobs.planned_app(planning.values.get("app"))
         text = planning.values.get("command") or (app.test if app else "")
         return [Change("run", str(text or "the app's own tests"), "in a copy of the folder, with none of its settings")]
 

@@ -5,9 +5,9 @@ from typing import Any
 from django.utils import timezone
 from pydantic import Field
 
-from engine.deployments import model_release
 from engine.models import Release
 from engine.outcomes import Outcome, Succeeded
+from engine.steps import model_jobs
 from engine.steps.base import FileValue, Form, NotYet, Planning, Step, StepKind
 from engine.targets.base import Change, Counts
 
@@ -60,9 +60,9 @@ class EndpointCompare(StepKind):
             return {}
         mine = FileValue(sha256=release.artefact, name=release.artefact_name)
         theirs = FileValue(sha256=live.artefact, name=live.artefact_name)
-        scored = model_release.evaluate(step, theirs, form.holdout, form.label, what="score-live")
+        scored = model_jobs.evaluate(step, theirs, form.holdout, form.label, what="score-live")
         scores = f"{{artefact:{scored.files['scores.json']}}}"
-        return model_release.model_job(
+        return model_jobs.model_job(
             step, "compare", mine, holdout=form.holdout, label=form.label,
             more=["--live-scores", scores, "--margin", str(form.margin)],
         ).result  # fmt: skip

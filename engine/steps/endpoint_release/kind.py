@@ -7,6 +7,7 @@ from pydantic import Field
 from engine.deployments import model_release
 from engine.models import Release
 from engine.outcomes import Outcome, PermanentFailure, Succeeded
+from engine.steps import model_jobs
 from engine.steps.base import FileValue, Form, Job, NotYet, Planning, Step, StepKind
 from engine.targets.base import Change, State
 
@@ -26,7 +27,7 @@ class EndpointRelease(StepKind):
         form = step.form
         effect, server = step.row.effect_name("release"), step.row.effect_name("server")
         release = step.deployment.reserve(effect, step.run, form.model.model_dump(), server)
-        prepared = model_release.model_job(
+        prepared = model_jobs.model_job(
             step, "prepare", form.model, holdout=form.holdout,
             more=["--name", step.deployment.name, "--version", str(release.number), "--folder", "{outputs}"],
         )  # fmt: skip
@@ -49,7 +50,7 @@ class EndpointRelease(StepKind):
         live = planning.deployment.live if planning.deployment else None
         share = f"beside {live}" if live else "the first one takes all requests"
         return [
-            model_release.plan_environment(planning),
+            model_jobs.plan_environment(planning),
             Change("create", f"an endpoint release of {planning.deployment_name}", share),
         ]
 

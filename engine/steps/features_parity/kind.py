@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.deployments import model_release
 from engine.outcomes import Failed, Outcome, Succeeded
+from engine.steps import model_jobs
 from engine.steps.base import FileValue, Form, Planning, Step, StepKind
 from engine.targets.base import Change
 
@@ -25,9 +25,7 @@ class FeaturesParity(StepKind):
     def run(self, step: Step[ParityForm]) -> Outcome:
         form = step.form
         more = ["--reference", f"{{artefact:{form.reference.sha256}}}"] if form.reference else []
-        found = model_release.model_job(
-            step, "parity", form.model, holdout=form.data, label=form.label, more=more
-        ).result
+        found = model_jobs.model_job(step, "parity", form.model, holdout=form.data, label=form.label, more=more).result
         expected, warnings = len(found["columns_expected"]), found["warnings"]
         for line in [*found["failures"], *warnings]:
             step.log(str(line))

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.deployments import model_release
 from engine.outcomes import Outcome, Succeeded
+from engine.steps import model_jobs
 from engine.steps.base import FileValue, Form, Planning, Step, StepKind
 from engine.targets.base import Change
 
@@ -29,7 +29,7 @@ class ModelEvaluate(StepKind):
 
     def run(self, step: Step[EvaluateForm]) -> Outcome:
         form = step.form
-        mine = model_release.evaluate(step, form.model, form.holdout, form.label).result
+        mine = model_jobs.evaluate(step, form.model, form.holdout, form.label).result
         baseline = form.at_least if form.at_least is not None else self._live(step)
         good, why = good_enough(mine, baseline, asked=form.at_least is not None)
         low, high = mine["interval"]
@@ -45,7 +45,7 @@ class ModelEvaluate(StepKind):
         if live is None:
             return None
         model = FileValue(sha256=live.artefact, name=live.artefact_name)
-        found = model_release.evaluate(step, model, step.form.holdout, step.form.label, what="evaluate-live").result
+        found = model_jobs.evaluate(step, model, step.form.holdout, step.form.label, what="evaluate-live").result
         return float(found["value"])
 
     def plan(self, planning: Planning[Any]) -> list[Change]:

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.deployments import model_release
 from engine.outcomes import Outcome, Succeeded
+from engine.steps import model_jobs
 from engine.steps.base import FileValue, Form, Planning, Step, StepKind
 from engine.targets.base import Change
 
@@ -24,14 +24,14 @@ class ModelInspect(StepKind):
 
     def run(self, step: Step[InspectForm]) -> Outcome:
         model = step.form.model
-        found = model_release.model_job(step, "inspect", model).result
+        found = model_jobs.model_job(step, "inspect", model).result
         outputs = {name: found.get(name) for name in self.outputs if name != "model"}
         count = len(found.get("features") or [])
         note = f"{found.get('estimator', 'a model')}, {count} columns, scikit-learn {found.get('sklearn_version')}"
         return Succeeded({"model": model.model_dump(), **outputs}, note)
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
-        return [model_release.plan_environment(planning)]
+        return [model_jobs.plan_environment(planning)]
 
 
 KIND = ModelInspect()

@@ -9,6 +9,7 @@ from engine.artefacts.app_folder import App
 from engine.deployments import app_release
 from engine.models import Release
 from engine.outcomes import Outcome, PermanentFailure, Succeeded, TemporaryFailure
+from engine.steps import app_jobs
 from engine.steps.base import FileValue, Form, NotYet, Planning, Step, StepKind
 from engine.targets.base import Change, Environment, Source, State, Status
 
@@ -31,7 +32,7 @@ class ServiceRelease(StepKind):
         form = step.form
         app = app_release.app_of(form.app.sha256)
         environment = app_release.environment_for(step.target, app, form.python)
-        source = app_release.source_of(step.run, form.app)
+        source = app_jobs.source_of(step.run, form.app)
         release = step.deployment.reserve(step.row.effect_name("release"), step.run, form.app.model_dump())
         settle(step, release, app, environment, source)
         if app.release:
@@ -53,7 +54,7 @@ class ServiceRelease(StepKind):
             step.log(f"Release command: {app.release}")
         env = app_release.paths_of(app) | app_release.plain_env(app)
         try:
-            app_release.app_job(step, "release-command", app.release, source, environment, env,
+            app_jobs.app_job(step, "release-command", app.release, source, environment, env,
                             confidential=step.deployment.settings(), timeout=RELEASE_COMMAND)  # fmt: skip
         except (PermanentFailure, TemporaryFailure) as error:
             raise PermanentFailure(
@@ -91,7 +92,7 @@ class ServiceRelease(StepKind):
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
         live = planning.deployment.live if planning.deployment else None
-        app = app_release.planned_app(planning.values.get("app"))
+        app = app_jobs.planned_app(planning.values.get("app"))
         lines = [Change("run", app.release, "the release command, once")] if app and app.release else []
         what = ", ".join(app.processes) if app else "its processes"
         after = f"{live} is kept to go back to" if live else "the first one"

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from engine.actions import judge
+from engine.actions.confirm_criterion import ConfirmCriterion
 from engine.models import Confirmation, Deployment
 from engine.models.target import connect
 from people.models import Persona
@@ -120,7 +121,7 @@ def test_a_criterion_that_is_not_confirmed_by_hand_is_refused(as_bob, live):
 
 def test_it_reads_what_changed_and_when(as_bob, live, alice):
     judge.judge(live)
-    judge.confirm(live, "drift", alice)
+    ConfirmCriterion(live, "drift", alice).execute()
     Confirmation.objects.all().delete()  # what it rested on is gone
     judge.judge(Deployment.objects.get())
     page = as_bob.get(HERE).content.decode().partition("What changed, and when")[2]

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.models import Release, StepRun
-from engine.targets.base import TargetError
+from engine.steps import filling
 from engine.workers import executor
 from tests.engine.steps.conftest import changes, live
 
@@ -73,7 +73,7 @@ def test_cancel_puts_the_traffic_back(rehearse, churn, target, monkeypatch):
 
     row = rehearse()
     churn.send(target, {"1": 100, "2": 0}, "away")
-    step = executor.step_for(row, row.definition, registry()["endpoint.rehearse"].form())
+    step = filling.step_for(row, row.definition, registry()["endpoint.rehearse"].form())
     step.memory = {"weights": {"1": 0, "2": 100}}
     registry()["endpoint.rehearse"].cancel(step)
     assert weights(target) == {"1": 0, "2": 100}

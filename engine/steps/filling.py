@@ -1,0 +1,56 @@
+"""What a step kind is handed: its form with the expressions answered, and the step to work with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from engine.definition.expressions import Absent, expressions_in, resolve
+from engine.definition.flow import Leaf
+from engine.definition.structure import article
+from engine.models import StepRun
+from engine.models.artefact import store
+from engine.outcomes import MissingInput, PermanentFailure, TemporaryFailure
+from engine.steps.base import Form, Step, StepKind
+
+
+def fill(kind: StepKind, leaf: Leaf, context: dict[str, Any]) -> Form:
+    """The kind's form with its expressions answered. Raises MissingInput, or PermanentFailure when it does not fit."""
+    values: dict[str, Any] = {}
+    for key, value in leaf.with_.items():
+        try:
+            values[key] = resolve(value, context)
+        except Absent:
+            values[key] = None
+        if values[key] is None:
+            if kind.form.model_fields[key].is_required():
+                raise MissingInput(f"needs {_what(key, value)}, which is not there")
+            del values[key]
+    try:
+        return kind.form.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise PermanentFailure(f"{kind.name}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from error
+
+
+def _what(key: str, value: Any) -> str:
+    """What is missing, as the person who started the run knows it: the input's name rather than the setting's."""
+    inputs = sorted({r.name for e in expressions_in(value) for r in e.references if r.root == "inputs"})
+    return article((inputs[0] if inputs else key).replace("_", " "))
+
+
+def step_for(row: StepRun, leaf: Leaf, form: Form) -> Step[Any]:
+    memory = dict(row.memory)
+
+    def remember() -> None:
+        if StepRun.objects.filter(pk=row.pk, owner=row.owner, claim=row.claim).update(memory=memory) != 1:
+            raise TemporaryFailure("another worker has taken this step over")
+
+    def log(text: str) -> None:
+        row.say("step.log", text)
+
+    return Step(
+        row=row, run=row.run, leaf=leaf, form=form, artefacts=store(), memory=memory,
+        log=log, remember=remember,
+    )  # fmt: skip
