@@ -9,7 +9,8 @@ from django import forms
 
 from engine.actions.start_run import NAME, StartRun
 from engine.artefacts.store import ArtefactError
-from engine.definition.reading import FILE_TYPES, Input
+from engine.definition.document import Input
+from engine.definition.vocabulary import FILE_TYPES
 from engine.definition.yaml_text import YamlError, read
 from engine.models import Artefact, Revision, Run, StepRun
 from people.access import can

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from engine.definition import yaml_text
+from engine.definition.flow import Leaf
 from engine.steps import registry
 from journeys.models import Journey, JourneyMap
 from research.models import Study
@@ -42,11 +43,9 @@ class BindForm(forms.Form):
     )  # fmt: skip
 
     def __init__(self, *args: Any, map_: JourneyMap, key: str, **kwargs: Any) -> None:
-        leaf = map_.leaf(key) or {}
-        with_ = leaf.get("with", {})
-        kwargs.setdefault(
-            "initial", {"uses": leaf.get("uses", ""), "settings": yaml_text.write(with_) if with_ else ""}
-        )
+        leaf = map_.leaf(key) or Leaf(key)
+        settings = yaml_text.write(dict(leaf.with_)) if leaf.with_ else ""
+        kwargs.setdefault("initial", {"uses": leaf.uses, "settings": settings})
         super().__init__(*args, **kwargs)
         kinds = sorted(registry())
         self.fields["uses"].choices = [("", "nothing yet"), *((k, k) for k in kinds)]  # type: ignore[attr-defined]
@@ -62,8 +61,6 @@ class BindForm(forms.Form):
         return found
 
     def clean(self) -> dict[str, Any]:
-        from engine.definition.flow import Leaf
-
         data = super().clean() or {}
         kind = registry().get(data.get("uses", ""))
         if kind and "settings" in data:

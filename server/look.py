@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString, mark_safe
 
+from engine.definition.document import from_document
 from engine.definition.drawing import Mark, course
-from engine.definition.flow import Branch, Choose, Foreach, Leaf, Sequence, Sub, from_document
+from engine.definition.flow import Branch, Choose, Foreach, Leaf, Sequence, Sub
 
 COLOURS = [
     "paper",

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from engine.definition import reading
 from engine.models import Revision, Run, StepRun, Target, Template
 from engine.models.template import lookup
 from engine.queue import concurrency
 from engine.runs import transitions
+from engine.steps import catalogue
 from engine.workers import executor
 from people.models import Role, Team, User
 
@@ -63,7 +63,7 @@ def keep(flow: str, inputs: str = "", name: str = "probe") -> Revision:
     """A template around this flow, in the store."""
     text = f"desirepath: 1\ntemplate: {name}\npersona: ml-engineer\ntitle: {name.capitalize()} it\n"
     text += f"inputs:\n{indent(dedent(inputs), '  ')}\n" if inputs else ""
-    return Template.objects.keep(reading.from_yaml(text + f"flow:\n{indent(dedent(flow), '  ')}\n", lookup), None)
+    return Template.objects.keep(catalogue.from_yaml(text + f"flow:\n{indent(dedent(flow), '  ')}\n", lookup), None)
 
 
 class Begin:

@@ -205,7 +205,7 @@ class Scaled(Home):
             from people.models import Team, User
             alice, team = User.objects.get(username="alice"), Team.objects.get()
             text = "desirepath: 1\\ntemplate: t{secrets.token_hex(3)}\\npersona: ml-engineer\\nflow: " + {flow!r}
-            revision = Template.objects.keep(template.from_yaml(text), alice)
+            revision = Template.objects.keep(catalogue.from_yaml(text), alice)
             run = advance.start(
                 Run(revision=revision, team=team, target=Target.objects.default_for(team), started_by=alice)
             )

@@ -25,7 +25,7 @@ from engine.outcomes import (
 )
 from engine.runs.context import context_for
 from engine.statuses import CriterionState, DeploymentState
-from engine.steps import registry
+from engine.steps.catalogue import kind_of
 from engine.steps.filling import fill, step_for
 from engine.targets.base import TargetError
 
@@ -93,8 +93,8 @@ def _said(outcome: Outcome) -> tuple[CriterionState, str, dict[str, Any] | None]
 def _outcome(release: Release, leaf: Leaf) -> Outcome:
     assert release.run is not None
     row = StepRun(run=release.run, leaf=leaf.id)
-    kind = registry()[leaf.uses]
     try:
+        kind = kind_of(leaf)
         form = fill(kind, leaf, context_for(row, list(expressions_in(dict(leaf.with_)))))
         return kind.judge(step_for(row, leaf, form))
     except MissingInput as missing:

@@ -10,8 +10,8 @@ from engine.actions.start_run import StartRun
 from engine.definition.expressions import ExpressionError, resolve
 from engine.definition.flow import Flow, Sub
 from engine.models import Deployment, Target
-from engine.steps import registry
 from engine.steps.base import Planning
+from engine.steps.catalogue import kind_of
 from engine.targets.readonly import ReadOnlyTarget
 
 
@@ -37,7 +37,7 @@ def plan(start: StartRun) -> list[PlannedChange]:
     for leaf in flow.leaves():
         context = _context(flow, flow.scope(flow.leaf_paths[leaf.id]), outermost)
         planning: Planning[Any] = Planning(leaf, _known(leaf.with_, context), target, start.name, deployment)
-        changes = registry()[leaf.uses].plan(planning)
+        changes = kind_of(leaf).plan(planning)
         lines += [PlannedChange(leaf.name, change.verb, change.what, change.detail) for change in changes]
     return lines
 

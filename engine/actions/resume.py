@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models import F
 
 from engine.actions.start_run import StartRun
-from engine.definition.expressions import Reference, expressions_in, parse
-from engine.definition.flow import Choose, Flow, Foreach, Leaf, Node, Repeat, Sub
+from engine.definition.flow import Flow, Node, Sub
+from engine.definition.semantics import expressions_of
 from engine.models import Run, StepRun
 from engine.runs import transitions
 from engine.runs.rebuild import ended_steps, place_of
@@ -97,24 +97,5 @@ def readers_of(flow: Flow, names: set[str]) -> set[tuple[int, ...]]:
 
 
 def _reads(node: Node, names: set[str]) -> bool:
-    return any(r.root == "inputs" and (r.name in names or not r.name) for r in _references(node))
-
-
-def _references(node: Node) -> list[Reference]:
-    match node:
-        case Leaf():
-            values: list[Any] = [dict(node.with_)]
-            texts = [node.when] if node.when else []
-        case Choose():
-            values = [dict(b.on) for b in node.branches if b.on]
-            texts = [b.when for b in node.branches if b.when]
-        case Repeat():
-            values, texts = [], [node.until] if node.until else []
-        case Foreach():
-            values, texts = [node.items], []
-        case Sub():
-            values, texts = [dict(node.with_)], []
-        case _:
-            return []
-    expressions = [*expressions_in(values), *(parse(text) for text in texts)]
-    return [reference for expression in expressions for reference in expression.references]
+    references = (reference for expression in expressions_of(node) for reference in expression.references)
+    return any(r.root == "inputs" and (r.name in names or not r.name) for r in references)

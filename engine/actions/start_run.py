@@ -10,10 +10,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from engine.definition.expressions import ExpressionError, typed
-from engine.definition.reading import FILE_TYPES
+from engine.definition.vocabulary import FILE_TYPES
 from engine.models import Artefact, Deployment, Revision, Run, Schedule, Target
 from engine.runs import transitions
 from engine.statuses import DeploymentState
+from engine.steps.catalogue import problems_with
 from people.models import Persona, Team, User
 
 NAME = re.compile(r"^[a-z][a-z0-9-]{0,39}$")
@@ -93,6 +94,8 @@ class StartRun:
                 problems[name] = str(error)
         if self.name and (problem := problem_of_name(self.name)):
             problems["name"] = problem
+        if gone := problems_with(self.revision.parsed):
+            problems["template"] = f"cannot be run any more: {'; '.join(gone[:3])}"
         if problems:
             raise Refused(problems)
         return values

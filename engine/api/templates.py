@@ -11,9 +11,10 @@ from rest_framework.response import Response
 
 from engine.api.common import body
 from engine.api.shapes import CheckShape, PublishShape, RevisionShape, TemplateShape, WholeRevisionShape, YamlShape
-from engine.definition import reading as documents
+from engine.definition.document import TemplateError
 from engine.models import Revision, Template
 from engine.models.template import lookup
+from engine.steps import catalogue
 from engine.steps.json_schema import template_schema
 from people.access import fetch, may, visible
 from people.rest import me
@@ -28,8 +29,8 @@ def templates(request: Request) -> Response:
         return Response(TemplateShape(visible(me(request), Template).select_related("persona"), many=True).data)
     may(me(request), "add", Template)
     try:
-        checked = documents.from_yaml(body(request, YamlShape)["yaml"], lookup)
-    except documents.TemplateError as error:
+        checked = catalogue.from_yaml(body(request, YamlShape)["yaml"], lookup)
+    except TemplateError as error:
         raise ValidationError({"yaml": [str(problem) for problem in error.problems]}) from error
     return Response(RevisionShape(Template.objects.keep(checked, me(request))).data, status=201)
 
@@ -39,8 +40,8 @@ def templates(request: Request) -> Response:
 def check(request: Request) -> Response:
     """Whether a document can be run; every problem with line and column. Keeps nothing."""
     try:
-        found = documents.from_yaml(body(request, YamlShape)["yaml"], lookup)
-    except documents.TemplateError as error:
+        found = catalogue.from_yaml(body(request, YamlShape)["yaml"], lookup)
+    except TemplateError as error:
         problems = [{"message": p.message, "line": p.line, "column": p.column} for p in error.problems]
         return Response({"ok": False, "problems": problems})
     return Response({"ok": True, "problems": [], "digest": found.digest})

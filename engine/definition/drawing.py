@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 
-from engine.definition.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub, walk
+from engine.definition.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub, nodes_in
 from lib import durations
 
 R = 18.0  # radius of a control
@@ -70,7 +70,7 @@ class Canvas:
 
     def pending(self, node: Node) -> bool:
         """Whether the line into this node is drawn dashed."""
-        first = next((n for _, n in walk(node) if isinstance(n, Leaf)), None)
+        first = next((n for _, n in nodes_in(node) if isinstance(n, Leaf)), None)
         if first is None:
             return False
         mark = self.marks.get(first.id, Mark())
@@ -96,7 +96,7 @@ def course(
     width, height = end + 28, base + max(box.down, 50.0) + 4
     state = " done" if done else ""
     signs = "".join(canvas.signs)
-    leaves = sum(1 for _, n in walk(root) if isinstance(n, Leaf))
+    leaves = sum(1 for _, n in nodes_in(root) if isinstance(n, Leaf))
     return (
         f'<svg class="course" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" '
         f'role="group" aria-label="{escape(title)}: a course of {leaves} steps">'

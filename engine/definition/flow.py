@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
+
+from lib import durations
 
 Path = tuple[int, ...]
 
@@ -29,7 +31,7 @@ class Leaf:
     timeout: float | None = None  # seconds
     on_failure: str = "fail"  # or "continue"
     mutex: str = ""  # no two steps of a team with the same one are at work at once
-    limits: Mapping[str, int] = field(default_factory=dict)  # what its jobs may take (engine.definition.reading.LIMITS)
+    limits: Mapping[str, int] = field(default_factory=dict)  # what its jobs may take (vocabulary.LIMITS)
     compensate: Leaf | None = None  # its own undo, with the same id
     outputs: Mapping[str, str] = field(default_factory=dict)  # name -> type, declared by a manual step
     evidence: tuple[str, ...] = ()  # UUIDs
@@ -63,6 +65,18 @@ class Branch:
     when: str | None = None
     label: str = ""
     on: Mapping[str, Any] | None = None
+
+    def called(self, number: int = 0) -> str:
+        """What a person picks it by and what a run says was walked: its label, what it waits for, or its number."""
+        if self.label or not self.on:
+            return self.label or f"branch {number}"
+        match self.on:
+            case {"event": name}:
+                return str(name)
+            case {"after": seconds}:
+                return f"after {durations.said(seconds)}" if isinstance(seconds, int | float) else "the time"
+            case _:
+                return str((self.on.get("approve") or {}).get("question", "somebody says so"))
 
 
 @dataclass(frozen=True)
@@ -107,7 +121,7 @@ class Sub:
     title: str = ""
     with_: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)  # name -> expression, as seen from inside
-    inputs: Mapping[str, Any] = field(default_factory=dict)  # name -> engine.definition.reading.Input
+    inputs: Mapping[str, Any] = field(default_factory=dict)  # name -> document.Input
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -131,7 +145,7 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
-def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+def nodes_in(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
     """Every node with its path, a parent before its children, in reading order. Depth is not limited by recursion."""
     stack = [(path, node)]
     while stack:
@@ -141,7 +155,7 @@ def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
 
 
 def leaves(node: Node) -> Iterator[Leaf]:
-    return (found for _, found in walk(node) if isinstance(found, Leaf))
+    return (found for _, found in nodes_in(node) if isinstance(found, Leaf))
 
 
 class Flow:
@@ -149,7 +163,7 @@ class Flow:
 
     def __init__(self, root: Node) -> None:
         self.root = root
-        self.nodes: dict[Path, Node] = dict(walk(root))
+        self.nodes: dict[Path, Node] = dict(nodes_in(root))
         self.leaf_paths: dict[str, Path] = {n.id: p for p, n in self.nodes.items() if isinstance(n, Leaf)}
         self.subs: dict[str, Path] = {n.id: p for p, n in self.nodes.items() if isinstance(n, Sub)}
 
@@ -163,6 +177,10 @@ class Flow:
 
     def leaves(self) -> list[Leaf]:
         return [node for node in self.nodes.values() if isinstance(node, Leaf)]
+
+    def with_leaf(self, leaf_id: str, change: Callable[[Leaf], Leaf]) -> Node:
+        """The same tree with one leaf changed."""
+        return mapped(self.root, lambda one: change(one) if isinstance(one, Leaf) and one.id == leaf_id else one)
 
     def rounds(self, path: Path) -> tuple[Path, ...]:
         """The paths of the loops around this node, outermost first: one number of an iteration each."""
@@ -188,144 +206,6 @@ def write_path(path: Path) -> str:
 
 def read_path(text: str) -> Path:
     return tuple(int(part) for part in text.split(".")) if text else ()
-
-
-# --- the document form: plain lists and dictionaries, as in the YAML ------------------------------------------------
-
-_LEAF_OPTIONS = ("when", "retries", "timeout", "on_failure", "mutex")
-
-
-def to_document(node: Node) -> Any:
-    """The flow as the template document writes it. A sequence is a list; `from_document` reads it back equal."""
-    match node:
-        case Leaf():
-            return _leaf_document(node)
-        case Sequence(children=nodes):
-            return [to_document(child) for child in nodes]
-        case Parallel(branches=branches):
-            return {"parallel": [to_document(branch) for branch in branches]}
-        case Choose(ask="first"):
-            return {"first": [_branch_document(branch, node.ask) for branch in node.branches]}
-        case Choose():
-            body: dict[str, Any] = {"choose": [_branch_document(branch, node.ask) for branch in node.branches]}
-            return body | ({"ask": node.ask} if node.ask else {})
-        case Repeat():
-            return {"repeat": _repeat_document(node)}
-        case Foreach():
-            name = {"as": node.name} if node.name != "item" else {}
-            head = {"in": node.items, **name, "max_parallel": node.max_parallel}
-            return {"foreach": head | {"flow": to_document(node.flow)}}
-        case Sub():
-            return _sub_document(node)
-
-
-def _sub_document(sub: Sub) -> dict[str, Any]:
-    head = {"id": sub.id, "template": sub.template, "digest": sub.digest}
-    title = {"title": sub.title} if sub.title else {}
-    return head | title | ({"with": dict(sub.with_)} if sub.with_ else {})
-
-
-def _leaf_document(leaf: Leaf, *, inside: bool = False) -> dict[str, Any]:
-    document: dict[str, Any] = {} if inside else {"id": leaf.id}
-    if leaf.title and not inside:
-        document["title"] = leaf.title
-    if leaf.uses:
-        document["uses"] = leaf.uses
-    if leaf.with_:
-        document["with"] = dict(leaf.with_)
-    default = Leaf(id="")
-    document |= {k: getattr(leaf, k) for k in _LEAF_OPTIONS if getattr(leaf, k) != getattr(default, k)}
-    for name, value in (("outputs", leaf.outputs), ("limits", leaf.limits)):
-        if value:
-            document[name] = dict(value)
-    if leaf.compensate:
-        document["compensate"] = _leaf_document(leaf.compensate, inside=True)
-    if leaf.evidence:
-        document["evidence"] = list(leaf.evidence)
-    return document
-
-
-def _branch_document(branch: Branch, ask: str | None) -> dict[str, Any]:
-    head: dict[str, Any] = {"label": branch.label} if branch.label else {}
-    if branch.on is not None:
-        head |= branch.on
-    elif branch.when is not None:
-        head["when"] = branch.when
-    elif not ask:
-        head["otherwise"] = True
-    return head | {"flow": _as_list(to_document(branch.flow))}
-
-
-def _repeat_document(node: Repeat) -> dict[str, Any]:
-    body: dict[str, Any] = {"at_most": node.at_most}
-    if node.until is not None:
-        body["until"] = node.until
-    if node.ask:
-        body["ask"] = node.ask
-    if node.on_limit != "fail":
-        body["on_limit"] = node.on_limit
-    body["flow"] = _as_list(to_document(node.flow))
-    if node.again != Sequence():
-        body["again"] = _as_list(to_document(node.again))
-    return body
-
-
-def _as_list(document: Any) -> Any:
-    return document if isinstance(document, list) else [document]
-
-
-class Find(Protocol):
-    """Gives the sub-template that a block names: its whole as a `Sub`, with ids as they are in it."""
-
-    def __call__(self, block: Mapping[str, Any]) -> Sub: ...
-
-
-def from_document(document: Any, find: Find | None = None) -> Node:
-    """A node from its checked document form (`engine.definition.reading` checks). A list of one is that one."""
-    if isinstance(document, list):
-        nodes = tuple(from_document(item, find) for item in document)
-        return nodes[0] if len(nodes) == 1 else Sequence(nodes)
-    for key, read in _BLOCKS.items():
-        if key in document:
-            return read(document, find)
-    return _leaf(document)
-
-
-def _parallel(document: Any, find: Find | None) -> Node:
-    return Parallel(tuple(from_document(branch, find) for branch in document["parallel"]))
-
-
-def _choose(document: Any, find: Find | None) -> Node:
-    branches = (Branch(from_document(b["flow"], find), b.get("when"), b.get("label", "")) for b in document["choose"])
-    return Choose(tuple(branches), document.get("ask"))
-
-
-def _first(document: Any, find: Find | None) -> Node:
-    def branch(b: Any) -> Branch:
-        on = {key: value for key, value in b.items() if key in ("event", "after", "approve")}
-        return Branch(from_document(b["flow"], find), label=b.get("label", ""), on=on)
-
-    return Choose(tuple(branch(b) for b in document["first"]), "first")
-
-
-def _repeat(document: Any, find: Find | None) -> Node:
-    body = document["repeat"]
-    options = {k: body[k] for k in ("at_most", "until", "ask", "on_limit") if k in body}
-    return Repeat(from_document(body["flow"], find), from_document(body.get("again", []), find), **options)
-
-
-def _foreach(document: Any, find: Find | None) -> Node:
-    body = document["foreach"]
-    steps = Sequence(tuple(from_document(item, find) for item in _as_list(body["flow"])))
-    return Foreach(body["in"], steps, body.get("as", "item"), body.get("max_parallel", 10))
-
-
-def _sub(document: Any, find: Find | None) -> Node:
-    if find is None:
-        raise ValueError(f"the template {document['template']} cannot be looked up here")
-    found = find(document)
-    named = {"id": document["id"], "title": document.get("title", ""), "with_": document.get("with", {})}
-    return replace(found, flow=under(found.flow, document["id"]), **named)
 
 
 def under(node: Node, prefix: str) -> Node:
@@ -357,25 +237,3 @@ def mapped(node: Node, change: Callable[[Leaf | Sub], Node]) -> Node:
             return replace(node, flow=mapped(node.flow, change), again=mapped(node.again, change))
         case Foreach():
             return replace(node, flow=Sequence(tuple(mapped(child, change) for child in node.flow.children)))
-
-
-def _leaf(document: Any) -> Leaf:
-    options = {k: document[k] for k in _LEAF_OPTIONS if k in document}
-    if undo := document.get("compensate"):
-        name = document.get("title") or document["id"]
-        options["compensate"] = _leaf({"id": document["id"], "title": f"Undo {name}", **undo})
-    return Leaf(
-        id=document["id"],
-        title=document.get("title", ""),
-        uses=document.get("uses", ""),
-        with_=document.get("with", {}),
-        outputs=document.get("outputs", {}),
-        limits=document.get("limits", {}),
-        evidence=tuple(document.get("evidence", ())),
-        **options,
-    )
-
-
-_BLOCKS: dict[str, Callable[[Any, Find | None], Node]] = {
-    "parallel": _parallel, "choose": _choose, "first": _first, "repeat": _repeat, "foreach": _foreach, "template": _sub,
-}  # fmt: skip

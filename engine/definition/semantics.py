@@ -1,71 +1,81 @@
-"""Whether a document of the right form makes sense: step kinds, their forms, and what expressions refer to."""
+"""Whether a document of the right form makes sense: step kinds, their settings, and what expressions refer to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
-from engine.definition.expressions import ExpressionError, Reference, expressions_in, parse
+from engine.definition.document import Template
+from engine.definition.expressions import Expression, ExpressionError, Reference, expressions_in, parse
 from engine.definition.flow import Choose, Flow, Foreach, Leaf, Node, Parallel, Path, Repeat, Sub
-from engine.definition.structure import MOST_STEPS, Shape
+from engine.definition.structure import Structure
+from engine.definition.vocabulary import MOST_STEPS
 from engine.definition.yaml_text import Place, Problem
 
-if TYPE_CHECKING:
-    from engine.definition.reading import Template
-    from engine.steps.base import StepKind
+
+class Kind(Protocol):
+    """What a check has to know of a step kind."""
+
+    @property
+    def is_criterion(self) -> bool: ...
+
+    def check(self, leaf: Leaf) -> list[str]: ...
+
+    def declared_outputs(self, leaf: Leaf) -> Mapping[str, str] | None: ...
 
 
-class Meaning:
-    """What is wrong with a template, in the places where its shape was found."""
+class Semantics:
+    """What is wrong with a template, in the places where its structure was found."""
 
-    def __init__(self, template: Template, shape: Shape) -> None:
+    def __init__(self, template: Template, kinds: Mapping[str, Kind], structure: Structure) -> None:
         self.template = template
         self.flow = template.flow
-        self.shape = shape
+        self.kinds = kinds
+        self.structure = structure
 
     def problems(self) -> list[Problem]:
-        from engine.steps import registry  # the kinds read templates' types too
-
-        kinds = registry()
         for leaf in (*self.own(), *self.template.done):
-            place = self.shape.leaf_places[leaf.id]
-            self._kind(kinds, leaf, place)
+            place = self._place(leaf)
+            self._kind(leaf, place)
             self._leaf_expressions(leaf, place)
             if leaf.compensate:
-                self._kind(kinds, leaf.compensate, (*place, "compensate"))
+                self._kind(leaf.compensate, (*place, "compensate"))
                 self._leaf_expressions(leaf.compensate, (*place, "compensate"), undo=True)
         for leaf in self.template.done:
-            if (kind := kinds.get(leaf.uses)) and not kind.is_criterion:
-                self.shape.wrong(self.shape.leaf_places[leaf.id], f"{leaf.uses} acts, so it cannot judge what is done")
+            if (kind := self.kinds.get(leaf.uses)) and not kind.is_criterion:
+                self.structure.wrong(self._place(leaf), f"{leaf.uses} acts, so it cannot judge what is done")
         self._block_expressions()
         self._outputs()
         if len(self.flow.leaf_paths) > MOST_STEPS:
-            self.shape.wrong(("flow",), f"more than {MOST_STEPS:,} steps, with those of the templates it uses")
-        return self.shape.problems
+            self.structure.wrong(("flow",), f"more than {MOST_STEPS:,} steps, with those of the templates it uses")
+        return self.structure.problems
+
+    def _place(self, leaf: Leaf) -> Place:
+        return self.structure.leaf_places.get(leaf.id, ("flow",))
 
     def own(self) -> list[Leaf]:
         """Its leaves without those of the templates it uses, which were checked when they were stored."""
         return [leaf for leaf in self.flow.leaves() if self.flow.scope(self.flow.leaf_paths[leaf.id]) is None]
 
-    def _kind(self, kinds: Mapping[str, StepKind], leaf: Leaf, place: Place) -> None:
-        if kind := kinds.get(leaf.uses):
+    def _kind(self, leaf: Leaf, place: Place) -> None:
+        if kind := self.kinds.get(leaf.uses):
             for message in kind.check(leaf):
-                self.shape.wrong((*place, "with"), f"{leaf.id}: {message}")
+                self.structure.wrong((*place, "with"), f"{leaf.id}: {message}")
         else:
-            known = ", ".join(sorted(kinds))
-            self.shape.wrong((*place, "uses"), f"“{leaf.uses}” is not a step kind; known are {known}")
+            known = ", ".join(sorted(self.kinds))
+            self.structure.wrong((*place, "uses"), f"“{leaf.uses}” is not a step kind; known are {known}")
 
     def _leaf_expressions(self, leaf: Leaf, place: Place, *, undo: bool = False) -> None:
         path = self.flow.leaf_paths.get(leaf.id)
         try:
-            found = [*expressions_in(dict(leaf.with_)), *([parse(leaf.when)] if leaf.when else [])]
+            found = expressions_of(leaf)
         except ExpressionError as error:
-            self.shape.wrong(place, f"{leaf.id}: {error}")
+            self.structure.wrong(place, f"{leaf.id}: {error}")
             return
         for reference in (r for expression in found for r in expression.references):
             own = undo and reference.root == "steps" and reference.name == leaf.id
             if not own and (message := self._wrong_reference(reference, path)):
-                self.shape.wrong(place, f"{leaf.id}: {message}")
+                self.structure.wrong(place, f"{leaf.id}: {message}")
 
     def _outputs(self) -> None:
         """What it gives to others is seen from behind all of its steps."""
@@ -73,27 +83,25 @@ class Meaning:
             try:
                 references = [r for expression in expressions_in(text) for r in expression.references]
             except ExpressionError as error:
-                self.shape.wrong(("outputs", name), str(error))
+                self.structure.wrong(("outputs", name), str(error))
                 continue
             for message in filter(None, (self._wrong_reference(r, None) for r in references)):
-                self.shape.wrong(("outputs", name), message)
+                self.structure.wrong(("outputs", name), message)
 
     def _block_expressions(self) -> None:
         for path, node in self.flow.nodes.items():
-            if self.flow.scope(path) is None:
-                # `until` stands after the repeat's own flow; the others before what is in the block.
-                reader = (*path, 1) if isinstance(node, Repeat) else path
-                for value in _asked_by(node):
-                    self._block_expression(value, reader)
-
-    def _block_expression(self, value: Any, reader: Path) -> None:
-        try:
-            references = [r for expression in expressions_in(value) for r in expression.references]
-        except ExpressionError as error:
-            self.shape.wrong(("flow",), str(error))
-            return
-        for message in filter(None, (self._wrong_reference(r, reader) for r in references)):
-            self.shape.wrong(("flow",), f"“{value}”: {message}")
+            if isinstance(node, Leaf) or self.flow.scope(path) is not None:
+                continue
+            # `until` stands after the repeat's own flow; the others before what is in the block.
+            reader = (*path, 1) if isinstance(node, Repeat) else path
+            try:
+                found = expressions_of(node)
+            except ExpressionError as error:
+                self.structure.wrong(("flow",), str(error))
+                continue
+            for expression in found:
+                for message in filter(None, (self._wrong_reference(r, reader) for r in expression.references)):
+                    self.structure.wrong(("flow",), f"“{expression.text}”: {message}")
 
     def _wrong_reference(self, reference: Reference, reader: Path | None) -> str | None:
         if reference.root == "inputs" and reference.name not in self.template.inputs:
@@ -123,12 +131,10 @@ class Meaning:
         return any(reader[: len(p)] != p for p in loops)
 
     def _outputs_of(self, node: Node) -> Mapping[str, str] | None:
-        from engine.steps import registry
-
         if isinstance(node, Sub):
             return node.outputs
         assert isinstance(node, Leaf)
-        kind = registry().get(node.uses)
+        kind = self.kinds.get(node.uses)
         return kind.declared_outputs(node) if kind else None
 
     def _wrong_item(self, name: str, reader: Path) -> str | None:
@@ -139,24 +145,23 @@ class Meaning:
         return f"each.{name} is not there: " + (f"known are {', '.join(known)}" if known else "this is in no foreach")
 
 
-def _asked_by(node: Node) -> list[Any]:
-    """The values of a block itself that may hold expressions, conditions in their braces."""
+def expressions_of(node: Node) -> list[Expression]:
+    """Every expression that a node itself holds, parsed; not those of what is in it. Raises ExpressionError."""
     match node:
+        case Leaf():
+            values, conditions = [dict(node.with_)], [node.when]
         case Choose():
-            conditions = [_in_braces(b.when) for b in node.branches if b.when]
-            return [*conditions, *(b.on["after"] for b in node.branches if b.on and "after" in b.on)]
+            values = [dict(branch.on) for branch in node.branches if branch.on]
+            conditions = [branch.when for branch in node.branches]
         case Repeat():
-            return [_in_braces(node.until)] if node.until else []
+            values, conditions = [], [node.until]
         case Foreach():
-            return [node.items]
+            values, conditions = [node.items], []
         case Sub():
-            return [dict(node.with_)]
+            values, conditions = [dict(node.with_)], []
         case _:
             return []
-
-
-def _in_braces(text: str) -> str:
-    return text if "${{" in text else f"${{{{ {text} }}}}"
+    return [*expressions_in(values), *(parse(text) for text in conditions if text)]
 
 
 def unreachable(flow: Flow, reader: Path, source: Path) -> str | None:

@@ -1,70 +1,20 @@
-"""Whether a template document has the form of one: keys, types, ids, and the templates it names. Pure."""
+"""Whether a template document has the form of one: keys, values, ids, and the templates it names."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
-from engine.definition.flow import Sub
-from engine.definition.retry import CLASSES
+from engine.definition import vocabulary
+from engine.definition.document import Lookup, Template
+from engine.definition.vocabulary import BLOCKS, DEEPEST_SUB, MOST_STEPS, article, shown
 from engine.definition.yaml_text import Place, Problem
 
-if TYPE_CHECKING:
-    from engine.definition.reading import Template
-
-INPUT_TYPES = ("text", "number", "integer", "boolean", "model", "table", "file", "folder", "json")
-FILE_TYPES = ("model", "table", "file", "folder")
-MOST_STEPS = 10_000
-_ID = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
-_KEYS = {
-    "document": {"desirepath", "template", "persona", "title", "description", "inputs", "flow", "done", "outputs"},
-    "input": {"type", "help", "optional", "default"},
-    "leaf": {
-        "id",
-        "title",
-        "uses",
-        "with",
-        "when",
-        "retries",
-        "timeout",
-        "on_failure",
-        "outputs",
-        "evidence",
-        "mutex",
-        "limits",
-        "compensate",
-    },
-    "undo": {"uses", "with", "retries", "timeout", "limits"},
-    "retries": {*CLASSES, "wait", "at_most"},
-    "parallel": {"parallel"},
-    "choose": {"choose", "ask"},
-    "branch": {"when", "otherwise", "flow", "label"},
-    "first": {"first"},
-    "event branch": {"event", "after", "approve", "flow", "label"},
-    "foreach": {"foreach"},
-    "foreach body": {"in", "as", "max_parallel", "flow"},
-    "template": {"id", "title", "template", "digest", "with"},
-    "repeat": {"repeat"},
-    "repeat body": {"at_most", "until", "again", "flow", "on_limit", "ask"},
-}
-_BLOCKS = ("parallel", "choose", "first", "repeat", "foreach", "template")
-DEEPEST_SUB = 5  # templates within templates
-# What a step's jobs may take at the most: name -> (unit, least, most).
-LIMITS = {
-    "memory_mb": ("MB", 16, 1 << 20), "cpu_seconds": ("seconds of processor time", 1, 10**6),
-    "file_mb": ("MB", 1, 1 << 20),
-}  # fmt: skip
+DEEPEST = 120  # keys and indexes from the root to a step
 
 
-class Lookup(Protocol):
-    """Finds a template for a block that uses it: by name what is published, by digest that very revision."""
-
-    def __call__(self, name: str, digest: str = "") -> Template | None: ...
-
-
-class Shape:
-    """Whether the document has the form: keys, types, ids. Remembers where each leaf stands."""
+class Structure:
+    """Checks a document's form and remembers where each leaf stands."""
 
     def __init__(self, places: Mapping[Place, tuple[int, int]], lookup: Lookup | None = None) -> None:
         self.places = places
@@ -78,33 +28,47 @@ class Shape:
             place = place[:-1]
         self.problems.append(Problem(message, *self.places.get(place, (0, 0))))
 
-    def keys(self, value: Any, kind: str, place: Place, required: tuple[str, ...] = ()) -> bool:
+    # --- by the table ---
+
+    def part(self, value: Any, part: str, place: Place, noun: str = "") -> bool:
+        """Check the keys of a part of the document and the values behind them. False when its steps cannot be read."""
+        noun = noun or part
         if not isinstance(value, dict):
-            self.wrong(place, f"{article(kind)} is written as keys and values, not as {_said(value)}")
+            self.wrong(place, f"{article(noun)} is written as keys and values, not as {shown(value)}")
             return False
-        for key in value.keys() - _KEYS[kind]:
-            known = ", ".join(sorted(_KEYS[kind]))
-            self.wrong((*place, key), f"“{key}” is not a key of {article(kind)}; known are {known}")
-        for key in required:
-            if key not in value:
-                self.wrong(place, f"{article(kind)} needs “{key}”")
-        return not (value.keys() - _KEYS[kind]) and all(key in value for key in required)
+        known = vocabulary.keys(part)
+        for name in value.keys() - known.keys():
+            self.wrong(
+                (*place, name), f"“{name}” is not a key of {article(noun)}; known are {', '.join(sorted(known))}"
+            )
+        for key in known.values():
+            if key.name in value:
+                self.value(key, value[key.name], place)
+            elif key.required:
+                self.wrong(place, f"{article(noun)} needs “{key.name}”")
+        return all(key.name in value for key in known.values() if key.required) and value.keys() <= known.keys()
+
+    def value(self, key: vocabulary.Key, value: Any, place: Place) -> None:
+        at = (*place, key.name)
+        if isinstance(key.value, vocabulary.Part) and not key.structural and isinstance(value, dict):
+            self.part(value, key.value.name, at)
+        elif isinstance(key.value, vocabulary.Part) and not key.structural and key.value.shorter is None:
+            self.wrong(at, f"{key.name} {'are' if key.name.endswith('s') else 'is'} written as keys and values")
+        elif problem := (getattr(key.value, "shorter", None) or key.value).problem(key.name, value):
+            self.wrong(at, problem)
+
+    # --- the document ---
 
     def document(self, value: Any) -> None:
-        if not self.keys(value, "document", (), ("desirepath", "template", "flow")):
+        if isinstance(value, dict) and value.get("desirepath", 1) != 1:
+            message = f"this is version {value['desirepath']!r} of the document; 1 is known"
+            self.wrong(("desirepath",), message)
             return
-        if value["desirepath"] != 1:
-            self.wrong(("desirepath",), f"this is version {value['desirepath']!r} of the document; 1 is known")
-        if not _ID.match(str(value["template"])):
-            self.wrong(("template",), f"“{value['template']}” is not a name: small letters, digits and -")
+        if not self.part(value, "document", ()):
+            return
         inputs = value.get("inputs") or {}
-        if not isinstance(inputs, dict):
-            self.wrong(("inputs",), "inputs are written as name: {type: …}")
-            inputs = {}
-        for name, body in inputs.items():
-            self.input(body, ("inputs", name))
-        if not isinstance(value.get("outputs") or {}, dict):
-            self.wrong(("outputs",), 'outputs are written as name: "${{ … }}"')
+        for name, body in inputs.items() if isinstance(inputs, dict) else ():
+            self.part(body, "input", ("inputs", name))
         if not isinstance(value["flow"], list) or not value["flow"]:
             self.wrong(("flow",), "the flow is a list of at least one step")
         else:
@@ -112,23 +76,31 @@ class Shape:
         for i, leaf in enumerate(value.get("done") or ()):
             self.leaf(leaf, ("done", i))
 
-    def input(self, value: Any, place: Place) -> None:
-        if not self.keys(value, "input", place, ("type",)):
-            return
-        if value["type"] not in INPUT_TYPES:
-            self.wrong((*place, "type"), f"“{value['type']}” is not a type; known are {', '.join(INPUT_TYPES)}")
-
     def node(self, value: Any, place: Place) -> None:
-        if len(place) > 120:
+        if len(place) > DEEPEST:
             self.wrong(place, "blocks are nested too deep")
         elif isinstance(value, list):
             for i, item in enumerate(value):
                 self.node(item, (*place, i))
-        elif isinstance(value, dict) and (key := next((k for k in _BLOCKS if k in value), "")):
-            if self.keys(value, key, place):
+        elif isinstance(value, dict) and (key := next((k for k in BLOCKS if k in value), "")):
+            if self.part(value, key, place):
                 getattr(self, key)(value, place)
         else:
             self.leaf(value, place)
+
+    def leaf(self, value: Any, place: Place) -> None:
+        if not self.part(value, "leaf", place):
+            return
+        self.id(str(value["id"]), place)
+        if len(self.leaf_places) == MOST_STEPS + 1:
+            self.wrong(place, f"more than {MOST_STEPS:,} steps")
+
+    def id(self, leaf_id: str, place: Place) -> None:
+        if leaf_id in self.leaf_places:
+            self.wrong((*place, "id"), f"the id “{leaf_id}” stands twice")
+        self.leaf_places[leaf_id] = place
+
+    # --- blocks: what the table cannot say ---
 
     def parallel(self, value: Any, place: Place) -> None:
         branches = value["parallel"]
@@ -140,14 +112,12 @@ class Shape:
 
     def choose(self, value: Any, place: Place) -> None:
         branches, ask = value["choose"], value.get("ask")
-        if ask not in (None, "person"):
-            self.wrong((*place, "ask"), "ask knows person")
         if not isinstance(branches, list) or not branches:
             self.wrong((*place, "choose"), "choose is a list of branches")
             return
         for i, branch in enumerate(branches):
             at = (*place, "choose", i)
-            if not self.keys(branch, "branch", at, ("flow",)):
+            if not self.part(branch, "branch", at):
                 continue
             if not ask and ("when" in branch) == ("otherwise" in branch):
                 self.wrong(at, "a branch has either when or otherwise: true")
@@ -162,7 +132,7 @@ class Shape:
             return
         for i, branch in enumerate(branches):
             at = (*place, "first", i)
-            if not self.keys(branch, "event branch", at, ("flow",)):
+            if not self.part(branch, "event branch", at):
                 continue
             if len(branch.keys() & {"event", "after", "approve"}) != 1:
                 self.wrong(at, "a branch of first waits for one thing: event: NAME, after: SECONDS or approve: {by: …}")
@@ -170,27 +140,28 @@ class Shape:
                 self.wrong((*at, "approve"), "approve is written as {by: …}")
             self.node(branch["flow"], (*at, "flow"))
 
+    def repeat(self, value: Any, place: Place) -> None:
+        body, at = value["repeat"], (*place, "repeat")
+        if not self.part(body, "repeat body", at, "repeat"):
+            return
+        if ("until" in body) == ("ask" in body):
+            self.wrong(at, "a repeat needs “until” (an expression) or “ask: person”")
+        self.node(body["flow"], (*at, "flow"))
+        self.node(body.get("again", []), (*at, "again"))
+
     def foreach(self, value: Any, place: Place) -> None:
         body, at = value["foreach"], (*place, "foreach")
-        if not isinstance(body, dict):
-            self.wrong(at, "foreach is written as keys and values")
-            return
-        if not self.keys(body, "foreach body", at, ("in", "flow")):
+        if not self.part(body, "foreach body", at, "foreach"):
             return
         if not isinstance(body["in"], list | str):
             self.wrong((*at, "in"), "in is a list, or an expression for one")
-        if not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", str(body.get("as", "item"))) or body.get("as") == "index":
-            self.wrong((*at, "as"), f"“{body.get('as')}” is not a name for an item: small letters, digits and _")
-        bound = body.get("max_parallel", 1)
-        if not isinstance(bound, int) or isinstance(bound, bool) or not 1 <= bound <= 1000:
-            self.wrong((*at, "max_parallel"), f"max_parallel is a whole number from 1 to 1000, not {_said(bound)}")
         if not body["flow"]:
             self.wrong((*at, "flow"), "a foreach needs at least one step")
         self.node(body["flow"], (*at, "flow"))
 
+    # --- templates in templates ---
+
     def template(self, value: Any, place: Place) -> None:
-        if not self.keys(value, "template", place, ("id", "template")):
-            return
         self.id(str(value["id"]), place)
         name, digest = str(value["template"]), str(value.get("digest", ""))
         if self.lookup is None:
@@ -204,20 +175,21 @@ class Shape:
         if depth_of(found) >= DEEPEST_SUB:
             self.wrong((*place, "template"), f"templates stand in one another more than {DEEPEST_SUB} deep")
         self.found[name, digest] = found
-        given = value.get("with") or {}
+        given = value.get("with")
+        if isinstance(given, dict | None):
+            self.given(given or {}, found, place)
+
+    def given(self, given: Mapping[str, Any], found: Template, place: Place) -> None:
         for key in given.keys() - found.inputs.keys():
             known = ", ".join(found.inputs) or "none"
-            self.wrong((*place, "with"), f"{name} has no input “{key}”; it has {known}")
+            self.wrong((*place, "with"), f"{found.name} has no input “{key}”; it has {known}")
         for key, spec in found.inputs.items():
             if key not in given and not spec.optional and spec.default is None:
-                self.wrong(place, f"{name} needs “{key}”")
+                self.wrong(place, f"{found.name} needs “{key}”")
 
-    def sub(self, block: Mapping[str, Any]) -> Sub:
-        """The template of a block, as a part of a flow (engine.definition.flow.Find)."""
-        found = self.found.get((block["template"], block["digest"])) or self.found[block["template"], ""]
-        return Sub(
-            "", found.flow.root, found.name, found.digest, outputs=found.outputs, inputs=found.inputs
-        )  # fmt: skip
+    def looked_up(self, name: str, digest: str = "") -> Template | None:
+        """A template that the document uses, as the check found it."""
+        return self.found.get((name, digest)) or self.found.get((name, ""))
 
     def pinned(self, document: Any) -> Any:
         """The document with the digest of each template it uses: what is published later changes nothing here."""
@@ -232,92 +204,8 @@ class Shape:
             filled["digest"] = self.found[document["template"], ""].digest
         return filled
 
-    def repeat(self, value: Any, place: Place) -> None:
-        body, at = value["repeat"], (*place, "repeat")
-        if not isinstance(body, dict):
-            self.wrong(at, "repeat is written as keys and values")
-            return
-        if "at_most" not in body:
-            self.wrong(at, "a repeat needs “at_most”: a loop without a bound could run for ever")
-        if not self.keys(body, "repeat body", at, ("flow",)):
-            return
-        bound = body.get("at_most", 1)
-        if not isinstance(bound, int) or isinstance(bound, bool) or not 1 <= bound <= 1000:
-            self.wrong((*at, "at_most"), f"at_most is a whole number from 1 to 1000, not {_said(bound)}")
-        if ("until" in body) == ("ask" in body):
-            self.wrong(at, "a repeat needs “until” (an expression) or “ask: person”")
-        if body.get("on_limit", "fail") not in ("fail", "continue"):
-            self.wrong((*at, "on_limit"), "on_limit is fail or continue")
-        self.node(body["flow"], (*at, "flow"))
-        self.node(body.get("again", []), (*at, "again"))
-
-    def leaf(self, value: Any, place: Place) -> None:
-        if not self.keys(value, "leaf", place, ("id", "uses")):
-            return
-        self.id(str(value["id"]), place)
-        if value.get("on_failure", "fail") not in ("fail", "continue"):
-            self.wrong((*place, "on_failure"), "on_failure is fail or continue")
-        if not isinstance(value.get("outputs", {}), dict):
-            self.wrong(place, "outputs are written as keys and values")
-        if "mutex" in value and not _ID.match(str(value["mutex"])):
-            self.wrong((*place, "mutex"), f"“{value['mutex']}” is not a name: small letters, digits, - and _")
-        self.execution(value, place)
-        undo = value.get("compensate")
-        if undo is not None and self.keys(undo, "undo", (*place, "compensate"), ("uses",)):
-            self.execution(undo, (*place, "compensate"))
-        if len(self.leaf_places) == MOST_STEPS + 1:
-            self.wrong(place, f"more than {MOST_STEPS:,} steps")
-
-    def id(self, leaf_id: str, place: Place) -> None:
-        if not _ID.match(leaf_id):
-            self.wrong((*place, "id"), f"“{leaf_id}” is not an id: small letters, digits, - and _, at most 63")
-        if leaf_id in self.leaf_places:
-            self.wrong((*place, "id"), f"the id “{leaf_id}” stands twice")
-        self.leaf_places[leaf_id] = place
-
-    def execution(self, value: Any, place: Place) -> None:
-        """What a step and its undo have in common."""
-        self.retries(value.get("retries", 0), (*place, "retries"))
-        timeout = value.get("timeout", 1)
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
-            self.wrong((*place, "timeout"), "timeout is a number of seconds above 0")
-        if not isinstance(value.get("with", {}), dict):
-            self.wrong(place, "with is written as keys and values")
-        limits = value.get("limits", {})
-        if not isinstance(limits, dict):
-            self.wrong((*place, "limits"), "limits are written as keys and values")
-            return
-        for name, number in limits.items():
-            unit, least, most = LIMITS.get(name, ("", 0, 0))
-            if not unit:
-                self.wrong((*place, "limits", name), f"“{name}” is not a limit; known are {', '.join(LIMITS)}")
-            elif not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
-                self.wrong((*place, "limits", name), f"{name} is a whole number of {unit}, {least} to {most}")
-
-    def retries(self, value: Any, place: Place) -> None:
-        if isinstance(value, dict):
-            if self.keys(value, "retries", place):
-                for name in value.keys() & CLASSES.keys():
-                    self.retries(value[name], (*place, name))
-                for name in value.keys() & {"wait", "at_most"}:
-                    if isinstance(value[name], bool) or not isinstance(value[name], int | float) or value[name] <= 0:
-                        self.wrong((*place, name), f"{name} is a number of seconds above 0")
-        elif not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 100:
-            self.wrong(place, "retries is a whole number from 0 to 100")
-
 
 def depth_of(template: Template) -> int:
     """How many templates stand in one another in it, itself included."""
     flow = template.flow
     return 1 + max((sum(p[: len(q)] == q for q in flow.subs.values()) for p in flow.subs.values()), default=0)
-
-
-def _said(value: Any) -> str:
-    return "nothing" if value is None else f"“{str(value)[:40]}”"
-
-
-def article(noun: str) -> str:
-    """“a step”, “an undo”; what is many has none."""
-    if noun.endswith("s"):
-        return noun
-    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
-from engine.definition import reading as documents
-from engine.models.event import Event
+from engine.definition import document as documents
+from engine.definition.document import template_of
 from people.models import Persona
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=256)
 def _parsed(digest: str, pk: int) -> documents.Template:
-    return documents.from_json(Revision.objects.values_list("document", flat=True).get(pk=pk), lookup)
+    return template_of(Revision.objects.values_list("document", flat=True).get(pk=pk), lookup)
 
 
 @lru_cache(maxsize=256)
@@ -152,6 +152,3 @@ class Revision(models.Model):
         """Let it be what new runs take. The view asks `may(user, "publish", revision)` first."""
         self.published_at, self.published_by = timezone.now(), user
         self.save(update_fields=["published_at", "published_by"])
-
-    def events_of_runs(self) -> models.QuerySet[Event]:
-        return Event.objects.filter(run__revision=self)

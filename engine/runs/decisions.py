@@ -40,7 +40,7 @@ def _choose(row: StepRun, node: Choose) -> Outcome:
 
 
 def _ask_branch(row: StepRun, node: Choose) -> Outcome:
-    labels = [branch.label or f"branch {i + 1}" for i, branch in enumerate(node.branches)]
+    labels = [branch.called(number) for number, branch in enumerate(node.branches, 1)]
     chosen = str(row.answer["values"].get("choice", "")) if row.answer else ""
     if chosen not in labels:
         return Asking("Which way?", verb="decide", needs={"choices": labels})
@@ -85,7 +85,7 @@ def _foreach(row: StepRun, node: Foreach) -> Outcome:
 
 def _first(row: StepRun, node: Choose) -> Outcome:
     """Whichever comes first: an event that was sent, somebody's word, or a time."""
-    labels = [branch.label or _called(branch) for branch in node.branches]
+    labels = [branch.called(number) for number, branch in enumerate(node.branches, 1)]
     for index, branch in enumerate(node.branches):
         name = (branch.on or {}).get("event")
         if name and (signal := Signal.take(row, name)):
@@ -113,13 +113,6 @@ def _wait_for_first(node: Choose, labels: list[str], deadline: float | None) -> 
 def _groups(form: Any) -> list[str]:
     by = (form or {}).get("by", "champion")
     return [str(group) for group in by] if isinstance(by, list) else [str(by)]
-
-
-def _called(branch: Branch) -> str:
-    on = branch.on or {}
-    if "event" in on:
-        return str(on["event"])
-    return f"{on['after']} s" if "after" in on else str((on.get("approve") or {}).get("question", "somebody says so"))
 
 
 def _seconds(row: StepRun, branch: Branch) -> float:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from engine.definition.expressions import Absent, expressions_in, resolve
 from engine.definition.flow import Leaf
-from engine.definition.structure import article
+from engine.definition.vocabulary import article
 from engine.models import StepRun
 from engine.models.artefact import store
 from engine.outcomes import MissingInput, PermanentFailure, TemporaryFailure
@@ -18,13 +18,16 @@ from engine.steps.base import Form, Step, StepKind
 def fill(kind: StepKind, leaf: Leaf, context: dict[str, Any]) -> Form:
     """The kind's form with its expressions answered. Raises MissingInput, or PermanentFailure when it does not fit."""
     values: dict[str, Any] = {}
+    fields = kind.form.model_fields
     for key, value in leaf.with_.items():
+        if key not in fields:
+            raise PermanentFailure(f"{kind.name} has no setting “{key}”; it has {', '.join(fields) or 'none'}")
         try:
             values[key] = resolve(value, context)
         except Absent:
             values[key] = None
         if values[key] is None:
-            if kind.form.model_fields[key].is_required():
+            if fields[key].is_required():
                 raise MissingInput(f"needs {_what(key, value)}, which is not there")
             del values[key]
     try:

@@ -1,11 +1,14 @@
-"""Why did this run differ from that one: template, inputs, steps, ways taken, times. Pure but for reading the rows."""
+"""Why one run differs from another: template, inputs, steps, ways taken, times. Reads rows, writes none."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.definition.flow import Leaf
+from engine.definition import vocabulary
+from engine.definition.document import Template
+from engine.definition.flow import Branch, Choose, Foreach, Leaf, Node, Repeat, Sub, children, leaves
 from engine.models import Run, StepRun
 
 SLOWER = 2.0  # a step that took so many times as long differs, if it also took
@@ -70,27 +73,95 @@ def _templates(before: Run, after: Run) -> list[Difference]:
     if before.revision_id == after.revision_id:
         return []
     found = [Difference("template", "revision", str(before.revision), str(after.revision))]
-    ours = {leaf.id: leaf for leaf in before.flow.leaves()}
-    theirs = {leaf.id: leaf for leaf in after.flow.leaves()}
-    for name in [*theirs, *(n for n in ours if n not in theirs)]:
-        found += _leaves(name, ours.get(name), theirs.get(name))
+    ours, theirs = described(before.revision.parsed), described(after.revision.parsed)
+    _drop_unshared(ours, theirs)
+    for where in [*theirs, *(name for name in ours if name not in theirs)]:
+        found += _parts(where, ours.get(where), theirs.get(where))
     return found
 
 
-def _leaves(name: str, before: Leaf | None, after: Leaf | None) -> list[Difference]:
+def _drop_unshared(ours: dict[str, dict[str, Any]], theirs: dict[str, dict[str, Any]]) -> None:
+    """Out of what blocks hold, take what only one template has: that is told by itself, and what is left is order."""
+    for one, other in ((ours, dict(theirs)), (theirs, dict(ours))):
+        for said in one.values():
+            if HOLDS in said:
+                said[HOLDS] = [name for name in said[HOLDS] if name in other]
+
+
+def _parts(where: str, before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[Difference]:
     if before is None or after is None:
-        return [Difference(name, "step", before and before.name, after and after.name)]
-    settings = [
-        f
-        for f in ("uses", "when", "retries", "timeout", "on_failure", "mutex")
-        if getattr(before, f) != getattr(after, f)
-    ]
-    found = [Difference(name, f, getattr(before, f), getattr(after, f)) for f in settings]
-    keys = sorted({*before.with_, *after.with_})
-    return found + [
-        Difference(name, f"setting {d.where}", d.before, d.after)
-        for d in _different(keys, "", before.with_, after.with_)
-    ]
+        return [Difference(where, "step", before and before[CALLED], after and after[CALLED])]
+    names = [*after, *(name for name in before if name not in after)]
+    pairs = ((name, before.get(name), after.get(name)) for name in names if name != CALLED)
+    return [Difference(where, name, old, new) for name, old, new in pairs if old != new]
+
+
+HOLDS = "holds, in this order"
+CALLED = "called"  # what a part is called where it is there in one of two templates alone
+
+
+def described(template: Template) -> dict[str, dict[str, Any]]:
+    """All that a template says: {part: {what: value}}. A part is a leaf by its id, a block by what is in it.
+
+    A value that the document may leave out is there as what its absence means.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name, spec in template.inputs.items():
+        found[f"input {name}"] = {CALLED: name, **_said("input", spec)}
+    for name, text in template.outputs.items():
+        found[f"output {name}"] = {CALLED: name, "is": text}
+    for path, node in template.flow.nodes.items():
+        where, said = _node(node)
+        found[_unused(where if path or isinstance(node, Leaf | Sub) else "the flow", found)] = said
+    for leaf in template.done:
+        where, said = _node(leaf)
+        found[_unused(f"done {where}", found)] = said
+    return found
+
+
+def _unused(where: str, found: Mapping[str, Any]) -> str:
+    """The name, numbered where a block around the same steps has it already."""
+    count = sum(name == where or name.startswith(f"{where} #") for name in found)
+    return f"{where} #{count + 1}" if count else where
+
+
+def _node(node: Node) -> tuple[str, dict[str, Any]]:
+    """What a node is called, and what is said of it and of the order of what is in it."""
+    if isinstance(node, Leaf):
+        undo = _said("undo", node.compensate or Leaf(""), "undo: ")
+        return node.id, {CALLED: node.name, **_said("leaf", node, without="compensate"), **undo}
+    if isinstance(node, Sub):
+        return node.id, {CALLED: node.title or node.template, **_said("template", node)}
+    word = type(node).__name__.lower()
+    said: dict[str, Any] = {CALLED: word, HOLDS: [_node(child)[0] for child in children(node)]}
+    if isinstance(node, Choose):
+        said |= {f"branch {n}": _branch(branch) for n, branch in enumerate(node.branches, 1)} | {"ask": node.ask}
+    elif isinstance(node, Repeat):
+        said |= _said("repeat body", node)
+    elif isinstance(node, Foreach):
+        said |= _said("foreach body", node)
+    inside = next(leaves(node), None)
+    return f"{word} of {inside.id}" if inside else f"empty {word}", said
+
+
+def _branch(branch: Branch) -> dict[str, Any]:
+    said = {"label": branch.label, "when": branch.when, **(branch.on or {})}
+    return {name: value for name, value in said.items() if value not in ("", None)}
+
+
+def _said(part: str, node: Any, prefix: str = "", *, without: str = "") -> dict[str, Any]:
+    """The values behind a part's keys. Settings, outputs and limits are told one by one."""
+    found: dict[str, Any] = {}
+    for key in vocabulary.options(part):
+        value = getattr(node, key.field)
+        if key.name in ONE_BY_ONE:
+            found |= {f"{prefix}{ONE_BY_ONE[key.name]} {name}": inner for name, inner in value.items()}
+        elif key.name not in ("id", "evidence", without):
+            found[f"{prefix}{key.name}"] = value
+    return found
+
+
+ONE_BY_ONE = {"with": "setting", "outputs": "output", "limits": "limit"}
 
 
 def _steps(place: str, before: StepRun | None, after: StepRun | None) -> list[Difference]:

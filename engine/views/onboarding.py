@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from engine.definition.document import Template
 from engine.definition.expressions import expressions_in
 from engine.definition.flow import Leaf
 from engine.definition.outline import Stop, stops
-from engine.definition.reading import Template
-from engine.definition.structure import article
+from engine.definition.vocabulary import article
 from engine.models import Revision
-from engine.steps import registry
+from engine.steps import catalogue, registry
 from engine.views import marks
 from engine.views.seen import Seen
 from people.models import Persona
@@ -78,7 +78,7 @@ class Wording:
         return f"You have {self.file}" if self.file else self.words["have"]
 
     def does(self, leaf: Leaf) -> str:
-        said = registry()[leaf.uses].says(self.persona)["does"]
+        said = catalogue.says(leaf, self.persona)["does"]
         if leaf.uses == "manual" and (asked := leaf.with_.get("instructions")) and not any(expressions_in(asked)):
             # Its author says what is to be done, the kind only that somebody does it.
             said = str(asked).removeprefix(f"{leaf.name}: ")
@@ -96,7 +96,8 @@ def _told(number: int, stop: Stop, document: Template, known: Wording, seen: See
 
 def _lacks(leaf: Leaf, document: Template) -> Iterable[str]:
     """The optional inputs that this step cannot do without."""
-    fields = registry()[leaf.uses].form.model_fields
+    kind = registry().get(leaf.uses)
+    fields = kind.form.model_fields if kind else {}
     for key, value in leaf.with_.items():
         if key not in fields or not fields[key].is_required():
             continue

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 
 from engine.actions.resume import Resume
 from engine.actions.start_run import Refused
-from engine.definition.reading import FILE_TYPES
+from engine.definition.vocabulary import FILE_TYPES
 from engine.forms import CorrectForm
 from engine.models import Run
 from engine.runs import transitions

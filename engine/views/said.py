@@ -175,8 +175,8 @@ def _by_time(row: StepRun) -> str:
     timed = [branch for branch in branches(row) if "after" in (branch.on or {})]
     known = [branch for branch in timed if isinstance(_after(branch), int | float)]
     if len(known) == len(timed) and known:
-        return called(min(known, key=lambda branch: float(_after(branch))))
-    return called(timed[0]) if len(timed) == 1 else "the time"
+        return min(known, key=lambda branch: float(_after(branch))).called()
+    return timed[0].called() if len(timed) == 1 else "the time"
 
 
 def _after(branch: Branch) -> Any:
@@ -186,17 +186,6 @@ def _after(branch: Branch) -> Any:
 def branches(row: StepRun) -> tuple[Branch, ...]:
     node = row.run.flow.nodes.get(read_path(row.path))
     return node.branches if isinstance(node, Choose) and row.purpose == StepRun.Purpose.DECIDE else ()
-
-
-def called(branch: Branch) -> str:
-    """What a branch of a `first` is called: its label, its event or its time."""
-    on = branch.on or {}
-    if branch.label:
-        return branch.label
-    if "event" in on:
-        return str(on["event"])
-    after = on.get("after")
-    return f"after {durations.said(after)}" if isinstance(after, int | float) else "the time"
 
 
 def ways(row: StepRun) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from engine.actions.start_run import Refused
-from engine.definition.reading import FILE_TYPES
+from engine.definition.vocabulary import FILE_TYPES
 from engine.forms import StartForm
 from engine.models import Revision, Run, Schedule, Template
 from engine.models.schedule import KEPT, NeverComes, next_time

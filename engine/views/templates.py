@@ -20,12 +20,12 @@ from engine.actions import plan_run
 from engine.actions.start_run import Refused, StartRun
 from engine.artefacts.store import ArtefactError
 from engine.definition.drawing import course
-from engine.definition.reading import FILE_TYPES
+from engine.definition.vocabulary import FILE_TYPES
 from engine.forms import StartForm
 from engine.models import Artefact, Revision, Template
 from engine.outcomes import PermanentFailure
 from engine.runs import transitions
-from engine.steps import registry
+from engine.steps import catalogue, registry
 from engine.views.limits import bound
 from engine.views.onboarding import onboarding
 from engine.views.schedules import planned
@@ -68,7 +68,7 @@ def template(request: HttpRequest, name: str) -> HttpResponse:
         return HttpResponse(found.parsed.yaml(), content_type="text/plain; charset=utf-8")
     persona = found.template.persona
     every = found.parsed.flow.leaves()
-    leaves = [(leaf, registry()[leaf.uses].says(persona)) for leaf in every[:MOST_DRAWN]]
+    leaves = [(leaf, catalogue.says(leaf, persona)) for leaf in every[:MOST_DRAWN]]
     context = {
         "revision": found,
         "template": found.template,
@@ -80,7 +80,7 @@ def template(request: HttpRequest, name: str) -> HttpResponse:
         "bound": bound("of this template", "", template=found.template),
         "may_limit": can(me(request), "limit", found.template),
         "inputs": list(found.parsed.inputs.items()),  # not as a mapping: an input may be called “items”
-        "done": [(leaf, registry()[leaf.uses].says(persona)) for leaf in found.parsed.done],
+        "done": [(leaf, catalogue.says(leaf, persona)) for leaf in found.parsed.done],
         "yaml": found.parsed.yaml() if len(every) <= MOST_DRAWN else "",
         "revisions": found.template.revisions.select_related("published_by", "made_by"),
         "runs": visible(me(request), found.runs.all())[:5],

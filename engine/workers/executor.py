@@ -19,7 +19,8 @@ from django.db import Error, InterfaceError, OperationalError, close_old_connect
 from django.utils import timezone
 
 from engine.artefacts.store import DiskFull
-from engine.definition.expressions import ExpressionError, expressions_in, parse, typed
+from engine.definition.expressions import ExpressionError, parse, typed
+from engine.definition.semantics import expressions_of
 from engine.models import Run, StepRun
 from engine.outcomes import (
     Asking,
@@ -38,8 +39,8 @@ from engine.queue.claims import LEASE, claim, let_go, loaded, new_owner, renew
 from engine.runs import decisions, outputs, transitions
 from engine.runs.context import context_for, met
 from engine.statuses import ENDING_RUNS, RunState
-from engine.steps import registry
 from engine.steps.base import NotYet, Step, StepKind
+from engine.steps.catalogue import kind_of
 from engine.steps.filling import fill, step_for
 from engine.targets.base import TargetError
 
@@ -143,11 +144,10 @@ def _outcome(row: StepRun) -> Outcome:
 
 def _leaf_outcome(row: StepRun) -> Outcome:
     leaf = row.definition
-    expressions = [*expressions_in(dict(leaf.with_)), *([parse(leaf.when)] if leaf.when else [])]
-    context = context_for(row, expressions)
+    context = context_for(row, expressions_of(leaf))
     if leaf.when and not met(leaf.when, context):
         return Skipped(f"only when {parse(leaf.when).text}")
-    kind = registry()[leaf.uses]
+    kind = kind_of(leaf)
     step = step_for(row, leaf, fill(kind, leaf, context))
     try:
         return _typed(kind, step, _run(kind, step))
@@ -188,7 +188,7 @@ def _in_time(row: StepRun, outcome: Outcome) -> Outcome:
         return replace(outcome, deadline=min(end, outcome.deadline or end))
     if left > 0 and isinstance(outcome, Later):
         return Later(min(outcome.seconds, left), outcome.note)
-    kind = registry()[leaf.uses]
+    kind = kind_of(leaf)
     kind.cancel(step_for(row, leaf, kind.form.model_construct()))
     return Failed(
         f"It took longer than the {leaf.timeout:g} s it may take, and was stopped.", temporary=True, of="timeout"

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from engine.definition import reading
-from engine.definition.flow import Leaf, Node, Sub, from_document, mapped
+from engine.definition import document as documents
+from engine.definition.document import Input, TemplateError, from_document
+from engine.definition.flow import Leaf, Node, Sub, mapped
 from engine.definition.yaml_text import Problem
 from engine.models import Revision, Template
+from engine.models.template import lookup
+from engine.steps import catalogue
 from journeys.models import JourneyMap, MapVersion, Origin
 
 if TYPE_CHECKING:
@@ -23,18 +26,18 @@ class DeriveTemplate:
     map: JourneyMap
     user: User | None
 
-    def check(self) -> reading.Template:
+    def check(self) -> documents.Template:
         """The template it derives to, checked. Raises TemplateError: an unbound leaf, a setting that does not fit."""
         steps = {step.key: step.evidence_ids() for step in self.map.steps.all()}
         if unbound := [leaf.name for leaf in self.map.tree().leaves() if not leaf.uses]:
             message = f"no step kind is bound to {', '.join(unbound)}; bind each, `manual` if a person does it"
-            raise reading.TemplateError([Problem(message)])
-        inputs = {name: reading.Input(**body) for name, body in self.map.inputs.items()}
+            raise TemplateError([Problem(message)])
+        inputs = {name: Input(**body) for name, body in self.map.inputs.items()}
         done = [from_document([leaf]) for leaf in self.map.done]
         journey = self.map.journey
         name = self.map.template or journey.slug
         root = with_evidence(self.map.root, steps)
-        return reading.compose(name, journey.persona.slug, journey.title, inputs, root, done)  # type: ignore[arg-type]
+        return catalogue.compose(name, journey.persona.slug, journey.title, inputs, root, done, lookup)  # type: ignore[arg-type]
 
     def execute(self) -> Revision:
         """Keep the template as a revision and note where each of its leaves came from."""

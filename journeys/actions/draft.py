@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
-from engine.definition.flow import leaves, to_document
+from engine.definition.document import to_document
+from engine.definition.flow import leaves
 from journeys.discovery.inductive import Seen, discover
 from journeys.models import LANES, Cell, Journey, JourneyMap, MapStep, Stage
 from research.models import Observation, Study

@@ -17,8 +17,10 @@ from typing import Any
 
 from django.db import transaction
 
-from engine.definition import reading, yaml_text
+from engine.definition import yaml_text
+from engine.definition.document import Template, TemplateError
 from engine.models.template import lookup
+from engine.steps import catalogue
 from journeys.actions.draft import fill_cells
 from journeys.models import Journey, JourneyMap, MapStep, Stage
 from research.models import Insight, Observation
@@ -29,23 +31,23 @@ class ImportIdeal:
     journey: Journey
     text: str  # YAML
 
-    def check(self) -> tuple[dict[str, Any], reading.Template]:
+    def check(self) -> tuple[dict[str, Any], Template]:
         """The document and its template. Raises TemplateError with what is wrong."""
         try:
             document, _ = yaml_text.read(self.text)
         except yaml_text.YamlError as error:
-            raise reading.TemplateError(error.problems) from error
+            raise TemplateError(error.problems) from error
         if not isinstance(document, dict) or not {"stages", "template"} <= document.keys():
-            raise reading.TemplateError([yaml_text.Problem("an ideal map has stages and a template")])
-        checked = reading.from_json(document["template"], lookup)
+            raise TemplateError([yaml_text.Problem("an ideal map has stages and a template")])
+        checked = catalogue.from_json(document["template"], lookup)
         try:
             named = [step["id"] for stage in document["stages"] if stage["title"] for step in stage["steps"]]
         except (KeyError, TypeError) as error:
             problem = yaml_text.Problem("each stage is written {title: …, steps: [{id: …, does: …}, …]}")
-            raise reading.TemplateError([problem]) from error
+            raise TemplateError([problem]) from error
         if missing := sorted({leaf.id for leaf in checked.flow.leaves()} ^ set(named)):
             problem = yaml_text.Problem(f"stages and flow do not name the same steps: {', '.join(missing)}")
-            raise reading.TemplateError([problem])
+            raise TemplateError([problem])
         return document, checked
 
     def execute(self) -> JourneyMap:

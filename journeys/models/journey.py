@@ -1,13 +1,16 @@
 """A journey, its current and ideal map, and the steps on them with what each rests on."""
 
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from engine.definition.flow import Flow, Node, from_document
+from engine.definition.document import from_document, with_leaf
+from engine.definition.flow import Flow, Leaf, Node
+from engine.models.template import lookup
 from people.models import Persona
 from research.models import Insight, Observation, Study
 
@@ -90,7 +93,7 @@ class JourneyMap(models.Model):
 
     @property
     def root(self) -> Node:
-        return from_document(self.flow)
+        return from_document(self.flow, lookup)
 
     @property
     def signed(self) -> "MapVersion | None":
@@ -107,26 +110,19 @@ class JourneyMap(models.Model):
             return 0
         return self.journey.study.sessions.filter(started_at__gt=signed.signed_at).count()
 
-    def leaf(self, key: str) -> dict[str, Any] | None:
-        """The leaf of the flow with this id, as the document has it (to be changed in place)."""
-        return next((found for found in _leaf_documents(self.flow) if found["id"] == key), None)
-
     def tree(self) -> Flow:
         return Flow(self.root)
 
+    def leaf(self, key: str) -> Leaf | None:
+        """The leaf of the flow with this id; None where there is none."""
+        tree = self.tree()
+        return tree.leaf(key) if key in tree.leaf_paths else None
 
-def _leaf_documents(document: Any) -> "list[dict[str, Any]]":
-    if isinstance(document, list):
-        return [leaf for item in document for leaf in _leaf_documents(item)]
-    if not isinstance(document, dict):
-        return []
-    if "id" in document:
-        return [document]
-    inner: list[Any] = [*document.get("parallel", [])]
-    inner += [branch["flow"] for branch in document.get("choose", [])]
-    repeat = document.get("repeat", {})
-    inner += [repeat.get("flow", []), repeat.get("again", [])]
-    return [leaf for item in inner for leaf in _leaf_documents(item)]
+    def change_leaf(self, key: str, change: Callable[[Leaf], Leaf]) -> None:
+        """Store the flow with one leaf changed. Raises KeyError where the flow has no such leaf of its own."""
+        self.flow = with_leaf(self.flow, key, change, lookup)
+        self.save(update_fields=["flow"])
+        self.touched()
 
 
 class Stage(models.Model):

@@ -9,7 +9,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from engine.definition.flow import Leaf, from_document
+from engine.definition.document import from_document
+from engine.definition.flow import Leaf
 from engine.steps import registry
 from engine.steps.base import FOR_ANYTHING, PURPOSES
 from journeys.comparison import Columns, Row, Stop, align, match

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -10,7 +13,7 @@ from django.utils.safestring import mark_safe
 from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 
-from engine.definition.reading import TemplateError
+from engine.definition.document import TemplateError
 from engine.models import Template
 from journeys.actions.derive import DeriveTemplate
 from journeys.actions.draft import DraftCurrent, NothingSeen
@@ -219,17 +222,10 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "journeys/edit.html", {"journey": found, "map": map_, "rows": rows})
 
 
-def _bind(map_: JourneyMap, key: str, data: dict[str, object]) -> None:
+def _bind(map_: JourneyMap, key: str, data: dict[str, Any]) -> None:
     with transaction.atomic():
         locked = JourneyMap.objects.select_for_update(no_key=True).get(pk=map_.pk)
-        leaf = locked.leaf(key)
-        assert leaf is not None
-        leaf["uses"], leaf["with"] = data["uses"], data["settings"]
-        for name in ("uses", "with"):
-            if not leaf[name]:
-                del leaf[name]
-        locked.save(update_fields=["flow"])
-        locked.touched()
+        locked.change_leaf(key, lambda leaf: replace(leaf, uses=str(data["uses"]), with_=data["settings"]))
 
 
 @login_required

@@ -176,8 +176,8 @@ def test_without_a_fitting_python_it_names_what_is_missing(run_flow, monkeypatch
 @pytest.fixture
 def run_flow(alice, team):
     """Start a one-step flow on a target that only records, and execute what is due."""
-    from engine.definition import reading
     from engine.runs import transitions
+    from engine.steps import catalogue
     from engine.workers import executor
 
     def hand_in(data: bytes) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def run_flow(alice, team):
 
     def start(flow: str, model: dict[str, Any]) -> Run:
         text = "desirepath: 1\ntemplate: probe\npersona: ml-engineer\ninputs:\n  model: {type: model}\nflow:\n  "
-        revision = Template.objects.keep(reading.from_yaml(text + flow + "\n"), alice)
+        revision = Template.objects.keep(catalogue.from_yaml(text + flow + "\n"), alice)
         target = Target.objects.create(team=team, name="dummy", kind="dummy")
         run = transitions.start(Run(revision=revision, team=team, target=target, inputs={"model": model}))
         executor.drain()

@@ -22,10 +22,10 @@ import yaml
 from django.conf import settings
 
 from engine.actions.start_run import StartRun
-from engine.definition import reading
 from engine.models import Artefact, Deployment, Event, Release, Revision, Run, StepRun, Template
 from engine.models.target import connect
 from engine.statuses import RunState
+from engine.steps import catalogue
 from engine.targets.local import LocalTarget
 from people.models import Team, User
 from server import example, starters
@@ -107,7 +107,7 @@ def champion(alice: User, team: Team) -> User:
 def ideal(user: User) -> Revision:
     """The template of the champion's ideal map."""
     document = yaml.safe_load(example.MODELS.ideal())["template"]
-    return Template.objects.keep(reading.from_json(document), user)
+    return Template.objects.keep(catalogue.from_json(document), user)
 
 
 def hand_in(path: Path, team: Team, user: User) -> dict[str, Any]:

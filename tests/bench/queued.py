@@ -61,9 +61,9 @@ def begin():
     """A run of one step."""
     from django.core.management import call_command
 
-    from engine.definition import reading
     from engine.models import Run, Target, Template
     from engine.runs import transitions
+    from engine.steps import catalogue
     from people.models import Persona, Team, User
 
     call_command("migrate", verbosity=0)
@@ -71,7 +71,7 @@ def begin():
     alice, team = User.objects.create_user("alice"), Team.objects.create(name="Many", slug="many")
     flow = [{"id": "a", "title": "A", "uses": "command.run", "with": {"command": "true"}}]
     document = {"desirepath": 1, "template": "many", "persona": "ml-engineer", "flow": flow}
-    revision = Template.objects.keep(reading.from_json(document), alice)
+    revision = Template.objects.keep(catalogue.from_json(document), alice)
     target = Target.objects.create(team=team, name="dummy", kind="dummy")
     return transitions.start(Run(revision=revision, team=team, target=target, started_by=alice))
 

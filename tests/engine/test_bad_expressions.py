@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.definition import reading
+from engine.definition.document import TemplateError
 from engine.models import StepRun
 from engine.outcomes import Succeeded
 from engine.statuses import RunState
+from engine.steps import catalogue
 from tests.engine import kinds
 from tests.engine.conftest import Runner, document
 
@@ -28,8 +29,8 @@ pytestmark = pytest.mark.django_db
     ids=["divides by zero", "rest by zero", "unknown step", "unknown output"],
 )
 def test_what_can_be_known_is_said_with_the_template(flow: str, said: str) -> None:
-    with pytest.raises(reading.TemplateError, match=said) as refused:
-        reading.from_yaml(document(flow))
+    with pytest.raises(TemplateError, match=said) as refused:
+        catalogue.from_yaml(document(flow))
     assert refused.value.problems[0].line
 
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from engine.actions import judge
 from engine.actions.confirm_criterion import ConfirmCriterion
-from engine.definition import reading
 from engine.models import Deployment, Release, Run, Target, Template
 from engine.statuses import CriterionState, DeploymentState
+from engine.steps import catalogue
 from people.models import Persona, Team, User
 from tests.engine import kinds
 from tests.engine.conftest import document
@@ -30,7 +30,7 @@ DONE = """
 @pytest.fixture
 def deployment(team: Team, alice: User, persona: Persona) -> Deployment:
     text = document("- {id: a, uses: test.probe}", inputs="figure: {type: number, optional: true}", done=DONE)
-    revision = Template.objects.keep(reading.from_yaml(text), alice)
+    revision = Template.objects.keep(catalogue.from_yaml(text), alice)
     target = Target.objects.create(team=team, name="dummy", kind="dummy")
     found = Deployment.objects.create(team=team, target=target, name="churn", persona=persona)
     run = Run.objects.create(revision=revision, team=team, target=target, deployment=found, started_by=alice)
@@ -95,7 +95,7 @@ def test_a_criterion_that_lacks_its_input_says_what_it_needs(deployment: Deploym
         done='- {id: good, uses: model.at_least, with: {value: "${{ inputs.holdout }}"}}',
     )
     run = deployment.runs.get()
-    Run.objects.filter(pk=run.pk).update(revision=Template.objects.keep(reading.from_yaml(text), alice))
+    Run.objects.filter(pk=run.pk).update(revision=Template.objects.keep(catalogue.from_yaml(text), alice))
     (result,) = judge.judge(deployment)
     assert result.state == CriterionState.NEEDS
     assert "needs a holdout" in result.reason

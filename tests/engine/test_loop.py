@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from django.utils import timezone
 
-from engine.definition import reading
 from engine.models import Presence, Run, Schedule, Target, Template
 from engine.runs import transitions
+from engine.steps import catalogue
 from engine.workers.process import Engine
 from people.models import Team, User
 from tests.engine import kinds
@@ -37,7 +37,7 @@ def test_it_takes_up_what_is_started_while_it_runs(engine: Engine) -> None:
     target = Target.objects.create(team=team, name="dummy", kind="dummy")
     branches = ", ".join(f"[{{id: s{i}, uses: test.probe}}]" for i in range(12))
     revision = Template.objects.keep(
-        reading.from_yaml(document(f"[{{parallel: [{branches}]}}, {{id: last, uses: test.probe}}]")), alice
+        catalogue.from_yaml(document(f"[{{parallel: [{branches}]}}, {{id: last, uses: test.probe}}]")), alice
     )
     run = transitions.start(Run(revision=revision, team=team, target=target, started_by=alice))
     deadline = time.monotonic() + 60
@@ -63,7 +63,7 @@ def test_it_starts_what_comes_by_the_clock(engine: Engine) -> None:
     team = Team.objects.create(name="Loop", slug="loop")
     alice = User.objects.create_user("alice", first_name="Alice")
     Target.objects.create(team=team, name="dummy", kind="dummy")
-    revision = Template.objects.keep(reading.from_yaml(document("- {id: a, uses: test.probe}")), alice)
+    revision = Template.objects.keep(catalogue.from_yaml(document("- {id: a, uses: test.probe}")), alice)
     Schedule.objects.create(
         team=team, template=revision.template, cron="0 0 1 1 *", next_at=timezone.now(), made_by=alice
     )

@@ -26,7 +26,6 @@ from hypothesis.stateful import (
 )
 
 from engine.actions.resume import Resume
-from engine.definition import reading
 from engine.definition.flow import Leaf, Node, read_path
 from engine.models import Event, Limit, Run, StepRun, Target, Template
 from engine.outcomes import Outcome
@@ -36,6 +35,7 @@ from engine.runs import transitions
 from engine.runs.rebuild import decision_of, ended_steps, place_of
 from engine.runs.successors import OpenBlock, whole
 from engine.statuses import ENDED_RUNS, RunState, StepState
+from engine.steps import catalogue
 from engine.workers import executor
 from people.models import Team, User
 from tests.engine import kinds
@@ -71,7 +71,7 @@ class Machine(RuleBasedStateMachine):
         concurrency.limits.forget()
         # What an engine does now and then is done here when it is drawn, not by the clock.
         claims._Asked.overdue_first = claims._Asked.forgotten = float("inf")
-        revision = Template.objects.keep(reading.compose("probe", "", "probe", {}, node), self.alice)
+        revision = Template.objects.keep(catalogue.compose("probe", "", "probe", {}, node), self.alice)
         self.run = transitions.start(
             Run(revision=revision, team=self.team, target=self.target, started_by=self.alice)
         )  # fmt: skip

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from engine.definition.flow import Leaf, Sub, from_document
+from engine.definition.document import from_document
+from engine.definition.flow import Leaf, Sub
 from engine.definition.outline import stops
 
 

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.definition import reading
-from engine.definition.flow import Choose, Flow, Foreach, Node, Repeat, from_document, read_path, to_document
+from engine.definition.document import from_document, to_document
+from engine.definition.flow import Choose, Flow, Foreach, Node, Repeat, read_path
 from engine.models import Block, Event, Run, StepRun, Target, Template
 from engine.queue.claims import claim
 from engine.runs import transitions
 from engine.runs.rebuild import decision_of, place_of
 from engine.runs.successors import OpenBlock, Place, comes_after, due, whole
 from engine.statuses import RunState, StepState
+from engine.steps import catalogue
 from engine.workers import executor
 from people.models import Team, User
 from tests.engine import kinds
@@ -61,7 +62,7 @@ def test_every_run_ends_and_at_each_step_exactly_what_is_due_is_open(
 
 def _start(world: tuple[Team, User, Target], node: Node) -> Run:
     team, alice, target = world
-    checked = reading.compose("probe", "", "probe", {}, node)
+    checked = catalogue.compose("probe", "", "probe", {}, node)
     revision = Template.objects.keep(checked, alice)
     return transitions.start(Run(revision=revision, team=team, target=target, started_by=alice))
 

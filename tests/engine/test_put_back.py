@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from engine.actions.resume import Resume
-from engine.definition import reading
 from engine.models import Deployment, Release, Run, Target, Template
 from engine.models.target import connect
 from engine.queue.claims import claim
 from engine.runs import transitions
 from engine.statuses import RunState
+from engine.steps import catalogue
 from engine.targets.base import Kind, Workload
 from engine.workers import executor
 from people.models import Team, User
@@ -51,7 +51,7 @@ def release(deployment: Deployment, number: int, run: Run | None, weight: int = 
 
 
 def start(deployment: Deployment, alice: User) -> Run:
-    revision = Template.objects.keep(reading.from_yaml(document(FLOW)), alice)
+    revision = Template.objects.keep(catalogue.from_yaml(document(FLOW)), alice)
     run = transitions.start(
         Run(revision=revision, team=deployment.team, target=deployment.target, deployment=deployment, started_by=alice)
     )
@@ -108,7 +108,7 @@ def test_the_release_before_stays_ready_and_older_ones_are_stopped(deployment: D
 
 
 def start_next(deployment: Deployment, alice: User) -> Run:
-    revision = Template.objects.keep(reading.from_yaml(document(FLOW)), alice)
+    revision = Template.objects.keep(catalogue.from_yaml(document(FLOW)), alice)
     run = transitions.start(
         Run(revision=revision, team=deployment.team, target=deployment.target, deployment=deployment, started_by=alice)
     )

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engine.definition import reading
 from engine.models import Event, Run, Schedule, Target, Template
 from engine.models.schedule import NeverComes, next_time
+from engine.steps import catalogue
 from engine.workers import scheduler
 from people.models import Persona, Team, User
 from tests.engine.conftest import document
@@ -39,7 +39,7 @@ def test_a_time_that_never_comes_is_refused(cron: str) -> None:
 @pytest.fixture
 def hourly(team: Team, alice: User, persona: Persona) -> Schedule:
     Target.objects.create(team=team, name="dummy", kind="dummy")
-    checked = reading.from_yaml(document("- {id: a, uses: test.probe}"))
+    checked = catalogue.from_yaml(document("- {id: a, uses: test.probe}"))
     revision = Template.objects.keep(checked, alice)
     revision.publish(alice)
     return Schedule.objects.create(

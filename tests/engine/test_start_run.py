@@ -8,9 +8,9 @@ import pytest
 
 from engine.actions import plan_run
 from engine.actions.start_run import Refused, StartRun
-from engine.definition import reading
 from engine.models import Deployment, Revision, Run, Target, Template
 from engine.runs import transitions
+from engine.steps import catalogue
 from engine.workers import executor
 from people.models import Persona, Team, User
 from tests.engine.conftest import document
@@ -23,7 +23,7 @@ INPUTS = "model: {type: model}\nfigure: {type: number, optional: true}\nlabel: {
 @pytest.fixture
 def revision(alice: User, persona: Persona, team: Team) -> Revision:
     Target.objects.create(team=team, name="dummy", kind="dummy")
-    return Template.objects.keep(reading.from_yaml(document("- {id: wait, uses: manual}", inputs=INPUTS)), alice)
+    return Template.objects.keep(catalogue.from_yaml(document("- {id: wait, uses: manual}", inputs=INPUTS)), alice)
 
 
 def start(revision: Revision, team: Team, alice: User, inputs: dict[str, Any], **options: Any) -> Run:
@@ -46,7 +46,7 @@ def test_a_file_has_to_be_the_team_s_own(revision: Revision, team: Team, alice: 
 @pytest.fixture
 def plain(alice: User, persona: Persona, team: Team) -> Revision:
     Target.objects.create(team=team, name="dummy", kind="dummy")
-    return Template.objects.keep(reading.from_yaml(document("- {id: wait, uses: manual}")), alice)
+    return Template.objects.keep(catalogue.from_yaml(document("- {id: wait, uses: manual}")), alice)
 
 
 def test_a_second_run_on_the_same_deployment_is_refused_with_the_number_of_the_first(
@@ -75,7 +75,7 @@ def test_a_published_change_of_the_template_does_not_reach_a_running_run(
 ) -> None:
     run = start(plain, team, alice, {})
     executor.drain()
-    newer = Template.objects.keep(reading.from_yaml(document("- {id: other, uses: manual}")), alice)
+    newer = Template.objects.keep(catalogue.from_yaml(document("- {id: other, uses: manual}")), alice)
     newer.publish(alice)
     assert [leaf.id for leaf in Run.objects.get(pk=run.pk).flow.leaves()] == ["wait"]
 

@@ -6,12 +6,12 @@ import pytest
 
 from engine.actions import plan_run
 from engine.actions.start_run import StartRun
-from engine.definition import reading
-from engine.definition.reading import TemplateError
+from engine.definition.document import TemplateError
 from engine.models import Run, Target, Template
 from engine.models.template import lookup
 from engine.runs import transitions
 from engine.statuses import RunState
+from engine.steps import catalogue
 from engine.workers import executor
 from people.models import Persona, Team, User
 from tests.engine.conftest import states
@@ -45,7 +45,7 @@ USE = "{id: x, template: checked, with: {size: 1}}"
 
 
 def keep(text: str, user: User, *, publish: bool = True) -> None:
-    revision = Template.objects.keep(reading.from_yaml(text, lookup), user)
+    revision = Template.objects.keep(catalogue.from_yaml(text, lookup), user)
     if publish:
         revision.publish(user)
 
@@ -94,12 +94,12 @@ def test_a_later_revision_changes_nothing_in_who_uses_it(outer: None, alice: Use
 )  # fmt: skip
 def test_it_says_what_is_wrong_with_the_use(outer: None, alice: User, block: str, message: str) -> None:
     with pytest.raises(TemplateError, match=message):
-        reading.from_yaml(f"desirepath: 1\ntemplate: user\nflow: [{block}]\n", lookup)
+        catalogue.from_yaml(f"desirepath: 1\ntemplate: user\nflow: [{block}]\n", lookup)
 
 
 def test_without_a_server_it_says_where_it_is_checked() -> None:
     with pytest.raises(TemplateError, match="checked by the server"):
-        reading.from_yaml("desirepath: 1\ntemplate: user\nflow: [{id: x, template: checked}]\n")
+        catalogue.from_yaml("desirepath: 1\ntemplate: user\nflow: [{id: x, template: checked}]\n")
 
 
 def test_templates_do_not_stand_in_one_another_without_end(alice: User, persona: Persona) -> None:
@@ -107,7 +107,7 @@ def test_templates_do_not_stand_in_one_another_without_end(alice: User, persona:
     for n in range(1, 5):
         keep(f"desirepath: 1\ntemplate: t{n}\npersona: ml-engineer\nflow: [{{id: s, template: t{n - 1}}}]\n", alice)
     with pytest.raises(TemplateError, match="more than 5 deep"):
-        reading.from_yaml("desirepath: 1\ntemplate: t9\nflow: [{id: s, template: t4}]\n", lookup)
+        catalogue.from_yaml("desirepath: 1\ntemplate: t9\nflow: [{id: s, template: t4}]\n", lookup)
 
 
 def test_a_plan_looks_into_it_with_the_inputs_it_is_given(alice: User, team: Team, persona: Persona) -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.definition.flow import Branch, Choose, Leaf, Parallel, Repeat, Sequence, to_document
+from engine.definition.document import to_document
+from engine.definition.flow import Branch, Choose, Leaf, Parallel, Repeat, Sequence
 from journeys.discovery.inductive import Seen, discover, is_flower, replays
 
 LOGS = Path(os.environ.get("DESIREPATH_SHARED", Path(__file__).parents[3] / "shared")) / "data" / "logs"

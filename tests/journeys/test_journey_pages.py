@@ -94,8 +94,8 @@ def test_a_leaf_is_bound_to_a_step_kind(as_clara, ideal):
     answer = {"key": "parity", "parity-uses": "http.check", "parity-settings": "url: http://localhost/"}
     assert as_clara.post("/journeys/ship/edit/", answer).status_code == 302
     ideal.refresh_from_db()
-    assert ideal.leaf("parity")["uses"] == "http.check"
-    assert ideal.leaf("parity")["with"] == {"url": "http://localhost/"}
+    assert ideal.leaf("parity").uses == "http.check"
+    assert ideal.leaf("parity").with_ == {"url": "http://localhost/"}
 
 
 @pytest.mark.parametrize(("settings", "says"), [("- a list", "name: value"), ("u: [", ""), ("nonsense: 1", "nonsense")])
@@ -105,7 +105,7 @@ def test_settings_that_do_not_fit_say_so_beside_the_field(as_clara, ideal, setti
     assert 'class="wrong"' in page
     assert says in page
     ideal.refresh_from_db()
-    assert ideal.leaf("parity")["uses"] == "command.run"
+    assert ideal.leaf("parity").uses == "command.run"
 
 
 def test_an_unbound_leaf_cannot_be_derived_and_says_what_to_do(as_clara, ideal):

@@ -17,7 +17,7 @@ from django.test import Client
 
 from engine.actions import judge
 from engine.actions.start_run import StartRun
-from engine.definition.reading import FILE_TYPES
+from engine.definition.vocabulary import FILE_TYPES
 from engine.models import Artefact, Deployment, Revision, Run, StepRun, Target, Template
 from engine.steps import registry
 from engine.workers import executor

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from engine.definition.expressions import ExpressionError, typed
-from engine.definition.reading import FILE_TYPES
+from engine.definition.vocabulary import FILE_TYPES
 from engine.models import Artefact, Confirmation
 from engine.outcomes import Asking, Outcome, Succeeded
 from engine.steps.base import Form, Planning, Step, StepKind

@@ -101,16 +101,16 @@ class Ours(Peer):
 
     def _start(self, root: Node, times: int = 1) -> Work:
         """A function that starts so many runs of this flow."""
-        from engine.definition import reading
         from engine.definition.flow import Sequence
         from engine.models import Run, Target, Template
         from engine.runs import transitions
+        from engine.steps import catalogue
         from people.models import Team
 
         team, _ = Team.objects.get_or_create(name="Bench", slug="bench")
         target, _ = Target.objects.get_or_create(team=team, name="dummy", kind="dummy")
         whole = root if isinstance(root, Sequence) else Sequence((root,))
-        revision = Template.objects.keep(reading.compose("bench", "", "bench", {}, whole), None)
+        revision = Template.objects.keep(catalogue.compose("bench", "", "bench", {}, whole), None)
         assert revision.parsed
 
         def work() -> None:

@@ -10,9 +10,9 @@ import pytest
 from django.test import Client
 from knox.models import AuthToken
 
-from engine.definition import reading
 from engine.models import Artefact, Deployment, Release, Revision, Run, Target, Template
 from engine.runs import transitions
+from engine.steps import catalogue
 from engine.workers import executor
 from people.models import Persona, Team, User
 from tests.engine.conftest import document
@@ -139,7 +139,7 @@ label: {type: text, optional: true, help: the column}
 
 @pytest.fixture
 def revision(alice: User, persona: Persona) -> Revision:
-    return Template.objects.keep(reading.from_yaml(document(FLOW, inputs=INPUTS, done=DONE)), alice)
+    return Template.objects.keep(catalogue.from_yaml(document(FLOW, inputs=INPUTS, done=DONE)), alice)
 
 
 @pytest.fixture

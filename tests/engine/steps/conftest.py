@@ -10,9 +10,9 @@ import pytest
 
 from engine.actions import plan_run
 from engine.actions.start_run import StartRun
-from engine.definition import reading
 from engine.models import Artefact, Deployment, Release, Revision, Run, StepRun, Target, Template
 from engine.runs import transitions
+from engine.steps import catalogue
 from engine.targets.base import Kind, Workload
 from engine.workers import executor
 from people.models import Persona, Team, User
@@ -74,7 +74,7 @@ def step(on: Target, team: Team, alice: User, persona: Persona, target: Scripted
         **inputs: Any,
     ) -> StepRun:  # fmt: skip
         text = document(flow or f"- {{id: a, title: A step, {leaf}}}", inputs=INPUTS)
-        revision: Revision = Template.objects.keep(reading.from_yaml(text), alice)
+        revision: Revision = Template.objects.keep(catalogue.from_yaml(text), alice)
         made = transitions.start(
             Run(
                 revision=revision, team=team, target=on, deployment=deployment, inputs=inputs, started_by=alice
@@ -143,7 +143,7 @@ def plan_of(churn: Deployment, on: Target, team: Team, alice: User, target: Scri
 
     def plan(leaf: str, **inputs: Any) -> list[str]:
         text = document(f"- {{id: a, title: A step, {leaf}}}", inputs=INPUTS)
-        revision = Template.objects.keep(reading.from_yaml(text), alice)
+        revision = Template.objects.keep(catalogue.from_yaml(text), alice)
         lines = plan_run.plan(StartRun(revision, team, alice, inputs, "churn", on))
         return [f"{line.verb} {line.what}" for line in lines]
 

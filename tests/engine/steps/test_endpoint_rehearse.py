@@ -3,7 +3,8 @@
 import pytest
 
 from engine.models import Release, StepRun
-from engine.steps import filling
+from engine.steps import filling, registry
+from engine.targets.base import TargetError
 from engine.workers import executor
 from tests.engine.steps.conftest import changes, live
 
@@ -69,7 +70,6 @@ def test_the_first_version_has_nothing_to_fall_back_to(step, churn, release):
 
 
 def test_cancel_puts_the_traffic_back(rehearse, churn, target, monkeypatch):
-    from engine.steps import registry
 
     row = rehearse()
     churn.send(target, {"1": 100, "2": 0}, "away")

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from engine.definition.flow import from_document
+from engine.definition.document import from_document
 from server.demo.telling import Telling, milliseconds, outline
 
 LEAF = {"id": "a", "title": "A"}
