@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from engine.artefacts import app_locks
 
 READ = (
@@ -29,7 +31,6 @@ EDITABLE = re.compile(r"^(?:-e|--editable)[ =]\s*")
 LOCAL = re.compile(r"^(\.[\w./-]*)(?:\[([\w,\s-]*)\])?$")  # `.`, `./libs/money`, `.[web]`
 PLACES = re.compile(r"^(--extra-index-url|--find-links|-f)[ =]\s*(\S+://\S+)$")  # where more packages come from
 OPTIONS = re.compile(r"^--?[a-z]")
-BOUND = re.compile(r"(>=|<=|==|~=|!=|>|<)\s*3\.(\d+)")
 AFTER = "bin/post_compile"  # Heroku's name for it
 PINS = ".python-version, runtime.txt or Pipfile.lock"
 MOST = 1 << 20  # bytes of a file that is read
@@ -56,7 +57,7 @@ class App:
     processes: Mapping[str, str]  # type → command, without `release`
     release: str = ""  # a command, once per release
     python: str = ""  # "3.11"; "" when nothing says
-    pythons: Sequence[str] = ()  # bounds of requires-python: (">=3.10", "<3.13")
+    pythons: Sequence[str] = ()  # ranges of which one has to fit: ("<3.13,>=3.10",); none: any Python
     requirements: Sequence[str] = ()
     test: str = ""
     test_env: Mapping[str, str] = field(default_factory=dict)
@@ -88,7 +89,7 @@ def parse(files: Mapping[str, bytes]) -> App:
         processes={name: command for name, command in processes.items() if name != "release"},
         release=processes.get("release", ""),
         python=_pinned(files),
-        pythons=_bounds(project),
+        pythons=_ranges(project),
         requirements=requirements,
         test=test,
         test_env=test_env,
@@ -117,9 +118,9 @@ def choose_python(app: App, installed: Sequence[str], own: str) -> str:
             f"The app pins Python {app.python} ({PINS}), which is not installed. Found here: {there}. "
             f"Install Python {app.python}, or name another: desirepath push --python {other}"
         )
-    fits = [version for version in installed if all(_fits(version, bound) for bound in app.pythons)]
+    fits = [version for version in installed if _fits(version, app.pythons)]
     if not fits:
-        raise BadApp(f"pyproject.toml asks for Python {', '.join(app.pythons)}. Found here: {there}.")
+        raise BadApp(f"pyproject.toml asks for Python {' or '.join(app.pythons)}. Found here: {there}.")
     return own if own in fits else fits[-1]
 
 
@@ -185,18 +186,47 @@ def _by_pipfile(files: Mapping[str, bytes]) -> bool:
     return "Pipfile.lock" in files and "requirements.txt" not in files
 
 
-def _bounds(project: Mapping[str, Any]) -> tuple[str, ...]:
-    by_poetry = str(project.get("tool", {}).get("poetry", {}).get("dependencies", {}).get("python", ""))
-    said = str(project.get("project", {}).get("requires-python") or by_poetry.replace("^", ">="))
-    return tuple(f"{sign}3.{minor}" for sign, minor in BOUND.findall(said))
+def _ranges(project: Mapping[str, Any]) -> tuple[str, ...]:
+    """The ranges of Python that the project runs on, of which one has to fit; none: any Python."""
+    said = project.get("project", {}).get("requires-python")
+    if said is not None:
+        return (_range(str(said), "requires-python"),)
+    poetry = project.get("tool", {}).get("poetry", {}).get("dependencies", {}).get("python")
+    if poetry is None:
+        return ()
+    said = poetry.get("version", "*") if isinstance(poetry, dict) else str(poetry)
+    return tuple(_range(_from_poetry(way), "python") for way in re.split(r"\s*\|\|?\s*", said))
 
 
-def _fits(version: str, bound: str) -> bool:
-    match = BOUND.match(bound)
-    assert match is not None
-    mine, theirs = int(version.split(".")[1]), int(match[2])
-    return {">=": mine >= theirs, "~=": mine >= theirs, ">": mine >= theirs, "<=": mine <= theirs, "<": mine < theirs,
-            "==": mine == theirs, "!=": mine != theirs}[match[1]]  # fmt: skip
+def _range(said: str, key: str) -> str:
+    try:
+        return str(SpecifierSet(said))
+    except InvalidSpecifier as error:
+        raise BadApp(f"pyproject.toml says {key} = “{said[:60]}”, which is not a range of versions.") from error
+
+
+def _from_poetry(said: str) -> str:
+    """Poetry's own signs as PEP 440 has them: `^3.10` and `~3.10` bound the next version too."""
+    return ",".join(_poetry_bound(part) for part in re.split(r"[,\s]+(?=[\^~<>=!\d*])", said.strip()) if part)
+
+
+def _poetry_bound(part: str) -> str:
+    if part == "*":
+        return ""
+    if re.fullmatch(r"[\d.]+(\*)?", part):
+        return f"=={part}" if part.endswith("*") else f"=={part}.*"
+    found = re.fullmatch(r"([\^~])\s*((\d+)(?:\.(\d+))?[\d.]*)", part)
+    if found is None:
+        return part
+    sign, lowest, major, minor = found.groups()
+    if sign == "~" and minor:
+        return f">={lowest},<{major}.{int(minor) + 1}"
+    return f">={lowest},<{int(major) + 1}"
+
+
+def _fits(minor: str, ranges: Sequence[str]) -> bool:
+    """Whether some release of this minor version is in one of the ranges."""
+    return not ranges or any(SpecifierSet(one).contains(f"{minor}.{patch}") for one in ranges for patch in range(100))
 
 
 def _requirements(files: Mapping[str, bytes], project: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:

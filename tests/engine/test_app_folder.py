@@ -75,9 +75,9 @@ def test_a_pin_that_is_no_python_is_refused():
         (App({}, python="3.11"), ("3.10", "3.11"), "3.11"),
         (App({}), ("3.10", "3.11", "3.13"), "3.11"),
         (App({}, pythons=(">=3.12",)), ("3.11", "3.12", "3.13"), "3.13"),
-        (App({}, pythons=(">=3.9", "<3.11")), ("3.9", "3.10", "3.11"), "3.10"),
-        (App({}, pythons=("~=3.10", "!=3.11")), ("3.10", "3.11", "3.12"), "3.12"),
-        (App({}, pythons=("==3.10", "<=3.10", ">3.9")), ("3.10", "3.11"), "3.10"),
+        (App({}, pythons=(">=3.9,<3.11",)), ("3.9", "3.10", "3.11"), "3.10"),
+        (App({}, pythons=("~=3.10,!=3.11.*",)), ("3.10", "3.11", "3.12"), "3.12"),
+        (App({}, pythons=("==3.10.*,>3.9",)), ("3.10", "3.11"), "3.10"),
     ],
 )
 def test_a_python_is_chosen_of_those_that_are_installed(app, installed, chosen):
@@ -121,7 +121,7 @@ def test_a_pipfile_lock_and_a_pyproject_name_packages_too():
     )  # fmt: skip
     project = '[project]\nname = "x"\nrequires-python = ">=3.10,<3.13"\ndependencies = ["httpx>=0.27"]\n'
     app = read(more={"pyproject.toml": project, "src/x/__init__.py": ""})
-    assert (app.requirements, app.pythons, app.paths) == (("httpx>=0.27",), (">=3.10", "<3.13"), ("src",))
+    assert (app.requirements, app.pythons, app.paths) == (("httpx>=0.27",), ("<3.13,>=3.10",), ("src",))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_poetry_lock_is_read_with_the_python_it_is_for():
     project = "[tool.poetry.dependencies]\npython = '^3.10'\nflask = '^3'\n"
     lock = "[[package]]\nname = 'flask'\nversion = '3.0'\n"
     app = read(more={"pyproject.toml": project, "poetry.lock": lock})
-    assert (app.requirements, app.pythons) == (("flask==3.0",), (">=3.10",))
+    assert (app.requirements, app.pythons) == (("flask==3.0",), ("<4,>=3.10",))
 
 
 def test_files_written_on_windows_are_read():
@@ -239,3 +239,41 @@ def test_app_json_names_tests_settings_and_counts():
 )
 def test_only_a_django_project_has_static_files_to_collect(files, manage):
     assert read(more=files).manage == manage
+
+
+@pytest.mark.parametrize(
+    ("said", "installed", "chosen"),
+    [
+        ('requires-python = "<3.11.5"', ("3.10", "3.11", "3.12"), "3.11"),
+        ('requires-python = ">=3.9,!=3.9.1"', ("3.9",), "3.9"),
+        ('requires-python = "==3.10.*"', ("3.10", "3.11"), "3.10"),
+        ('requires-python = ">=3.10.4, <3.13"', ("3.9", "3.10"), "3.10"),
+        ('requires-python = "~=3.10"', ("3.9", "3.12"), "3.12"),
+        ('requires-python = "~=3.10.2"', ("3.10", "3.11"), "3.10"),
+    ],
+)
+def test_requires_python_means_what_packaging_says(said, installed, chosen):
+    files = {"Procfile": b"web: x", "pyproject.toml": f'[project]\nname = "x"\n{said}\n'.encode()}
+    assert choose_python(parse(files), installed, own="3.11") == chosen
+
+
+@pytest.mark.parametrize(
+    ("said", "fits", "not_"),
+    [
+        ("^3.10", "3.12", "3.9"), ("~3.10", "3.10", "3.11"), (">=3.9 <3.11", "3.10", "3.11"),
+        ("3.10.*", "3.10", "3.11"), ("3.10", "3.10", "3.11"), ("~3.9 || ~3.11", "3.11", "3.10"), (">=3.9,<4.0", "3.12", "3.8"), ("*", "3.8", ""),
+    ],
+)  # fmt: skip
+def test_poetrys_own_signs_are_understood(said, fits, not_):
+    project = f'[tool.poetry]\nname = "x"\n[tool.poetry.dependencies]\npython = "{said}"\n'
+    app = parse({"Procfile": b"web: x", "pyproject.toml": project.encode(), "poetry.lock": b""})
+    assert choose_python(app, (fits,), own="3.99") == fits
+    if not_:
+        with pytest.raises(BadApp, match="asks for Python"):
+            choose_python(app, (not_,), own="3.99")
+
+
+def test_a_range_that_is_none_is_named():
+    files = {"Procfile": b"web: x", "pyproject.toml": b'[project]\nname = "x"\nrequires-python = "3.11 or so"\n'}
+    with pytest.raises(BadApp, match=r"“3\.11 or so”, which is not a range of versions"):
+        parse(files)
