@@ -31,7 +31,7 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class Later:
+class Poll:
     """Launched and not finished: look again after so many seconds."""
 
     seconds: float = 0.25
@@ -50,19 +50,19 @@ class Asking:
 
 
 @dataclass(frozen=True)
-class Held:
+class Queued:
     """Not to be begun now: it stays in this queue (engine.queue.concurrency) until it is let in."""
 
     queue: str
 
 
-Outcome = Succeeded | Failed | Skipped | Later | Asking | Held
+Outcome = Succeeded | Failed | Skipped | Poll | Asking | Queued
 
 
 def in_words(outcome: Outcome) -> Outcome:
     """The outcome with what it says as text that every database takes: a program may have printed anything."""
     match outcome:
-        case Succeeded(note=said) | Later(note=said) if (text := _as_text(said)) != said:
+        case Succeeded(note=said) | Poll(note=said) if (text := _as_text(said)) != said:
             return replace(outcome, note=text)
         case Failed(reason=said) | Skipped(reason=said) if (text := _as_text(said)) != said:
             return replace(outcome, reason=text)

@@ -19,14 +19,14 @@ from people.rest import me
 from research.models import Observation
 
 
-class QuoteShape(serializers.Serializer[Any]):
+class QuoteSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(allow_blank=True)
     who = serializers.CharField()
     where = serializers.CharField(allow_blank=True)
     why_not = serializers.CharField(allow_blank=True, help_text="why the words are not shown to you")
 
 
-class LinkShape(serializers.Serializer[Any]):
+class LinkSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField()
     title = serializers.CharField()
     detail = serializers.CharField(allow_blank=True)
@@ -34,16 +34,16 @@ class LinkShape(serializers.Serializer[Any]):
     stale = serializers.CharField(required=False)
     people = serializers.IntegerField(required=False)
     observations = serializers.IntegerField(required=False)
-    quotes = QuoteShape(many=True, required=False)
+    quotes = QuoteSerializer(many=True, required=False)
 
 
-class ThreadShape(serializers.Serializer[Any]):
+class ThreadSerializer(serializers.Serializer[Any]):
     title = serializers.CharField()
-    links = LinkShape(many=True)
+    links = LinkSerializer(many=True)
     gap = serializers.CharField(allow_blank=True, help_text="why it ends before it reaches evidence")
 
 
-@extend_schema(responses=ThreadShape(many=True), parameters=[OpenApiParameter("step", str)])
+@extend_schema(responses=ThreadSerializer(many=True), parameters=[OpenApiParameter("step", str)])
 @api_view(["GET"])
 def trace_run(request: Request, pk: int) -> Response:
     """From the steps of a run (or one of them) back to quotes."""
@@ -58,7 +58,7 @@ def trace_run(request: Request, pk: int) -> Response:
     return Response([trace.why_run_step(step, me(request)).as_dict()])
 
 
-@extend_schema(responses=ThreadShape)
+@extend_schema(responses=ThreadSerializer)
 @api_view(["GET"])
 def trace_observation(request: Request, pk: UUID) -> Response:
     """From an observation up to the runs that rest on it."""

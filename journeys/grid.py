@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.definition.drawing import Mark, course
 from engine.models import Revision
-from engine.views.seen import Seen
+from engine.views.watched import Watched
 from journeys.models import LANES, Cell, Journey, JourneyMap, Lane, MapStep, Origin, StepEvidence
 from lib import durations
 from research.models import Observation
@@ -49,7 +49,7 @@ class ShownCell:
 class ShownStep:
     step: MapStep
     cells: list[ShownCell]
-    seen: Seen
+    seen: Watched
     uses: str = ""
 
     @property
@@ -103,7 +103,7 @@ def _participants(journey: Journey) -> int:
     return journey.study.participants.filter(persona=journey.persona).count() if journey.study else 0
 
 
-def seen_of(revision: Revision) -> dict[str, Seen]:
+def seen_of(revision: Revision) -> dict[str, Watched]:
     """For each leaf of a revision that came from a map: who was seen doing it, and how long it took them."""
     origins = list(Origin.objects.filter(revision=revision).select_related("step__map__journey__study"))
     rows = _evidence([origin.step for origin in origins])
@@ -112,8 +112,8 @@ def seen_of(revision: Revision) -> dict[str, Seen]:
     return {leaf: _seen(rows, of) for leaf, rows in found.items()}
 
 
-def _seen(rows: list[Observation], of: int) -> Seen:
-    return Seen(_people(rows), of, len(rows), took(rows), _seconds(rows))
+def _seen(rows: list[Observation], of: int) -> Watched:
+    return Watched(_people(rows), of, len(rows), took(rows), _seconds(rows))
 
 
 def _people(rows: list[Observation]) -> int:

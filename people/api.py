@@ -12,14 +12,14 @@ from people.models.persona import plain_words
 from people.rest import me
 
 
-class MeShape(serializers.Serializer[None]):
+class MeSerializer(serializers.Serializer[None]):
     username = serializers.CharField()
     name = serializers.CharField()
     persona = serializers.CharField(allow_null=True)
     words = serializers.DictField(child=serializers.CharField())
 
 
-@extend_schema(responses=MeShape)
+@extend_schema(responses=MeSerializer)
 @api_view(["GET"])
 def who(request: Request) -> Response:
     """Yourself, with your persona and its words."""

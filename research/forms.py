@@ -211,7 +211,7 @@ class SetupForm(forms.Form):
         return found
 
 
-class TurnForm(forms.ModelForm[M]):
+class RevisionForm(forms.ModelForm[M]):
     """Over a row that others change too. It carries the revision that was read, and replaces no other one."""
 
     revision = forms.IntegerField(required=False, widget=forms.HiddenInput)
@@ -267,7 +267,7 @@ def plain(value: Any) -> Any:
     return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
 
 
-class ObservationForm(TurnForm[Observation]):
+class ObservationForm(RevisionForm[Observation]):
     always = {"going": False}
     at = Clock(label="From")
     until = Clock(label="To", required=False)
@@ -290,7 +290,7 @@ class ObservationForm(TurnForm[Observation]):
             field.queryset = queryset
 
 
-class InsightForm(TurnForm[Insight]):
+class InsightForm(RevisionForm[Insight]):
     class Meta:
         model = Insight
         fields = ["title", "text", "study", "persona"]

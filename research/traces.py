@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from research.models.observation import Observation, ObservationQuerySet
 
 
-class Seen(NamedTuple):
+class TracedStep(NamedTuple):
     """One step somebody was seen to take."""
 
     activity: str  # the key in the persona's vocabulary
@@ -71,7 +71,7 @@ def percentile(values: list[int], which: int) -> float | None:
     return quantiles(values, n=100, method="inclusive")[which - 1]
 
 
-def inside(moment: Seen, steps: Iterable[Seen]) -> bool:
+def inside(moment: TracedStep, steps: Iterable[TracedStep]) -> bool:
     """A note typed while its activity goes on is the same step, not another one."""
     return any(
         step.activity == moment.activity and step.start <= moment.start <= step.end and step.session == moment.session
@@ -79,7 +79,7 @@ def inside(moment: Seen, steps: Iterable[Seen]) -> bool:
     )
 
 
-def steps(rows: Iterable[Seen]) -> list[Seen]:
+def steps(rows: Iterable[TracedStep]) -> list[TracedStep]:
     """In order of start, end and name; moments within an interval of the same activity are part of it."""
     rows = list(rows)
     lasting = [row for row in rows if row.end > row.start]
@@ -87,7 +87,7 @@ def steps(rows: Iterable[Seen]) -> list[Seen]:
     return sorted([*lasting, *alone], key=lambda row: (row.start, row.end, row.observation))
 
 
-def traces(observations: "ObservationQuerySet") -> dict[int, list[Seen]]:
+def traces(observations: "ObservationQuerySet") -> dict[int, list[TracedStep]]:
     """Case → what was seen of it, over all its sessions."""
     rows = observations.usable().filter(
         kind="does", source="seen", activity__isnull=False, case__isnull=False, case__removed_at=None,
@@ -95,12 +95,12 @@ def traces(observations: "ObservationQuerySet") -> dict[int, list[Seen]]:
     ).values_list(
         "case", "activity__key", "session__started_at", "at", "until", "session", "pk", "participant"
     )  # fmt: skip
-    cases: dict[int, list[Seen]] = defaultdict(list)
+    cases: dict[int, list[TracedStep]] = defaultdict(list)
     for case, activity, began, at, until, session, pk, participant in rows:
         assert began is not None
         zero = round(began.timestamp() * 1000)
         end = zero + (at if until is None else until)
-        cases[case].append(Seen(activity, zero + at, end, session, pk, participant))
+        cases[case].append(TracedStep(activity, zero + at, end, session, pk, participant))
     return {case: steps(found) for case, found in sorted(cases.items())}
 
 

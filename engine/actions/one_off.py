@@ -23,10 +23,10 @@ class OneOff:
     command: Sequence[str]
 
     def check(self) -> Release:
-        """The live release. Raises NotNow where it is none of an app."""
+        """The live release. Raises NotPossible where it is none of an app."""
         live = self.deployment.live
         if live is None or "source" not in live.settings:
-            raise transitions.NotNow(f"{self.deployment.name} has no release that a command could run in")
+            raise transitions.NotPossible(f"{self.deployment.name} has no release that a command could run in")
         return live
 
     def execute(self) -> str:

@@ -16,14 +16,14 @@ class ReleaseAgain:
     user: User
 
     def check(self) -> Run:
-        """The run that made what is live. Raises NotNow where there is none."""
+        """The run that made what is live. Raises NotPossible where there is none."""
         live = self.deployment.live
         if live is None or live.run is None:
-            raise transitions.NotNow(f"{self.deployment.name} has nothing live that could be released again")
+            raise transitions.NotPossible(f"{self.deployment.name} has nothing live that could be released again")
         return live.run
 
     def execute(self) -> Run:
-        """Raises NotNow while another run is changing it."""
+        """Raises NotPossible while another run is changing it."""
         made_by = self.check()
         return StartRun(
             made_by.revision, self.deployment.team, self.user, made_by.inputs, self.deployment.name,

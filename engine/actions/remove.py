@@ -22,9 +22,9 @@ class Remove:
 
     def check(self) -> None:
         if self.deployment.removed_at:
-            raise transitions.NotNow(f"{self.deployment.name} is removed already")
+            raise transitions.NotPossible(f"{self.deployment.name} is removed already")
         if run := self.deployment.runs.active().first():
-            raise transitions.NotNow(f"run {run.pk} is changing {self.deployment.name}; cancel it first")
+            raise transitions.NotPossible(f"run {run.pk} is changing {self.deployment.name}; cancel it first")
 
     def execute(self) -> None:
         self.check()
@@ -48,9 +48,9 @@ class Restore:
 
     def check(self) -> None:
         if self.deployment.removed_at is None:
-            raise transitions.NotNow(f"{self.deployment.name} is not removed")
+            raise transitions.NotPossible(f"{self.deployment.name} is not removed")
         if timezone.now() - self.deployment.removed_at > KEPT:
-            raise transitions.NotNow(f"{self.deployment.name} was removed more than {KEPT.days} days ago")
+            raise transitions.NotPossible(f"{self.deployment.name} was removed more than {KEPT.days} days ago")
 
     def execute(self) -> None:
         from engine.deployments.model_release import restart_release, wait_until_ready

@@ -29,11 +29,11 @@ class Resume:
     inputs: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> dict[str, Any]:
-        """The corrected inputs that differ, each as its type. Raises NotNow or Refused."""
+        """The corrected inputs that differ, each as its type. Raises NotPossible or Refused."""
         if self.run.state != RunState.FAILED:
-            raise transitions.NotNow(f"run {self.run.pk} has not failed; only a failed run is resumed")
+            raise transitions.NotPossible(f"run {self.run.pk} has not failed; only a failed run is resumed")
         if gone := self.run.releases.exclude(retired_at=None).first():
-            raise transitions.NotNow(
+            raise transitions.NotPossible(
                 f"{gone} of run {self.run.pk} was stopped when a later one went live; start a new run"
             )
         if not self.inputs:
@@ -47,7 +47,7 @@ class Resume:
         return reset_set(self.run, self.check() if corrected is None else corrected)
 
     def execute(self) -> list[StepRun]:
-        """Returns what it runs again. Raises NotNow or Refused; then nothing has changed."""
+        """Returns what it runs again. Raises NotPossible or Refused; then nothing has changed."""
         corrected = self.check()
         with transaction.atomic():
             if self.run.deployment:
@@ -57,7 +57,7 @@ class Resume:
             failed = Run.objects.filter(pk=self.run.pk, state=RunState.FAILED)
             inputs = {**self.run.inputs, **corrected}
             if failed.update(state=RunState.RUNNING, inputs=inputs, **changes) != 1:
-                raise transitions.NotNow(f"run {self.run.pk} was resumed by somebody else")
+                raise transitions.NotPossible(f"run {self.run.pk} was resumed by somebody else")
             self._say(again, corrected)
             self.run.refresh_from_db()
             StepRun.objects.filter(pk__in=[step.pk for step in again]).update(state=StepState.CANCELLED)

@@ -15,13 +15,13 @@ class RollBack:
     user: User
 
     def check(self) -> Release:
-        """The release to go back to. Raises NotNow where there is none."""
+        """The release to go back to. Raises NotPossible where there is none."""
         if run := self.deployment.runs.active().first():
-            raise transitions.NotNow(f"run {run.pk} is changing {self.deployment.name}; cancel it first")
+            raise transitions.NotPossible(f"run {run.pk} is changing {self.deployment.name}; cancel it first")
         live = self.deployment.live
         before = live.previous() if live else None
         if before is None:
-            raise transitions.NotNow(f"{self.deployment.name} has no release before this one to go back to")
+            raise transitions.NotPossible(f"{self.deployment.name} has no release before this one to go back to")
         return before
 
     def execute(self) -> Release:

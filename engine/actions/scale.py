@@ -23,20 +23,22 @@ class Scale:
     counts: Mapping[str, int]
 
     def check(self) -> Release:
-        """The live release. Raises NotNow where there is none, or another kind of thing is live."""
+        """The live release. Raises NotPossible where there is none, or another kind of thing is live."""
         name, live = self.deployment.name, self.deployment.live
         if live is None or not live.programs:
-            raise transitions.NotNow(f"{name} has no processes that can be scaled")
+            raise transitions.NotPossible(f"{name} has no processes that can be scaled")
         if run := self.deployment.runs.active().first():
-            raise transitions.NotNow(f"run {run.pk} is changing {name}; wait for it or cancel it first")
+            raise transitions.NotPossible(f"run {run.pk} is changing {name}; wait for it or cancel it first")
         known = app_release.app_of(live.artefact).processes
         for process, count in self.counts.items():
             if process not in known:
-                raise transitions.NotNow(f"{name} has no process {process}; it has {', '.join(known)}")
+                raise transitions.NotPossible(f"{name} has no process {process}; it has {', '.join(known)}")
             if not 0 <= count <= MOST:
-                raise transitions.NotNow(f"{process} can run 0 to {MOST} times, not {count}")
+                raise transitions.NotPossible(f"{process} can run 0 to {MOST} times, not {count}")
         if self.counts.get(app_release.ANSWERING) == 0:
-            raise transitions.NotNow(f"web cannot be 0: nobody would answer. To take it away: desirepath remove {name}")
+            raise transitions.NotPossible(
+                f"web cannot be 0: nobody would answer. To take it away: desirepath remove {name}"
+            )
         return live
 
     def execute(self) -> None:

@@ -108,7 +108,7 @@ class StartRun:
         return found.value()
 
     def execute(self) -> Run:
-        """Start it, or return the run that the same idempotency key started. Raises Refused or advance.NotNow."""
+        """Start it, or return the run that the same idempotency key started. Raises Refused or NotPossible."""
         if found := self._started_before():
             return found
         values = self.check()

@@ -24,7 +24,7 @@ AT_ONCE = 500
 FIELDS = ["id", "at", "who", "team", "kind", "text", "run", "step", "deployment"]
 
 
-class AuditShape(serializers.ModelSerializer[Event]):
+class AuditSerializer(serializers.ModelSerializer[Event]):
     who = serializers.SlugRelatedField[Any](source="actor", slug_field="username", read_only=True, allow_null=True)
     team = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
     step = serializers.CharField(source="step.leaf", default="", read_only=True)
@@ -36,7 +36,7 @@ class AuditShape(serializers.ModelSerializer[Event]):
 
 
 @extend_schema(
-    responses=AuditShape(many=True),
+    responses=AuditSerializer(many=True),
     parameters=[
         OpenApiParameter("after", int, description="events after this id"),
         OpenApiParameter("team", str, description="of this team alone"),
@@ -51,7 +51,7 @@ def audit(request: Request) -> HttpResponseBase:
     rows = _rows(request)
     kind = request.query_params.get("as", "json")
     if kind == "json":
-        return Response(AuditShape(rows[:AT_ONCE], many=True).data)
+        return Response(AuditSerializer(rows[:AT_ONCE], many=True).data)
     if kind != "csv":
         raise ValidationError({"as": [f"“{kind[:40]}” is not json or csv."]})
     answer = StreamingHttpResponse(_lines(rows), content_type="text/csv; charset=utf-8")
@@ -83,7 +83,7 @@ def _lines(rows: EventQuerySet) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow(FIELDS)
     for row in rows.iterator(AT_ONCE):
-        told = AuditShape(row).data
+        told = AuditSerializer(row).data
         yield writer.writerow([_cell(told[name]) for name in FIELDS])
 
 

@@ -17,8 +17,14 @@ from engine.actions.roll_back import RollBack
 from engine.actions.start_run import Name, Refused
 from engine.api.common import body, team_of
 from engine.api.runs import offset_of
-from engine.api.shapes import AnswerShape, CriterionShape, DeploymentShape, LogShape, WholeDeploymentShape
-from engine.api.shapes_of_services import NamedShape
+from engine.api.serializers import (
+    AnswerSerializer,
+    CriterionSerializer,
+    DeploymentSerializer,
+    LogSerializer,
+    WholeDeploymentSerializer,
+)
+from engine.api.service_serializers import NamedSerializer
 from engine.models import Deployment
 from engine.runs import transitions
 from engine.targets.base import TargetError
@@ -29,9 +35,11 @@ _FILTERS = [OpenApiParameter(name, str) for name in ("name", "team", "target")]
 
 
 @extend_schema(
-    methods=["GET"], responses=DeploymentShape(many=True), parameters=[*_FILTERS, OpenApiParameter("removed", bool)]
+    methods=["GET"],
+    responses=DeploymentSerializer(many=True),
+    parameters=[*_FILTERS, OpenApiParameter("removed", bool)],
 )
-@extend_schema(methods=["POST"], request=NamedShape, responses={201: DeploymentShape})
+@extend_schema(methods=["POST"], request=NamedSerializer, responses={201: DeploymentSerializer})
 @api_view(["GET", "POST"])
 def deployments(request: Request) -> Response:
     """What is live and may be seen by you, by name; with `removed`, also what can still be restored. Or make a name."""
@@ -43,38 +51,38 @@ def deployments(request: Request) -> Response:
     for name, field in (("name", "name"), ("team", "team__slug"), ("target", "target__name")):
         if value := request.query_params.get(name):
             rows = rows.filter(**{field: value})
-    return Response(DeploymentShape(rows, many=True).data)
+    return Response(DeploymentSerializer(rows, many=True).data)
 
 
 def _make(request: Request) -> Response:
     """A name with nothing behind it yet, so that it can have settings before its first release."""
-    sent = body(request, NamedShape)
+    sent = body(request, NamedSerializer)
     team = team_of(me(request), sent.get("team"))
     may(me(request), "start_in", team)
     try:
         made = Name(team, me(request), sent["name"]).execute()
     except Refused as error:
         raise ValidationError({key: [why] for key, why in error.problems.items()}) from error
-    return Response(DeploymentShape(made).data, status=201)
+    return Response(DeploymentSerializer(made).data, status=201)
 
 
-@extend_schema(methods=["GET"], responses=WholeDeploymentShape)
-@extend_schema(methods=["DELETE"], responses={200: DeploymentShape})
+@extend_schema(methods=["GET"], responses=WholeDeploymentSerializer)
+@extend_schema(methods=["DELETE"], responses={200: DeploymentSerializer})
 @api_view(["GET", "DELETE"])
 def deployment(request: Request, pk: int) -> Response:
     """One of them; or take it away (it can be restored for seven days)."""
     if request.method == "GET":
-        return Response(WholeDeploymentShape(fetch(me(request), Deployment, pk=pk)).data)
+        return Response(WholeDeploymentSerializer(fetch(me(request), Deployment, pk=pk)).data)
     return _act(request, pk, lambda found: Remove(found, me(request)).execute())
 
 
-@extend_schema(request=None, responses=DeploymentShape)
+@extend_schema(request=None, responses=DeploymentSerializer)
 @api_view(["POST"])
 def restore(request: Request, pk: int) -> Response:
     return _act(request, pk, lambda found: Restore(found, me(request)).execute())
 
 
-@extend_schema(request=None, responses=DeploymentShape)
+@extend_schema(request=None, responses=DeploymentSerializer)
 @api_view(["POST"])
 def rollback(request: Request, pk: int) -> Response:
     """Send all requests to the release before."""
@@ -85,25 +93,25 @@ def _act(request: Request, pk: int, verb: Callable[[Deployment], Any]) -> Respon
     found = fetch(me(request), Deployment, "change", pk=pk)
     try:
         verb(found)
-    except (transitions.NotNow, TargetError) as error:
+    except (transitions.NotPossible, TargetError) as error:
         raise Conflict(str(error)) from error
-    return Response(DeploymentShape(found).data)
+    return Response(DeploymentSerializer(found).data)
 
 
-@extend_schema(request=AnswerShape, responses=CriterionShape)
+@extend_schema(request=AnswerSerializer, responses=CriterionSerializer)
 @api_view(["POST"])
 def confirm(request: Request, pk: int, criterion: str) -> Response:
     """Say that a criterion judged by hand is met by the live release."""
     found = fetch(me(request), Deployment, "change", pk=pk)
     try:
-        result = ConfirmCriterion(found, criterion, me(request), body(request, AnswerShape)["comment"]).execute()
+        result = ConfirmCriterion(found, criterion, me(request), body(request, AnswerSerializer)["comment"]).execute()
     except ValueError as error:
         raise ValidationError({"criterion": [str(error)]}) from error
-    return Response(CriterionShape(result).data)
+    return Response(CriterionSerializer(result).data)
 
 
 @extend_schema(
-    responses=LogShape,
+    responses=LogSerializer,
     parameters=[OpenApiParameter("offset", int), OpenApiParameter("release", int), OpenApiParameter("process", str)],
 )
 @api_view(["GET"])

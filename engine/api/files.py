@@ -9,23 +9,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from engine.api.common import body, team_of
-from engine.api.shapes import FileShape, UploadShape
+from engine.api.serializers import FileSerializer, UploadSerializer
 from engine.artefacts.store import ArtefactError
 from engine.models import Artefact
 from people.access import may
 from people.rest import Conflict, me
 
 
-@extend_schema(request={"multipart/form-data": UploadShape}, responses={201: FileShape})
+@extend_schema(request={"multipart/form-data": UploadSerializer}, responses={201: FileSerializer})
 @api_view(["POST"])
 @parser_classes([MultiPartParser])
 def files(request: Request) -> Response:
     """Store a file for a team."""
-    sent = body(request, UploadShape)
+    sent = body(request, UploadSerializer)
     team = team_of(me(request), sent.get("team"))
     may(me(request), "start_in", team)
     try:
         kept = Artefact.objects.keep(sent["file"], sent["file"].name, team, me(request))
     except ArtefactError as error:
         raise Conflict(str(error)) from error
-    return Response(FileShape(kept).data, status=201)
+    return Response(FileSerializer(kept).data, status=201)

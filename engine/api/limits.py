@@ -11,24 +11,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from engine.api.common import body, team_of
-from engine.api.shapes import LimitSetShape, LimitShape
+from engine.api.serializers import LimitSerializer, LimitSetSerializer
 from engine.models import Limit, Target, Template
 from people.access import fetch, may, visible
 from people.models import Team, User
 from people.rest import me
 
 
-@extend_schema(methods=["GET"], responses=LimitShape(many=True))
-@extend_schema(methods=["PUT"], request=LimitSetShape, responses=LimitShape)
+@extend_schema(methods=["GET"], responses=LimitSerializer(many=True))
+@extend_schema(methods=["PUT"], request=LimitSetSerializer, responses=LimitSerializer)
 @api_view(["GET", "PUT"])
 def limits(request: Request) -> Response:
     """The limits that bear on you; or set one, in place of the one there was."""
     if request.method == "GET":
-        return Response(LimitShape(visible(me(request), Limit), many=True).data)
-    sent = body(request, LimitSetShape)
+        return Response(LimitSerializer(visible(me(request), Limit), many=True).data)
+    sent = body(request, LimitSetSerializer)
     of = _scope(me(request), sent)
     found, _ = Limit.objects.update_or_create(**of, defaults={"at_most": sent["at_most"]})
-    return Response(LimitShape(found).data)
+    return Response(LimitSerializer(found).data)
 
 
 def _scope(user: User, sent: dict[str, Any]) -> dict[str, Any]:

@@ -15,19 +15,19 @@ from engine.actions import plan_run
 from engine.actions.resume import Resume, reset_set
 from engine.actions.start_run import Refused, StartRun
 from engine.api.common import body, team_of
-from engine.api.shapes import (
-    AnswerShape,
-    ChangeShape,
-    DiffShape,
-    EventShape,
-    LogShape,
-    ResumeShape,
-    RunShape,
-    SignalShape,
-    StartShape,
-    StepShape,
-    VoteShape,
-    WholeRunShape,
+from engine.api.serializers import (
+    AnswerSerializer,
+    ChangeSerializer,
+    DiffSerializer,
+    EventSerializer,
+    LogSerializer,
+    ResumeSerializer,
+    RunSerializer,
+    SignalSerializer,
+    StartSerializer,
+    StepSerializer,
+    VoteSerializer,
+    WholeRunSerializer,
 )
 from engine.models import Event, Revision, Run, Signal, StepRun, Template
 from engine.runs import transitions
@@ -37,23 +37,25 @@ from people.models import Persona, User
 from people.rest import Conflict, me
 
 
-@extend_schema(methods=["GET"], responses=RunShape(many=True), operation_id="runs_list")
-@extend_schema(methods=["POST"], request=StartShape, responses={201: RunShape, 200: ChangeShape(many=True)})
+@extend_schema(methods=["GET"], responses=RunSerializer(many=True), operation_id="runs_list")
+@extend_schema(
+    methods=["POST"], request=StartSerializer, responses={201: RunSerializer, 200: ChangeSerializer(many=True)}
+)
 @api_view(["GET", "POST"])
 def runs(request: Request) -> Response:
     """The newest hundred runs you may see; or start one."""
     if request.method == "GET":
         rows = visible(me(request), Run).select_related("revision__template", "team", "deployment", "started_by")
-        return Response(RunShape(rows[:100], many=True).data)
-    sent = body(request, StartShape)
+        return Response(RunSerializer(rows[:100], many=True).data)
+    sent = body(request, StartSerializer)
     start = _start(me(request), sent)
     try:
         if sent["dry_run"]:
-            return Response(ChangeShape(plan_run.plan(start), many=True).data)
-        return Response(RunShape(start.execute()).data, status=201)
+            return Response(ChangeSerializer(plan_run.plan(start), many=True).data)
+        return Response(RunSerializer(start.execute()).data, status=201)
     except Refused as refused:
         raise ValidationError({name: [why] for name, why in refused.problems.items()}) from refused
-    except transitions.NotNow as error:
+    except transitions.NotPossible as error:
         raise Conflict(str(error)) from error
 
 
@@ -81,14 +83,15 @@ def _revision(user: User, sent: dict[str, Any]) -> Revision:
     return found
 
 
-@extend_schema(responses=WholeRunShape)
+@extend_schema(responses=WholeRunSerializer)
 @api_view(["GET"])
 def run(request: Request, pk: int) -> Response:
-    return Response(WholeRunShape(fetch(me(request), Run, pk=pk)).data)
+    return Response(WholeRunSerializer(fetch(me(request), Run, pk=pk)).data)
 
 
 @extend_schema(
-    responses=EventShape(many=True), parameters=[OpenApiParameter("after", int, description="events after this id")]
+    responses=EventSerializer(many=True),
+    parameters=[OpenApiParameter("after", int, description="events after this id")],
 )
 @api_view(["GET"])
 def events(request: Request, pk: int) -> Response:
@@ -98,7 +101,7 @@ def events(request: Request, pk: int) -> Response:
     if not after.isdecimal() or len(after) > 18:
         raise ValidationError({"after": ["This is an event's id, a whole number."]})
     rows = Event.objects.filter(run=found).after(int(after)).select_related("step")
-    return Response(EventShape(rows[:500], many=True).data)
+    return Response(EventSerializer(rows[:500], many=True).data)
 
 
 def _move(request: Request, pk: int, verb: Callable[[Run, User], object]) -> Response:
@@ -107,84 +110,84 @@ def _move(request: Request, pk: int, verb: Callable[[Run, User], object]) -> Res
         verb(found, me(request))
     except Refused as refused:
         raise ValidationError({name: [why] for name, why in refused.problems.items()}) from refused
-    except transitions.NotNow as error:
+    except transitions.NotPossible as error:
         raise Conflict(str(error)) from error
     found.refresh_from_db()
-    return Response(RunShape(found).data)
+    return Response(RunSerializer(found).data)
 
 
-@extend_schema(request=None, responses=RunShape)
+@extend_schema(request=None, responses=RunSerializer)
 @api_view(["POST"])
 def cancel(request: Request, pk: int) -> Response:
     """End it: what it started is stopped, its steps' undos are executed, the traffic is put back."""
     return _move(request, pk, transitions.cancel)
 
 
-@extend_schema(request=None, responses=RunShape)
+@extend_schema(request=None, responses=RunSerializer)
 @api_view(["POST"])
 def pause(request: Request, pk: int) -> Response:
     """Begin nothing new until it is continued."""
     return _move(request, pk, transitions.pause)
 
 
-@extend_schema(request=None, responses=RunShape, operation_id="runs_continue")
+@extend_schema(request=None, responses=RunSerializer, operation_id="runs_continue")
 @api_view(["POST"])
 def go_on(request: Request, pk: int) -> Response:
     """Continue a paused run."""
     return _move(request, pk, transitions.go_on)
 
 
-@extend_schema(methods=["GET"], responses=StepShape(many=True), operation_id="runs_resume_preview")
-@extend_schema(methods=["POST"], request=ResumeShape, responses=RunShape)
+@extend_schema(methods=["GET"], responses=StepSerializer(many=True), operation_id="runs_resume_preview")
+@extend_schema(methods=["POST"], request=ResumeSerializer, responses=RunSerializer)
 @api_view(["GET", "POST"])
 def resume(request: Request, pk: int) -> Response:
     """What resuming would run again; or resume, with corrected inputs where some are sent."""
     if request.method == "GET":
-        return Response(StepShape(reset_set(fetch(me(request), Run, pk=pk)), many=True).data)
-    inputs = body(request, ResumeShape)["inputs"]
+        return Response(StepSerializer(reset_set(fetch(me(request), Run, pk=pk)), many=True).data)
+    inputs = body(request, ResumeSerializer)["inputs"]
     return _move(request, pk, lambda run, user: Resume(run, user, inputs).execute())
 
 
-@extend_schema(request=SignalShape, responses={201: SignalShape})
+@extend_schema(request=SignalSerializer, responses={201: SignalSerializer})
 @api_view(["POST"])
 def tell(request: Request, pk: int) -> Response:
     """Tell a run that something happened; whatever waits for this name goes on."""
     found = fetch(me(request), Run, "change", pk=pk)
     if found.ended:
         raise Conflict(f"Run {pk} is over; nobody waits for anything there.")
-    sent = body(request, SignalShape)
+    sent = body(request, SignalSerializer)
     Signal.send(found, sent["name"], sent["values"], me(request))
     return Response(sent, status=201)
 
 
-@extend_schema(responses=DiffShape)
+@extend_schema(responses=DiffSerializer)
 @api_view(["GET"])
 def diff(request: Request, pk: int, other: int) -> Response:
     """Why this run differs from that one: `before` is the other."""
     after, before = (fetch(me(request), Run, pk=one) for one in (pk, other))
-    return Response(DiffShape(compare(before, after)).data)
+    return Response(DiffSerializer(compare(before, after)).data)
 
 
-@extend_schema(request=VoteShape, responses=StepShape)
+@extend_schema(request=VoteSerializer, responses=StepSerializer)
 @api_view(["POST"])
 def approve(request: Request, pk: int, leaf: str) -> Response:
     """Say yes or no to a step that asks for approval."""
     step = _asking(request, pk, leaf, "approve")
-    if step.vote(me(request), **body(request, VoteShape)) is None:
+    if step.vote(me(request), **body(request, VoteSerializer)) is None:
         raise Conflict("Somebody answered before you, or you have voted already.")
     step.refresh_from_db()
-    return Response(StepShape(step).data)
+    return Response(StepSerializer(step).data)
 
 
-@extend_schema(request=AnswerShape, responses=StepShape)
+@extend_schema(request=AnswerSerializer, responses=StepSerializer)
 @api_view(["POST"])
 def confirm(request: Request, pk: int, leaf: str) -> Response:
     """Confirm a step done by hand, or decide which way to go."""
     step = _asking(request, pk, leaf, "confirm", "decide")
-    if not step.confirm(me(request), **body(request, AnswerShape)):
+    if not step.confirm(me(request), **body(request, AnswerSerializer)):
         raise Conflict("Somebody answered before you.")
     step.refresh_from_db()
-    return Response(StepShape(step).data)
+    return Response(StepSerializer(step).data)
 
 
 def _asking(request: Request, pk: int, leaf: str, *verbs: str) -> StepRun:
@@ -200,7 +203,7 @@ def _asking(request: Request, pk: int, leaf: str, *verbs: str) -> StepRun:
     return step
 
 
-@extend_schema(responses=LogShape, parameters=[OpenApiParameter("offset", int)])
+@extend_schema(responses=LogSerializer, parameters=[OpenApiParameter("offset", int)])
 @api_view(["GET"])
 def logs(request: Request, pk: int, leaf: str) -> Response:
     """What the newest job of a step printed."""
@@ -208,7 +211,7 @@ def logs(request: Request, pk: int, leaf: str) -> Response:
     step = found.steps.filter(leaf=leaf).order_by("pk").last()
     if step is None:
         raise NotFound(f"Run {pk} has no step {leaf} yet.")
-    jobs = step.memory.get("jobs", [])
+    jobs = step.checkpoint.get("jobs", [])
     if not jobs:
         lines = step.events.filter(kind="step.log").values_list("text", flat=True)
         return Response({"text": "".join(f"{line}\n" for line in lines), "offset": 0})

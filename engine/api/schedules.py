@@ -13,50 +13,50 @@ from rest_framework.response import Response
 
 from engine.actions.start_run import Refused, StartRun
 from engine.api.common import team_of
-from engine.api.shapes import ScheduleShape
+from engine.api.serializers import ScheduleSerializer
 from engine.models import Schedule
 from people.access import fetch, may, visible
 from people.models import Team, User
 from people.rest import me
 
 
-class _NewSchedule(ScheduleShape):
+class _NewSchedule(ScheduleSerializer):
     team = serializers.SlugField(required=False)  # type: ignore[assignment]
 
 
-@extend_schema(methods=["GET"], responses=ScheduleShape(many=True))
-@extend_schema(methods=["POST"], request=_NewSchedule, responses={201: ScheduleShape})
+@extend_schema(methods=["GET"], responses=ScheduleSerializer(many=True))
+@extend_schema(methods=["POST"], request=_NewSchedule, responses={201: ScheduleSerializer})
 @api_view(["GET", "POST"])
 def schedules(request: Request) -> Response:
     """Your teams' schedules; or make one."""
     if request.method == "GET":
         rows = visible(me(request), Schedule).select_related("template", "team")
-        return Response(ScheduleShape(rows, many=True).data)
+        return Response(ScheduleSerializer(rows, many=True).data)
     team = team_of(me(request), request.data.get("team") if isinstance(request.data, dict) else None)
     may(me(request), "start_in", team)
-    filled = ScheduleShape(data=request.data)
+    filled = ScheduleSerializer(data=request.data)
     filled.is_valid(raise_exception=True)
     check_start(filled.validated_data, team, me(request))
     made = filled.save(team=team, made_by=me(request))
-    return Response(ScheduleShape(made).data, status=201)
+    return Response(ScheduleSerializer(made).data, status=201)
 
 
-@extend_schema(methods=["GET", "PATCH"], request=ScheduleShape, responses=ScheduleShape)
+@extend_schema(methods=["GET", "PATCH"], request=ScheduleSerializer, responses=ScheduleSerializer)
 @extend_schema(methods=["DELETE"], responses={204: None})
 @api_view(["GET", "PATCH", "DELETE"])
 def schedule(request: Request, pk: int) -> Response:
     """One of them: look, change (also `paused`), remove. Runs it has started stay."""
     if request.method == "GET":
-        return Response(ScheduleShape(fetch(me(request), Schedule, pk=pk)).data)
+        return Response(ScheduleSerializer(fetch(me(request), Schedule, pk=pk)).data)
     found = fetch(me(request), Schedule, "change", pk=pk)
     if request.method == "DELETE":
         found.remove()
         return Response(status=204)
-    filled = ScheduleShape(found, data=request.data, partial=True)
+    filled = ScheduleSerializer(found, data=request.data, partial=True)
     filled.is_valid(raise_exception=True)
     check_start({"template": found.template, "inputs": found.inputs, "name": found.name, **filled.validated_data},
                 found.team, me(request))  # fmt: skip
-    return Response(ScheduleShape(filled.save()).data)
+    return Response(ScheduleSerializer(filled.save()).data)
 
 
 def check_start(values: dict[str, Any], team: Team, user: User) -> None:

@@ -14,8 +14,14 @@ from engine.actions.scale import Scale
 from engine.actions.start_run import Refused
 from engine.api.common import body
 from engine.api.runs import offset_of
-from engine.api.shapes import RunShape, WholeDeploymentShape
-from engine.api.shapes_of_services import CommandShape, CommandStateShape, ConfigShape, ScaleShape, SettingShape
+from engine.api.serializers import RunSerializer, WholeDeploymentSerializer
+from engine.api.service_serializers import (
+    CommandSerializer,
+    CommandStateSerializer,
+    ConfigSerializer,
+    ScaleSerializer,
+    SettingSerializer,
+)
 from engine.models import Deployment
 from engine.outcomes import PermanentFailure
 from engine.runs import transitions
@@ -26,57 +32,57 @@ from people.rest import Conflict, me
 ENDED = (State.SUCCEEDED, State.FAILED, State.STOPPED)
 
 
-@extend_schema(methods=["GET"], responses=SettingShape(many=True))
-@extend_schema(methods=["PATCH"], request=ConfigShape, responses=SettingShape(many=True))
+@extend_schema(methods=["GET"], responses=SettingSerializer(many=True))
+@extend_schema(methods=["PATCH"], request=ConfigSerializer, responses=SettingSerializer(many=True))
 @api_view(["GET", "PATCH"])
 def config(request: Request, pk: int) -> Response:
     """The names of its settings; or set some (null takes one away). No answer ever has a value."""
     found = fetch(me(request), Deployment, "view" if request.method == "GET" else "change", pk=pk)
     if request.method == "PATCH":
         try:
-            found.configure(body(request, ConfigShape)["values"], me(request))
+            found.configure(body(request, ConfigSerializer)["values"], me(request))
         except ValueError as error:
             raise ValidationError({"values": [str(error)]}) from error
-    return Response(SettingShape(found.config.select_related("set_by"), many=True).data)
+    return Response(SettingSerializer(found.config.select_related("set_by"), many=True).data)
 
 
-@extend_schema(request=None, responses={201: RunShape})
+@extend_schema(request=None, responses={201: RunSerializer})
 @api_view(["POST"])
 def again(request: Request, pk: int) -> Response:
     """Release what is live once more, so that changed settings take effect."""
     found = fetch(me(request), Deployment, "change", pk=pk)
     try:
         run = ReleaseAgain(found, me(request)).execute()
-    except (transitions.NotNow, Refused) as error:
+    except (transitions.NotPossible, Refused) as error:
         raise Conflict(str(error)) from error
-    return Response(RunShape(run).data, status=201)
+    return Response(RunSerializer(run).data, status=201)
 
 
-@extend_schema(request=ScaleShape, responses=WholeDeploymentShape)
+@extend_schema(request=ScaleSerializer, responses=WholeDeploymentSerializer)
 @api_view(["POST"])
 def scale(request: Request, pk: int) -> Response:
     """How many of each process run, from now on and in the releases to come."""
     found = fetch(me(request), Deployment, "change", pk=pk)
     try:
-        Scale(found, me(request), body(request, ScaleShape)["counts"]).execute()
-    except (transitions.NotNow, TargetError, PermanentFailure) as error:
+        Scale(found, me(request), body(request, ScaleSerializer)["counts"]).execute()
+    except (transitions.NotPossible, TargetError, PermanentFailure) as error:
         raise Conflict(str(error)) from error
-    return Response(WholeDeploymentShape(fetch(me(request), Deployment, pk=pk)).data)
+    return Response(WholeDeploymentSerializer(fetch(me(request), Deployment, pk=pk)).data)
 
 
-@extend_schema(request=CommandShape, responses={201: CommandStateShape})
+@extend_schema(request=CommandSerializer, responses={201: CommandStateSerializer})
 @api_view(["POST"])
 def execute(request: Request, pk: int) -> Response:
     """Run a command once in the live release, with its settings."""
     found = fetch(me(request), Deployment, "change", pk=pk)
     try:
-        job = OneOff(found, me(request), body(request, CommandShape)["command"]).execute()
-    except (transitions.NotNow, TargetError) as error:
+        job = OneOff(found, me(request), body(request, CommandSerializer)["command"]).execute()
+    except (transitions.NotPossible, TargetError) as error:
         raise Conflict(str(error)) from error
     return Response(_state(found, job, 0), status=201)
 
 
-@extend_schema(responses=CommandStateShape, parameters=[OpenApiParameter("offset", int)])
+@extend_schema(responses=CommandStateSerializer, parameters=[OpenApiParameter("offset", int)])
 @api_view(["GET"])
 def executed(request: Request, pk: int, job: str) -> Response:
     """How such a command goes, and what it printed from an offset on."""

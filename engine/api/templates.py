@@ -10,7 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from engine.api.common import body
-from engine.api.shapes import CheckShape, PublishShape, RevisionShape, TemplateShape, WholeRevisionShape, YamlShape
+from engine.api.serializers import (
+    CheckSerializer,
+    PublishSerializer,
+    RevisionSerializer,
+    TemplateSerializer,
+    WholeRevisionSerializer,
+    YamlSerializer,
+)
 from engine.definition.document import TemplateError
 from engine.models import Revision, Template
 from engine.models.template import lookup
@@ -20,27 +27,27 @@ from people.access import fetch, may, visible
 from people.rest import me
 
 
-@extend_schema(methods=["GET"], responses=TemplateShape(many=True))
-@extend_schema(methods=["POST"], request=YamlShape, responses={201: RevisionShape})
+@extend_schema(methods=["GET"], responses=TemplateSerializer(many=True))
+@extend_schema(methods=["POST"], request=YamlSerializer, responses={201: RevisionSerializer})
 @api_view(["GET", "POST"])
 def templates(request: Request) -> Response:
     """All templates; or keep a document as a new revision of the template it names."""
     if request.method == "GET":
-        return Response(TemplateShape(visible(me(request), Template).select_related("persona"), many=True).data)
+        return Response(TemplateSerializer(visible(me(request), Template).select_related("persona"), many=True).data)
     may(me(request), "add", Template)
     try:
-        checked = catalogue.from_yaml(body(request, YamlShape)["yaml"], lookup)
+        checked = catalogue.from_yaml(body(request, YamlSerializer)["yaml"], lookup)
     except TemplateError as error:
         raise ValidationError({"yaml": [str(problem) for problem in error.problems]}) from error
-    return Response(RevisionShape(Template.objects.keep(checked, me(request))).data, status=201)
+    return Response(RevisionSerializer(Template.objects.keep(checked, me(request))).data, status=201)
 
 
-@extend_schema(request=YamlShape, responses=CheckShape)
+@extend_schema(request=YamlSerializer, responses=CheckSerializer)
 @api_view(["POST"])
 def check(request: Request) -> Response:
     """Whether a document can be run; every problem with line and column. Keeps nothing."""
     try:
-        found = catalogue.from_yaml(body(request, YamlShape)["yaml"], lookup)
+        found = catalogue.from_yaml(body(request, YamlSerializer)["yaml"], lookup)
     except TemplateError as error:
         problems = [{"message": p.message, "line": p.line, "column": p.column} for p in error.problems]
         return Response({"ok": False, "problems": problems})
@@ -54,24 +61,24 @@ def schema(request: Request) -> Response:
     return Response(template_schema())
 
 
-@extend_schema(responses=WholeRevisionShape, parameters=[OpenApiParameter("revision", int)])
+@extend_schema(responses=WholeRevisionSerializer, parameters=[OpenApiParameter("revision", int)])
 @api_view(["GET"])
 def template(request: Request, name: str) -> Response:
     """The revision asked for, else the published one, else the newest."""
     found = fetch(me(request), Template, name=name)
-    return Response(WholeRevisionShape(_revision(request, found, request.query_params.get("revision"))).data)
+    return Response(WholeRevisionSerializer(_revision(request, found, request.query_params.get("revision"))).data)
 
 
-@extend_schema(request=PublishShape, responses=RevisionShape)
+@extend_schema(request=PublishSerializer, responses=RevisionSerializer)
 @api_view(["POST"])
 def publish(request: Request, name: str) -> Response:
     """Let a revision be what new runs take. Needs the champion of the template's persona."""
     found = fetch(me(request), Template, name=name)
-    number = body(request, PublishShape).get("revision")
+    number = body(request, PublishSerializer).get("revision")
     revision = fetch(me(request), found.revisions.all(), number=number) if number else found.latest
     may(me(request), "publish", revision)
     revision.publish(me(request))
-    return Response(RevisionShape(revision).data)
+    return Response(RevisionSerializer(revision).data)
 
 
 def _revision(request: Request, found: Template, number: str | None) -> Revision:

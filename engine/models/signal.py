@@ -37,7 +37,7 @@ class Signal(models.Model):
             Run.objects.select_for_update(no_key=True).get(pk=run.pk)  # who changes several steps of a run queues here
             sent = cls.objects.create(run=run, name=name, data=data, sent_by=user)
             run.say("run.told", f"{user.name if user else 'Somebody'} told the run: {name}", actor=user, data=data)
-            run.steps.filter(state=StepState.RUNNING).update(poked=True)  # it may be about to wait for this
+            run.steps.filter(state=StepState.RUNNING).update(wake_requested=True)  # it may be about to wait for this
             for step in _waiting_for(run, name):
                 step.wake()
         return sent

@@ -54,11 +54,11 @@ class StepRun(models.Model):
     lease_until = models.DateTimeField(null=True)
     wake_at = models.DateTimeField(null=True)
     undone = models.BooleanField(default=False)  # it succeeded, and its own undo has been executed since
-    poked = models.BooleanField(default=False)  # somebody answered while a worker had it: look again
+    wake_requested = models.BooleanField(default=False)  # somebody answered while a worker had it: look again
     mutex = models.CharField(max_length=100, blank=True)  # "TEAM:NAME"
     queue = models.CharField(max_length=100, blank=True)  # what it waits for its turn at: engine.queue.concurrency
 
-    memory = models.JSONField(default=dict)  # what the kind wants to know again after a restart
+    checkpoint = models.JSONField(default=dict)  # what the kind wants to know again after a restart
     outputs = models.JSONField(default=dict)
     note = models.CharField(max_length=300, blank=True)
     reason = models.TextField(blank=True)
@@ -194,7 +194,7 @@ class StepRun(models.Model):
         if same.filter(state=StepState.WAITING).update(state=StepState.READY, wake_at=None, queue=""):
             transaction.on_commit(doorbell.ring)
         else:
-            same.filter(state=StepState.RUNNING).update(poked=True)
+            same.filter(state=StepState.RUNNING).update(wake_requested=True)
 
 
 class Vote(models.Model):

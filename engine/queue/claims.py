@@ -119,7 +119,7 @@ def _take(step: StepRun, owner: str) -> bool:
         if not concurrency.alone(wanted):
             return False
         if full := concurrency.full(step, wanted):
-            concurrency.queue_up(full, step)
+            concurrency.enqueue(full, step)
             return False
         return _hold(step, owner)
 

@@ -33,7 +33,7 @@ HOLDING = Q(state__in=LIVE_STEPS) & (Q(started_at__isnull=False) | Q(state=StepS
 
 
 @dataclass(frozen=True)
-class Turn:
+class Slot:
     """Something that only so many steps may have at once."""
 
     key: str
@@ -67,7 +67,7 @@ class _Known:
 limits = _Known()
 
 
-def turns_of(step: StepRun) -> list[Turn]:
+def turns_of(step: StepRun) -> list[Slot]:
     """What this step needs its turn at; nothing for most."""
     found = [_limit(limit) for limit in limits() if limit.covers(step)]
     return [*found, _mutex(step.mutex)] if step.mutex else found
@@ -77,12 +77,12 @@ def mutex_key(team: int, name: str) -> str:
     return f"{team}:{name}" if name else ""
 
 
-def _limit(limit: Limit) -> Turn:
-    return Turn(limit.key, limit.at_most, limit.steps(), WORKING)
+def _limit(limit: Limit) -> Slot:
+    return Slot(limit.key, limit.at_most, limit.steps(), WORKING)
 
 
-def _mutex(name: str) -> Turn:
-    return Turn(f"mutex:{name}", 1, StepRun.objects.filter(mutex=name), HOLDING)
+def _mutex(name: str) -> Slot:
+    return Slot(f"mutex:{name}", 1, StepRun.objects.filter(mutex=name), HOLDING)
 
 
 def has_its_turn(step: StepRun) -> bool:
@@ -90,7 +90,7 @@ def has_its_turn(step: StepRun) -> bool:
     return step.started_at is not None and step.state != StepState.READY
 
 
-def alone(turns: Iterable[Turn]) -> bool:
+def alone(turns: Iterable[Slot]) -> bool:
     """Whether nobody else counts one of these at this moment; then nobody does until this transaction ends.
 
     On SQLite writers queue anyway. On PostgreSQL nobody is waited for: whoever claims holds rows, and two who hold what
@@ -106,12 +106,12 @@ def alone(turns: Iterable[Turn]) -> bool:
     return True
 
 
-def full(step: StepRun, turns: Iterable[Turn]) -> Turn | None:
+def full(step: StepRun, turns: Iterable[Slot]) -> Slot | None:
     """What this step has to wait for, or None. Call in the transaction that claims it, when it counts alone."""
     return next((turn for turn in turns if turn.free(step) <= 0), None)
 
 
-def queue_up(turn: Turn, step: StepRun) -> None:
+def enqueue(turn: Slot, step: StepRun) -> None:
     """Take this step, and others that would find the same thing full, out of the ready ones."""
     ready = turn.among.filter(state=StepState.READY, started_at__isnull=True).order_by("pk")
     some = {*_untouched(ready, MANY), step.pk}
@@ -120,7 +120,7 @@ def queue_up(turn: Turn, step: StepRun) -> None:
     )
 
 
-def let_in(step: StepRun) -> None:
+def admit(step: StepRun) -> None:
     """This step has stopped work: the first in each queue of its keys is ready."""
     for turn in turns_of(step):
         _let_in(turn.key, 1)

@@ -12,12 +12,12 @@ from engine.definition.flow import Choose, Foreach, Parallel, Path, Repeat, Sequ
 from engine.models import Block, Release, Run, StepRun, prepared
 from engine.runs import successors
 from engine.runs.opening import Rows, ring
-from engine.runs.rebuild import goes_on, recount
+from engine.runs.rebuild import goes_on, rebuild
 from engine.runs.successors import Iteration, Opening
 from engine.statuses import ENDING_RUNS, RunState, StepState
 
 
-class Walk(Rows):
+class RunProgress(Rows):
     """The walk of one transaction over one run's rows: what the end of a step means for its blocks and its run."""
 
     # --- after a step ---
@@ -175,7 +175,7 @@ class Walk(Rows):
         before = self.run.steps.filter(purpose=StepRun.Purpose.UNDO).count()
         StepRun.objects.create(
             run=self.run, purpose=StepRun.Purpose.UNDO, iteration=str(before + 1),
-            memory={"weights": weights, "why": why},
+            checkpoint={"weights": weights, "why": why},
         )  # fmt: skip
         ring()
 
@@ -183,18 +183,18 @@ class Walk(Rows):
         self.run.refresh_from_db(fields=["reason"])
         if step.state == StepState.FAILED:
             self.run.reason += f" What the run changed could not be put back: {step.reason}"
-        if step.memory.get("why") == "resume":
+        if step.checkpoint.get("why") == "resume":
             Run.objects.filter(pk=self.run.pk).update(traffic_reached=None)
-            self.recount()
+            self.rebuild()
         elif self.run.state == RunState.CANCELLING:
             Release.objects.filter(run=self.run, weight=0, retired_at=None).update(retired_at=timezone.now())
             self._end(RunState.CANCELLED, self.run.reason, "run.cancelled", self.run.reason)
         else:
             self._end(RunState.FAILED, self.run.reason, "run.failed", self.run.reason)
 
-    def recount(self) -> None:
+    def rebuild(self) -> None:
         """Go on with what the ended steps ask for, from nothing else."""
-        if not recount(self):
+        if not rebuild(self):
             self.succeed()
 
     def _end(self, state: RunState, reason: str, kind: str, text: str) -> None:

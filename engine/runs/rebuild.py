@@ -24,7 +24,7 @@ def place_of(row: StepRun) -> successors.Place:
 def ended_steps(run: Run) -> dict[successors.Place, StepRun]:
     """The steps and decisions that need not be run again as the run stands, by place."""
     over = Q(state__in=(StepState.SUCCEEDED, StepState.SKIPPED, StepState.FAILED))
-    rows = run.steps.filter(over, purpose__in=ORDINARY).defer("memory", "answer")
+    rows = run.steps.filter(over, purpose__in=ORDINARY).defer("checkpoint", "answer")
     return {place_of(row): row for row in rows if row.state != StepState.FAILED or goes_on(row)}
 
 
@@ -39,7 +39,7 @@ def goes_on(step: StepRun) -> bool:
     return step.purpose == StepRun.Purpose.LEAF and step.definition.on_failure == "continue"
 
 
-def recount(rows: Rows) -> bool:
+def rebuild(rows: Rows) -> bool:
     """Store blocks and steps as the ended steps ask for, whatever is there. False: nothing is left to do."""
     ended = {place: decision_of(row) for place, row in ended_steps(rows.run).items()}
     found = successors.whole(rows.flow, ended)

@@ -9,13 +9,13 @@ from django.utils import timezone
 
 from engine.definition.retry import wait_before_retry
 from engine.models import StepRun
-from engine.outcomes import Asking, Failed, Held, Later, Outcome, Skipped, Succeeded
+from engine.outcomes import Asking, Failed, Outcome, Poll, Queued, Skipped, Succeeded
 from engine.statuses import StepState
 
 UNDO_TRIES = 5
 # What a step that is run again begins with.
 FRESH: dict[str, Any] = {
-    "memory": {}, "outputs": {}, "reason": "", "note": "", "asking": None, "answer": None, "asked_at": None,
+    "checkpoint": {}, "outputs": {}, "reason": "", "note": "", "asking": None, "answer": None, "asked_at": None,
     "started_at": None, "ended_at": None, "wake_at": None, "undone": False, "poked": False, "owner": "",
     "lease_until": None,
 }  # fmt: skip
@@ -24,7 +24,7 @@ FRESH: dict[str, Any] = {
 def changes_of(step: StepRun, outcome: Outcome) -> tuple[dict[str, Any], str, str]:
     """The columns an outcome sets, and the event it makes (none for a look again)."""
     now = timezone.now()
-    ended = {"memory": step.memory, "ended_at": now, "wake_at": None, "asking": None}
+    ended = {"checkpoint": step.checkpoint, "ended_at": now, "wake_at": None, "asking": None}
     match outcome:
         case Succeeded():
             return {
@@ -33,12 +33,12 @@ def changes_of(step: StepRun, outcome: Outcome) -> tuple[dict[str, Any], str, st
             }, "step.succeeded", outcome.note  # fmt: skip
         case Skipped():
             return {**ended, "state": StepState.SKIPPED, "reason": outcome.reason}, "step.skipped", outcome.reason
-        case Later():
+        case Poll():
             wake = now + timedelta(seconds=outcome.seconds)
             note = outcome.note[:300] or step.note
-            return {"state": StepState.WAITING, "wake_at": wake, "memory": step.memory, "note": note}, "", ""
-        case Held():
-            begun = {} if step.memory.get("jobs") else {"started_at": None}
+            return {"state": StepState.WAITING, "wake_at": wake, "checkpoint": step.checkpoint, "note": note}, "", ""
+        case Queued():
+            begun = {} if step.checkpoint.get("jobs") else {"started_at": None}
             return {"state": StepState.WAITING, "queue": outcome.queue, "wake_at": None, **begun}, "", ""
         case Asking():
             asking = {
@@ -51,8 +51,8 @@ def changes_of(step: StepRun, outcome: Outcome) -> tuple[dict[str, Any], str, st
             until = datetime.fromtimestamp(outcome.deadline, UTC) if outcome.deadline else None
             asked = step.asking is not None and step.asking.get("question") == outcome.question
             return {
-                "state": StepState.WAITING, "asking": asking, "asked_at": step.asked_at or now, "memory": step.memory,
-                "wake_at": until,
+                "state": StepState.WAITING, "asking": asking, "asked_at": step.asked_at or now,
+                "checkpoint": step.checkpoint, "wake_at": until,
             }, "" if asked else "step.asks", outcome.question  # fmt: skip
         case Failed():
             return _failed_changes(step, outcome, ended)
@@ -66,6 +66,6 @@ def _failed_changes(step: StepRun, failed: Failed, ended: dict[str, Any]) -> tup
         return {**ended, "state": StepState.FAILED, "reason": failed.reason}, "step.failed", failed.reason
     again = {
         "state": StepState.WAITING, "wake_at": timezone.now() + timedelta(seconds=wait), "attempt": step.attempt + 1,
-        "memory": {}, "started_at": None, "reason": failed.reason, "asking": None, "asked_at": None,
+        "checkpoint": {}, "started_at": None, "reason": failed.reason, "asking": None, "asked_at": None,
     }  # fmt: skip
     return again, "step.retrying", f"{failed.reason} Trying again in {wait:.1f} s."

@@ -18,12 +18,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from engine.models import Run, StepRun, prepared
-from engine.outcomes import Held, Later, Outcome, in_words
+from engine.outcomes import Outcome, Poll, Queued, in_words
 from engine.queue import concurrency
 from engine.queue.claims import claim
 from engine.runs import successors
 from engine.runs.opening import ring
-from engine.runs.progress import Walk
+from engine.runs.progress import RunProgress
 from engine.runs.rebuild import ORDINARY
 from engine.runs.recording import changes_of
 from engine.statuses import ENDING_RUNS, LIVE_STEPS, RunState, StepState
@@ -36,46 +36,46 @@ if TYPE_CHECKING:
 HELD = timedelta(minutes=5)  # for which somebody's change by hand keeps others away
 
 
-class NotNow(ValueError):
+class NotPossible(ValueError):
     """The run is in no state for this; the message says what to do."""
 
 
 def start(run: Run) -> Run:
-    """Store a new run and open its flow. Raises NotNow while another run is changing the same deployment."""
+    """Store a new run and open its flow. Raises NotPossible while another run is changing the same deployment."""
     with transaction.atomic():
         if run.deployment:
             refuse_second(run.deployment)
             run.traffic_before = {k: v for k, v in run.deployment.traffic().items() if v}
         run.save()
         run.say("run.started", f"{run.started_by or 'Somebody'} started {run.revision}", actor=run.started_by)
-        walk = Walk(run)
+        walk = RunProgress(run)
         if not walk.open(successors.opening(run.flow, (), (), None)):
             walk.succeed()
     return run
 
 
 def refuse_second(deployment: Deployment, *, removed: bool = False) -> None:
-    """Raise NotNow while a run or somebody is changing this deployment, or (unless `removed`) when it is removed.
+    """Raise NotPossible while a run or somebody is changing this deployment, or (unless `removed`) when it is removed.
 
     Call it in the transaction that begins to change it.
     """
     # Whoever starts or resumes on this deployment queues here, so that two never both find it free.
     locked = type(deployment).objects.select_for_update(no_key=True).get(pk=deployment.pk)
     if other := deployment.runs.active().first():
-        raise NotNow(f"run {other.pk} is changing {deployment.name} already; wait for it, or cancel it")
+        raise NotPossible(f"run {other.pk} is changing {deployment.name} already; wait for it, or cancel it")
     if locked.held_until and locked.held_until > timezone.now():
-        raise InHand(f"somebody is changing {deployment.name} at this moment; try again when that is done")
+        raise Busy(f"somebody is changing {deployment.name} at this moment; try again when that is done")
     if locked.removed_at and not removed:
-        raise NotNow(f"{deployment.name} was removed; `desirepath restore {deployment.name}` first")
+        raise NotPossible(f"{deployment.name} was removed; `desirepath restore {deployment.name}` first")
 
 
-class InHand(NotNow):
+class Busy(NotPossible):
     """Somebody changes the deployment by hand: in a moment that is over."""
 
 
 @contextmanager
 def by_hand(deployment: Deployment, *, removed: bool = False) -> Iterator[None]:
-    """Nobody else changes it meanwhile, and nobody judges what is half done. Raises NotNow where somebody does already.
+    """Hold the deployment: no run and nobody else changes it, and nobody judges it half-way. Raises NotPossible.
 
     It is judged anew afterwards. Of somebody who was killed it is free again after `HELD`.
     """
@@ -116,50 +116,50 @@ def record(step: StepRun, outcome: Outcome, *, take_next: bool = False) -> Recor
         if event:
             step.say(event, text, attempt=step.attempt, claim=step.claim)
         step.run.state = state
-        walk = Walk(step.run, take_for=owner if take_next and state == RunState.RUNNING else "")
+        walk = RunProgress(step.run, take_for=owner if take_next and state == RunState.RUNNING else "")
         if step.state in LIVE_STEPS:
             _after_pause(walk, step, outcome)
         else:
             walk.ended(step)
-        if not isinstance(outcome, Later):
-            concurrency.let_in(step)
+        if not isinstance(outcome, Poll):
+            concurrency.admit(step)
         if take_next and walk.taken is None:
             walk.taken = next(iter(claim(owner)), None)
     return Recorded(True, walk.taken)
 
 
-def _after_pause(walk: Walk, step: StepRun, outcome: Outcome) -> None:
+def _after_pause(walk: RunProgress, step: StepRun, outcome: Outcome) -> None:
     """A step that let go without ending: in a run on its way out it ends here; if it was poked it looks again."""
     row = StepRun.objects.filter(pk=step.pk)
     if walk.run.state in ENDING_RUNS and step.purpose in ORDINARY:
         row.update(state=StepState.CANCELLED, asking=None, queue="", wake_at=None, ended_at=timezone.now())
         walk.undo_when_quiet()
-    elif isinstance(outcome, Held) and outcome.queue == concurrency.PAUSED and walk.run.state != RunState.PAUSED:
+    elif isinstance(outcome, Queued) and outcome.queue == concurrency.PAUSED and walk.run.state != RunState.PAUSED:
         row.update(state=StepState.READY, queue="")
         ring()
-    elif row.filter(poked=True).update(state=StepState.READY, wake_at=None, poked=False):
+    elif row.filter(wake_requested=True).update(state=StepState.READY, wake_at=None, wake_requested=False):
         ring()
 
 
 def cancel(run: Run, user: User | None) -> None:
-    """End the run: what it started is stopped and what it changed is put back. Raises NotNow when it has ended."""
+    """End the run: what it started is stopped and what it changed is put back. Raises NotPossible when it has ended."""
     with transaction.atomic():
         live = Run.objects.filter(pk=run.pk, state__in=(RunState.RUNNING, RunState.PAUSED))
         reason = f"cancelled by {user.name}" if user else "cancelled"
         if live.update(state=RunState.CANCELLING, reason=reason) != 1:
-            raise NotNow(f"run {run.pk} is {_word(run)} already")
+            raise NotPossible(f"run {run.pk} is {_word(run)} already")
         run.refresh_from_db()
         run.say("run.cancelling", reason, actor=user)
-        Walk(run).stop_everything()
+        RunProgress(run).stop_everything()
 
 
 def begin_again(run: Run) -> None:
     """A run that is being resumed goes on: first with the traffic it had reached, then with what its steps ask for."""
-    walk = Walk(run)
+    walk = RunProgress(run)
     if run.traffic_reached:
         walk.insert_repair(run.traffic_reached, "resume")
     else:
-        walk.recount()
+        walk.rebuild()
 
 
 def repair(run: Run) -> None:
@@ -169,23 +169,23 @@ def repair(run: Run) -> None:
         if locked.state in (RunState.RUNNING, RunState.PAUSED):
             Run.objects.filter(pk=run.pk).update(resumed=F("resumed") + 1)
             locked.refresh_from_db()
-            Walk(locked).recount()
+            RunProgress(locked).rebuild()
 
 
 def pause(run: Run, user: User | None) -> None:
-    """Begin nothing new. What is launched is looked after to its end. Raises NotNow unless it is running."""
+    """Begin nothing new. What is launched is looked after to its end. Raises NotPossible unless it is running."""
     with transaction.atomic():
         if Run.objects.filter(pk=run.pk, state=RunState.RUNNING).update(state=RunState.PAUSED) != 1:
-            raise NotNow(f"run {run.pk} is {_word(run)}; only a running run is paused")
+            raise NotPossible(f"run {run.pk} is {_word(run)}; only a running run is paused")
         run.state = RunState.PAUSED
         run.say("run.paused", f"{_name(user)} paused the run", actor=user)
 
 
 def go_on(run: Run, user: User | None) -> None:
-    """Continue a paused run. Raises NotNow unless it is paused."""
+    """Continue a paused run. Raises NotPossible unless it is paused."""
     with transaction.atomic():
         if Run.objects.filter(pk=run.pk, state=RunState.PAUSED).update(state=RunState.RUNNING) != 1:
-            raise NotNow(f"run {run.pk} is {_word(run)}; only a paused run is continued")
+            raise NotPossible(f"run {run.pk} is {_word(run)}; only a paused run is continued")
         run.state = RunState.RUNNING
         run.steps.filter(queue=concurrency.PAUSED).update(state=StepState.READY, queue="")
         run.say("run.continued", f"{_name(user)} continued the run", actor=user)

@@ -1,6 +1,6 @@
 """What a step kind is, and what it gets to work with.
 
-A kind is asked to `run` again and again until it has an outcome: it looks at what there is (its memory, the target)
+A kind is asked to `run` again and again until it has an outcome: it looks at what there is (its checkpoint, the target)
 and goes on from there. So an engine killed anywhere in between changes nothing but the clock.
 """
 
@@ -91,8 +91,8 @@ class Step(Generic[F]):
     form: F
     artefacts: Artefacts
     log: Callable[[str], None]  # a line on the run page
-    remember: Callable[[], None]  # store `memory` now, before an effect that must not be forgotten
-    memory: dict[str, Any] = field(default_factory=dict)
+    remember: Callable[[], None]  # store `checkpoint` now, before an effect that must not be forgotten
+    checkpoint: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def target(self) -> Target:
@@ -122,8 +122,8 @@ class Step(Generic[F]):
         The environment is built first. Its name is noted before it starts, so that cancel finds it after a kill.
         """
         name = self.row.effect_name(what, each_attempt=True)
-        if name not in self.memory.setdefault("jobs", []):
-            self.memory["jobs"].append(name)
+        if name not in self.checkpoint.setdefault("jobs", []):
+            self.checkpoint["jobs"].append(name)
             self.remember()
         if environment:
             self.target.prepare(environment, self.log)
@@ -182,7 +182,7 @@ class StepKind(ABC):
 
     def cancel(self, step: Step[Any]) -> None:
         """Let go of what this step has running, because it timed out. Of a run that ends, `worker.put_back` does it."""
-        for name in step.memory.get("jobs", []):
+        for name in step.checkpoint.get("jobs", []):
             step.target.stop(name)
 
     def declared_outputs(self, leaf: Leaf) -> Mapping[str, str] | None:

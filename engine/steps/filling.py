@@ -44,16 +44,16 @@ def _what(key: str, value: Any) -> str:
 
 
 def step_for(row: StepRun, leaf: Leaf, form: Form) -> Step[Any]:
-    memory = dict(row.memory)
+    checkpoint = dict(row.checkpoint)
 
     def remember() -> None:
-        if StepRun.objects.filter(pk=row.pk, owner=row.owner, claim=row.claim).update(memory=memory) != 1:
+        if StepRun.objects.filter(pk=row.pk, owner=row.owner, claim=row.claim).update(checkpoint=checkpoint) != 1:
             raise TemporaryFailure("another worker has taken this step over")
 
     def log(text: str) -> None:
         row.say("step.log", text)
 
     return Step(
-        row=row, run=row.run, leaf=leaf, form=form, artefacts=store(), memory=memory,
+        row=row, run=row.run, leaf=leaf, form=form, artefacts=store(), checkpoint=checkpoint,
         log=log, remember=remember,
     )  # fmt: skip

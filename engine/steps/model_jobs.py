@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from engine.deployments.model_release import environment_for
-from engine.models import Measurement
+from engine.models import CachedResult
 from engine.steps.base import FileValue, Job, Planning, Step
 from engine.targets.base import Change
 
@@ -36,14 +36,14 @@ def model_job(
     argv += more
     environment = environment_for(step.target, model.sha256)
     key = hashlib.sha256(repr((argv, environment)).encode()).hexdigest()
-    if known := Measurement.objects.filter(key=key).first():
-        if key not in step.memory.setdefault("known", []):
-            step.memory["known"].append(key)
+    if known := CachedResult.objects.filter(key=key).first():
+        if key not in step.checkpoint.setdefault("known", []):
+            step.checkpoint["known"].append(key)
             step.log(f"Known already: {what or program} of the same files was reckoned by {known.job}")
         return Job(known.job, known.result, known.files)
     env = {"PYTHONPATH": "{runtimes}"}
     done = step.job(what or program, argv, environment=environment, env=env, timeout=600)
-    Measurement.keep(key, done.name, done.result, dict(done.files))
+    CachedResult.keep(key, done.name, done.result, dict(done.files))
     return done
 
 

@@ -56,7 +56,7 @@ class Rehearse(WayBack):
         if before is None:
             return Succeeded({}, f"the first {self.one}: there is none before it to go back to")
         # Noted before anything moves: after a kill the traffic goes back to this, whatever it is then.
-        weights = step.memory.setdefault("weights", step.deployment.traffic())
+        weights = step.checkpoint.setdefault("weights", step.deployment.traffic())
         step.remember()
         away = dict.fromkeys(weights, 0) | {str(before.number): 100}
         try:
@@ -84,7 +84,7 @@ class Rehearse(WayBack):
         return answer.milliseconds
 
     def cancel(self, step: Step[Any]) -> None:
-        if weights := step.memory.get("weights"):
+        if weights := step.checkpoint.get("weights"):
             try:
                 self._send(step, weights, "Back after the rehearsal")
                 step.deployment.moved()

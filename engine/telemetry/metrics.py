@@ -17,7 +17,7 @@ from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from engine.models import Event, Presence, Run, StepRun
+from engine.models import EngineHeartbeat, Event, Run, StepRun
 from engine.models.event import TAKEN_OVER
 from engine.statuses import ENDED_RUNS, LIVE_STEPS, RunState, StepState
 
@@ -80,8 +80,8 @@ def _engines() -> Metric:
     found = GaugeMetricFamily(
         "desirepath_engines", "Engines seen a moment ago, and those that looked.", labels=["state"]
     )
-    found.add_metric(["alive"], Presence.objects.alive().count())
-    found.add_metric(["looking"], Presence.objects.looking().count())
+    found.add_metric(["alive"], EngineHeartbeat.objects.alive().count())
+    found.add_metric(["looking"], EngineHeartbeat.objects.looking().count())
     return found
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from engine.models import Bookmark, Event, Run, StepRun
+from engine.models import Event, EventCursor, Run, StepRun
 from engine.models.event import SETTLED
 from engine.statuses import RunState, StepState
 
@@ -42,7 +42,7 @@ def send_new(exporter: SpanExporter) -> int:
     The first time there is nothing before: what ended earlier is not sent.
     """
     newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    bookmark = Bookmark.objects.take(NAME, newest)
+    bookmark = EventCursor.objects.take(NAME, newest)
     if bookmark is None:
         return 0
     reached, sent = bookmark.event, 0

@@ -9,7 +9,7 @@ from django import forms
 from engine.forms import AnswerForm, TellForm, VoteForm
 from engine.models import Run, StepRun
 from engine.models.step import Vote
-from engine.views import said
+from engine.views import wording
 from engine.views.step_list import totals_of
 from people.access import can
 from people.models import User
@@ -29,7 +29,7 @@ class Ask:
     tell: TellForm | None  # for those who may say that an awaited event has come
     votes: list[Vote]
     quorum: int
-    deadline: said.Deadline | None
+    deadline: wording.Deadline | None
     ways: list[tuple[str, str]]
 
     @property
@@ -45,7 +45,7 @@ class Ask:
 def asked(run: Run) -> tuple[list[StepRun], int]:
     """The first that ask, and how many more do."""
     waiting = run.waiting_steps().select_related("block").order_by("asked_at", "pk")
-    first = list(waiting.defer("memory", "outputs")[: MOST + 1])
+    first = list(waiting.defer("checkpoint", "outputs")[: MOST + 1])
     return first[:MOST], max(0, waiting.count() - MOST) if len(first) > MOST else 0
 
 
@@ -70,9 +70,9 @@ def asks_of(run: Run, user: User, filled: forms.Form | None = None) -> tuple[lis
     return asks, more
 
 
-def _where(run: Run, row: StepRun, totals: said.Totals) -> str:
+def _where(run: Run, row: StepRun, totals: wording.Totals) -> str:
     """Which item it is about, by its number and, where it is short, by itself."""
-    where = said.place(run.flow, row, totals)
+    where = wording.place(run.flow, row, totals)
     item = row.block.item if row.block else None
     short = str(item) if isinstance(item, str | int | float) and len(str(item)) <= 60 else ""
     return f"{where}: {short}" if where and short else where
@@ -81,14 +81,14 @@ def _where(run: Run, row: StepRun, totals: said.Totals) -> str:
 def _ask(row: StepRun, user: User, where: str, votes: list[Vote], may_tell: bool, filled: forms.Form | None) -> Ask:
     asking = row.asking or {}
     needs = asking.get("needs", {})
-    waits_for_nobody = said.groups_of(asking) == ["nobody"]
+    waits_for_nobody = wording.groups_of(asking) == ["nobody"]
     mine = filled if getattr(filled, "step", None) == row else None
     why_not = _why_not(row, user, votes)
     return Ask(
-        row, where, "Event" if waits_for_nobody else VERBS[asking["verb"]], said.whom(asking), why_not,
+        row, where, "Event" if waits_for_nobody else VERBS[asking["verb"]], wording.whom(asking), why_not,
         form=None if why_not or waits_for_nobody else _form(row, mine),
         tell=_tell(row, mine) if may_tell and needs.get("events") else None,
-        votes=votes, quorum=needs.get("quorum", 1), deadline=said.deadline(row), ways=said.ways(row),
+        votes=votes, quorum=needs.get("quorum", 1), deadline=wording.deadline(row), ways=wording.ways(row),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from engine.definition.flow import read_path
 from engine.models import Run, StepRun
 from engine.statuses import StepState
 from engine.telemetry.comparison import Difference, compare
-from engine.views import said
+from engine.views import wording
 from people.access import fetch, me
 
 SHOWN = 200  # differences, and steps side by side
@@ -70,11 +70,11 @@ def place_in_words(run: Run, where: str) -> str:
     iteration = rest.rstrip("]")
     if name.startswith("decide"):
         path = name.removeprefix("decide").strip()
-        return _with(said.question(run.flow, path), said.where(run.flow, read_path(path), iteration))
+        return _with(wording.question(run.flow, path), wording.where(run.flow, read_path(path), iteration))
     if name not in run.flow.leaf_paths:
         return where
     title = (f"{undo} " if undo else "") + run.flow.leaf(name).name
-    return _with(title, said.where(run.flow, run.flow.leaf_paths[name], iteration))
+    return _with(title, wording.where(run.flow, run.flow.leaf_paths[name], iteration))
 
 
 def _with(title: str, where: str) -> str:

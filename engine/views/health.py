@@ -9,7 +9,7 @@ from django.db import Error
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-from engine.models.presence import RECENT, Presence
+from engine.models.heartbeat import RECENT, EngineHeartbeat
 
 WITHIN = f"{RECENT.total_seconds():.0f} s"
 Problem = dict[str, str]
@@ -30,9 +30,9 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 def _problems() -> list[Problem]:
     try:
-        if Presence.objects.looking().exists():
+        if EngineHeartbeat.objects.looking().exists():
             return []
-        alive = list(Presence.objects.alive()[:5])
+        alive = list(EngineHeartbeat.objects.alive()[:5])
     except Error:  # what the driver says may name hosts and users: that is in the log
         return [{
             "what": "The database does not answer, or its tables are not there.",

@@ -96,7 +96,7 @@ def rollback(request: HttpRequest, team: str, target: str, name: str) -> HttpRes
     found = found_at(request, team, target, name, "change")
     try:
         before = RollBack(found, me(request)).execute()
-    except (transitions.NotNow, TargetError) as error:
+    except (transitions.NotPossible, TargetError) as error:
         warn(request, sentence(error))
     else:
         say(request, f"{before} answers again.")
@@ -109,7 +109,7 @@ def remove(request: HttpRequest, team: str, target: str, name: str) -> HttpRespo
     found = found_at(request, team, target, name, "change")
     try:
         Remove(found, me(request)).execute()
-    except (transitions.NotNow, TargetError) as error:
+    except (transitions.NotPossible, TargetError) as error:
         warn(request, sentence(error))
         return redirect("deployment", team, target, name)
     say(request, f"{name} is removed.", undo=reverse("deployment-restore", args=[team, target, name]))
@@ -122,7 +122,7 @@ def restore(request: HttpRequest, team: str, target: str, name: str) -> HttpResp
     found = found_at(request, team, target, name, "change")
     try:
         Restore(found, me(request)).execute()
-    except (transitions.NotNow, TargetError) as error:
+    except (transitions.NotPossible, TargetError) as error:
         warn(request, sentence(error))
     else:
         say(request, f"{name} answers again.")

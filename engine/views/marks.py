@@ -12,21 +12,21 @@ from engine.definition.flow import Choose, Flow, Path, read_path, write_path
 from engine.models import Revision, Run, StepRun
 from engine.queue.concurrency import PAUSED
 from engine.statuses import LIVE_STEPS, MARKS, RunState, StepState
-from engine.views import said
-from engine.views.seen import Seen
+from engine.views import wording
 from engine.views.step_list import HEAVY, Tally, address, totals_of
+from engine.views.watched import Watched
 
 MOST_DECIDED = 1000  # questions that are looked through for ways that were not taken
 
 # What a higher room knows of a revision's leaves. The engine knows nothing of evidence; the first that knows answers.
-SEEN: list[Callable[[Revision], Mapping[str, Seen]]] = []
+SEEN: list[Callable[[Revision], Mapping[str, Watched]]] = []
 
 
-def seen_of(revision: Revision) -> Mapping[str, Seen]:
+def seen_of(revision: Revision) -> Mapping[str, Watched]:
     return next((found for source in SEEN if (found := source(revision))), {})
 
 
-def marks_of(run: Run, counted: Tally, seen: Mapping[str, Seen]) -> dict[str, Mark]:
+def marks_of(run: Run, counted: Tally, seen: Mapping[str, Watched]) -> dict[str, Mark]:
     """The newest row of each leaf decides, in a foreach all; leaves of ways that were not taken stay unwalked."""
     newest = {row.leaf: row for row in run.steps.filter(pk__in=list(counted.newest.values())).defer(*HEAVY)}
     totals = totals_of(run, newest.values())
@@ -38,15 +38,15 @@ def marks_of(run: Run, counted: Tally, seen: Mapping[str, Seen]) -> dict[str, Ma
     }
 
 
-def _seen_too(mark: Mark, seen: Seen | None) -> Mark:
+def _seen_too(mark: Mark, seen: Watched | None) -> Mark:
     return replace(mark, people=seen.people, of=seen.of, count=seen.count) if seen and seen.people else mark
 
 
-def _mark(run: Run, row: StepRun, counted: Tally, totals: said.Totals) -> Mark:
-    if said.in_foreach(run.flow, row.path):
+def _mark(run: Run, row: StepRun, counted: Tally, totals: wording.Totals) -> Mark:
+    if wording.in_foreach(run.flow, row.path):
         return _mark_of_items(run, row, counted, totals)
-    state = said.mark(row, MARKS)
-    where = said.place(run.flow, row, totals)
+    state = wording.mark(row, MARKS)
+    where = wording.place(run.flow, row, totals)
     note = _now(row) or (row.note if state == "going" else where)
     href = reverse("run-step", args=[run.pk, row.pk])
     return Mark(state, note=note, href=href, current=row.state in LIVE_STEPS and not run.ended)
@@ -54,14 +54,14 @@ def _mark(run: Run, row: StepRun, counted: Tally, totals: said.Totals) -> Mark:
 
 def _now(row: StepRun) -> str:
     """What holds a step up that could be at work, in a few words."""
-    if said.held(row):
+    if wording.held(row):
         return "waits for its turn" if row.queue and row.queue != PAUSED else "paused"
     if row.asking:
-        return "waits for an event" if said.groups_of(row.asking) == ["nobody"] else "waits for a person"
-    return "undone" if row.undone else "tries again" if said.retrying(row) else ""
+        return "waits for an event" if wording.groups_of(row.asking) == ["nobody"] else "waits for a person"
+    return "undone" if row.undone else "tries again" if wording.retrying(row) else ""
 
 
-def _mark_of_items(run: Run, row: StepRun, counted: Tally, totals: said.Totals) -> Mark:
+def _mark_of_items(run: Run, row: StepRun, counted: Tally, totals: wording.Totals) -> Mark:
     """All items together: how many of them are over."""
     states = counted.of[row.leaf]
     live = sum(states.get(state, 0) for state in LIVE_STEPS)
@@ -87,7 +87,7 @@ def not_taken(run: Run) -> set[str]:
     skipped: set[str] = set()
     decided = run.steps.filter(purpose=StepRun.Purpose.DECIDE, state=StepState.SUCCEEDED)
     for path, outputs in decided.values_list("path", "outputs")[:MOST_DECIDED]:
-        node = None if said.in_foreach(run.flow, path) else run.flow.nodes.get(read_path(path))
+        node = None if wording.in_foreach(run.flow, path) else run.flow.nodes.get(read_path(path))
         for index in range(len(node.branches)) if isinstance(node, Choose) else ():
             if index != outputs.get("branch"):
                 skipped |= _under(run.flow, (*read_path(path), index))

@@ -13,7 +13,7 @@ from engine.definition.vocabulary import article
 from engine.models import Revision
 from engine.steps import catalogue, registry
 from engine.views import marks
-from engine.views.seen import Seen
+from engine.views.watched import Watched
 from people.models import Persona
 from people.models.persona import plain_words
 
@@ -31,7 +31,7 @@ class Told:
     where: tuple[str, ...] = ()
     aside: str = ""  # what it alone depends on
     maybe: bool = False
-    seen: Seen | None = None  # None: nobody watched anybody for this template
+    seen: Watched | None = None  # None: nobody watched anybody for this template
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def onboarding(revision: Revision, file: str = "") -> Onboarding:
     seen = marks.seen_of(revision)
     known = Wording(persona, file)
     lines = [
-        _told(number, stop, document, known, seen.get(stop.leaf.id, Seen(0, 0, 0)) if seen else None)
+        _told(number, stop, document, known, seen.get(stop.leaf.id, Watched(0, 0, 0)) if seen else None)
         for number, stop in enumerate(every[:MOST], 1)
     ]
     done = [(leaf.name, known.does(leaf)) for leaf in document.done]
@@ -86,7 +86,7 @@ class Wording:
         return said.replace(f"your {self.words['artefact']}", self.file) if self.file else said
 
 
-def _told(number: int, stop: Stop, document: Template, known: Wording, seen: Seen | None) -> Told:
+def _told(number: int, stop: Stop, document: Template, known: Wording, seen: Watched | None) -> Told:
     leaf = stop.leaf
     lacks = " or ".join(article(name.replace("_", " ")) for name in _lacks(leaf, document))
     aside = ", ".join(part for part in (stop.only, f"skipped without {lacks}" if lacks else "") if part)

@@ -42,7 +42,7 @@ def resume(request: HttpRequest, pk: int) -> HttpResponse:
         for name, why in refused.problems.items():
             form.add_error(name if name in form.fields else None, why)
         return _page(request, found, form, {}, status=422)
-    except transitions.NotNow as error:
+    except transitions.NotPossible as error:
         form.add_error(None, sentence(error))
         return _page(request, found, form, {}, status=409)
     say(request, "It goes on.")
@@ -74,7 +74,7 @@ def _page(
     """`corrected`: what is to be looked at with."""
     try:
         again, cannot = Resume(found, me(request), corrected).again(), ""
-    except (transitions.NotNow, Refused) as error:
+    except (transitions.NotPossible, Refused) as error:
         again, cannot = [], sentence(error)
     context = {
         "run": found, "form": form, "cannot": cannot, "corrected": ", ".join(corrected),

@@ -23,8 +23,8 @@ from engine.statuses import RunState
 from engine.views.asks import asks_of
 from engine.views.marks import finished, marks_of, not_taken, seen_of
 from engine.views.paging import newest, number_in
-from engine.views.seen import Seen
 from engine.views.step_list import MOST_DRAWN, MOST_ROWS, Tally, groups, tally
+from engine.views.watched import Watched
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me, visible
 from people.models import User
@@ -106,7 +106,7 @@ def run_context(request: HttpRequest, pk: int, filled: forms.Form | None = None)
     }
 
 
-def _drawing(found: Run, counted: Tally, seen: Mapping[str, Seen]) -> SafeString | None:
+def _drawing(found: Run, counted: Tally, seen: Mapping[str, Watched]) -> SafeString | None:
     if len(found.flow.leaf_paths) > MOST_DRAWN:
         return None
     marks = marks_of(found, counted, seen)
@@ -116,11 +116,11 @@ def _drawing(found: Run, counted: Tally, seen: Mapping[str, Seen]) -> SafeString
 
 def _log(found: Run) -> list[Any]:
     events = found.events.exclude(text="").select_related("step").order_by("-pk")
-    heavy = ("memory", "outputs", "answer", "asking")
+    heavy = ("checkpoint", "outputs", "answer", "asking")
     return list(events.defer("data", *(f"step__{name}" for name in heavy))[:LINES])
 
 
-def _ahead(found: Run, counted: Tally, seen: Mapping[str, Seen]) -> list[tuple[Leaf, Seen | None]]:
+def _ahead(found: Run, counted: Tally, seen: Mapping[str, Watched]) -> list[tuple[Leaf, Watched | None]]:
     """The leaves that may still come, in the flow's order."""
     if found.ended or len(found.flow.leaf_paths) > MOST_DRAWN:
         return []
@@ -171,7 +171,7 @@ def _move(request: HttpRequest, pk: int, verb: Any, said: str) -> HttpResponse:
     may(me(request), "change", found)
     try:
         verb(found, me(request))
-    except transitions.NotNow as error:
+    except transitions.NotPossible as error:
         warn(request, sentence(error))
     else:
         say(request, said)

@@ -43,7 +43,7 @@ def _again(request: HttpRequest, found: Deployment, done: str) -> HttpResponse:
         return here
     try:
         run = ReleaseAgain(found, me(request)).execute()
-    except (transitions.NotNow, Refused) as error:
+    except (transitions.NotPossible, Refused) as error:
         say(request, f"{done}.")
         warn(request, f"It was not released again: {error}.")
         return here
@@ -62,7 +62,7 @@ def scale(request: HttpRequest, team: str, target: str, name: str) -> HttpRespon
         return redirect("deployment", team, target, name)
     try:
         Scale(found, me(request), {process: int(value) for process, value in counts.items()}).execute()
-    except (transitions.NotNow, TargetError, PermanentFailure) as error:
+    except (transitions.NotPossible, TargetError, PermanentFailure) as error:
         warn(request, sentence(error))
     else:
         say(request, f"{name} runs {', '.join(f'{value} {process}' for process, value in counts.items())}.")

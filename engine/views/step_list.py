@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from engine.models import Block, Run, StepRun
 from engine.statuses import MARKS, StepState
-from engine.views import said
-from engine.views.seen import Seen
+from engine.views import wording
+from engine.views.watched import Watched
 
 MOST_DRAWN = 150  # leaves: a larger course nobody can read
 MOST_OF_ONE = 50  # rows of one leaf on the run's page
@@ -30,7 +30,7 @@ URGENCY = Case(
 )  # fmt: skip
 # Of what is still going on the oldest first, of what is over the newest.
 AGE = Case(When(ended_at__isnull=True, then=F("pk")), default=-F("pk"), output_field=IntegerField())
-HEAVY = ("memory", "outputs", "answer")
+HEAVY = ("checkpoint", "outputs", "answer")
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Line:
     word: str
     mark: str
     says: str
-    seen: Seen | None = None
+    seen: Watched | None = None
 
 
 @dataclass(frozen=True)
@@ -99,36 +99,36 @@ def chosen(run: Run) -> list[StepRun]:
 
 def totals_of(run: Run, rows: Iterable[StepRun]) -> dict[tuple[str, str], int]:
     """How many items each foreach around these rows has."""
-    if not any(said.in_foreach(run.flow, row.path) for row in rows):
+    if not any(wording.in_foreach(run.flow, row.path) for row in rows):
         return {}
     blocks = Block.objects.filter(run=run, total__isnull=False).values_list("path", "iteration", "total")
     return {(path, iteration): total or 0 for path, iteration, total in blocks}
 
 
-def lines(run: Run, rows: list[StepRun], seen: Mapping[str, Seen]) -> list[Line]:
-    totals, limits = totals_of(run, rows), said.limits_of(rows)
+def lines(run: Run, rows: list[StepRun], seen: Mapping[str, Watched]) -> list[Line]:
+    totals, limits = totals_of(run, rows), wording.limits_of(rows)
     return [
         Line(
-            row, said.title(row), said.place(run.flow, row, totals), said.word(row), said.mark(row, MARKS),
-            said.says(row, limits), seen.get(row.leaf),
+            row, wording.title(row), wording.place(run.flow, row, totals), wording.word(row), wording.mark(row, MARKS),
+            wording.says(row, limits), seen.get(row.leaf),
         )
         for row in rows
     ]  # fmt: skip
 
 
-def groups(run: Run, counted: Tally, seen: Mapping[str, Seen]) -> list[Group]:
+def groups(run: Run, counted: Tally, seen: Mapping[str, Watched]) -> list[Group]:
     """In the order the steps were begun; all items of a leaf together."""
     together: dict[object, list[Line]] = {}
     for line in lines(run, chosen(run), seen):
         row = line.row
-        key: object = (row.leaf, row.purpose) if said.in_foreach(run.flow, row.path) else row.pk
+        key: object = (row.leaf, row.purpose) if wording.in_foreach(run.flow, row.path) else row.pk
         together.setdefault(key, []).append(line)
     return [_group(run, found, counted) for found in together.values()]
 
 
 def _group(run: Run, found: list[Line], counted: Tally) -> Group:
     first = found[0].row
-    many = first.purpose == StepRun.Purpose.LEAF and said.in_foreach(run.flow, first.path)
+    many = first.purpose == StepRun.Purpose.LEAF and wording.in_foreach(run.flow, first.path)
     found.sort(key=lambda line: [int(part) for part in line.row.iteration.split(".") if part])
     more = counted.total(first.leaf) - len(found) if many else 0
     return Group(found, more, address(run, step=first.leaf) if more > 0 else "")

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 from engine.forms import AnswerForm, TellForm, VoteForm
 from engine.models import Run, Signal, StepRun
 from engine.statuses import MARKS, StepState
-from engine.views import said
+from engine.views import wording
 from engine.views.marks import seen_of
 from engine.views.paging import number_in
 from engine.views.runs import run_context
@@ -42,7 +42,7 @@ def steps(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 def step(request: HttpRequest, pk: int, step_pk: int) -> HttpResponse:
     found = fetch(me(request), StepRun.objects.select_related("run__revision__template"), pk=step_pk, run=pk)
-    jobs = found.memory.get("jobs", [])
+    jobs = found.checkpoint.get("jobs", [])
     output = found.run.target.connect().logs(jobs[-1], offset=-20000).text if jobs else ""
     same = found.run.steps.filter(leaf=found.leaf, purpose=found.purpose).exclude(pk=found.pk).defer(*HEAVY)
     others = list(same[: OTHERS + 1]) if found.leaf else []
@@ -50,10 +50,12 @@ def step(request: HttpRequest, pk: int, step_pk: int) -> HttpResponse:
     context = {
         "step": found,
         "run": found.run,
-        "where": said.place(found.run.flow, found, totals),
-        "word": said.word(found),
-        "mark": said.mark(found, MARKS),
-        "waits": said.says(found, said.limits_of([found])) if said.held(found) or said.retrying(found) else "",
+        "where": wording.place(found.run.flow, found, totals),
+        "word": wording.word(found),
+        "mark": wording.mark(found, MARKS),
+        "waits": wording.says(found, wording.limits_of([found]))
+        if wording.held(found) or wording.retrying(found)
+        else "",
         "outputs": list(found.outputs.items()),  # not as a mapping: an output may be called “items”
         "output": output,
         "events": found.events.exclude(text=""),

@@ -125,7 +125,7 @@ def start(request: HttpRequest, name: str) -> HttpResponse:
                 form.add_error(field if field in form.fields else None, why)
         except ValidationError as error:  # a file that could not be stored
             form.add_error(None, error)
-        except (transitions.NotNow, PermanentFailure) as error:
+        except (transitions.NotPossible, PermanentFailure) as error:
             form.add_error(None, f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}.")
     context = {
         "form": form,

@@ -25,11 +25,11 @@ from engine.models import Run, StepRun
 from engine.outcomes import (
     Asking,
     Failed,
-    Held,
-    Later,
     MissingInput,
     Outcome,
     PermanentFailure,
+    Poll,
+    Queued,
     Skipped,
     Succeeded,
     TemporaryFailure,
@@ -127,7 +127,7 @@ def _broken(row: StepRun, error: Exception) -> Outcome:
 def _out_of_room(error: OSError | DiskFull) -> Outcome | None:
     """A full disk holds a step up for as long as it is full; whatever it was at is found again by its name."""
     full = isinstance(error, DiskFull) or error.errno in FULL
-    return Later(ROOM_WAIT, "The disk is full; it goes on when there is room.") if full else None
+    return Poll(ROOM_WAIT, "The disk is full; it goes on when there is room.") if full else None
 
 
 def _outcome(row: StepRun) -> Outcome:
@@ -136,9 +136,9 @@ def _outcome(row: StepRun) -> Outcome:
     if row.purpose == StepRun.Purpose.COMPENSATE:
         return _in_time(row, _leaf_outcome(row))
     if row.run.state in ENDING_RUNS:
-        return Later(0, "the run is ending")
-    if row.run.state == RunState.PAUSED and not row.memory.get("jobs"):
-        return Held(concurrency.PAUSED)
+        return Poll(0, "the run is ending")
+    if row.run.state == RunState.PAUSED and not row.checkpoint.get("jobs"):
+        return Queued(concurrency.PAUSED)
     return decisions.decide(row) if row.purpose == StepRun.Purpose.DECIDE else _in_time(row, _leaf_outcome(row))
 
 
@@ -152,7 +152,7 @@ def _leaf_outcome(row: StepRun) -> Outcome:
     try:
         return _typed(kind, step, _run(kind, step))
     finally:
-        row.memory = step.memory  # also what it noted before it failed: cancel stops the jobs named there
+        row.checkpoint = step.checkpoint  # also what it noted before it failed: cancel stops the jobs named there
 
 
 def _run(kind: StepKind, step: Step[Any]) -> Outcome:
@@ -160,13 +160,13 @@ def _run(kind: StepKind, step: Step[Any]) -> Outcome:
     try:
         return kind.run(step)
     except NotYet as wait:
-        return Later(wait.seconds, wait.note)
+        return Poll(wait.seconds, wait.note)
     except TargetError as error:
-        troubles = step.memory.get("troubles", 0)
+        troubles = step.checkpoint.get("troubles", 0)
         if not error.temporary or troubles >= TROUBLES:
             raise
-        step.memory["troubles"] = troubles + 1
-        return Later(0.5 * 2**troubles, str(error))
+        step.checkpoint["troubles"] = troubles + 1
+        return Poll(0.5 * 2**troubles, str(error))
 
 
 def _typed(kind: StepKind, step: Step[Any], outcome: Outcome) -> Outcome:
@@ -180,14 +180,14 @@ def _typed(kind: StepKind, step: Step[Any], outcome: Outcome) -> Outcome:
 def _in_time(row: StepRun, outcome: Outcome) -> Outcome:
     """The outcome, unless the step is still at it after its timeout: then what it has running is stopped."""
     leaf = row.definition
-    if leaf.timeout is None or not isinstance(outcome, Later | Asking) or row.started_at is None:
+    if leaf.timeout is None or not isinstance(outcome, Poll | Asking) or row.started_at is None:
         return outcome
     end = row.started_at.timestamp() + leaf.timeout
     left = end - timezone.now().timestamp()
     if left > 0 and isinstance(outcome, Asking):
         return replace(outcome, deadline=min(end, outcome.deadline or end))
-    if left > 0 and isinstance(outcome, Later):
-        return Later(min(outcome.seconds, left), outcome.note)
+    if left > 0 and isinstance(outcome, Poll):
+        return Poll(min(outcome.seconds, left), outcome.note)
     kind = kind_of(leaf)
     kind.cancel(step_for(row, leaf, kind.form.model_construct()))
     return Failed(
@@ -199,17 +199,17 @@ def _in_time(row: StepRun, outcome: Outcome) -> Outcome:
 
 
 def put_back(row: StepRun) -> Outcome:
-    """Stop what the run has running and set the traffic as `memory["weights"]` says. Safe to do again."""
+    """Stop what the run has running and set the traffic as `checkpoint["weights"]` says. Safe to do again."""
     run = row.run
-    resuming = row.memory.get("why") == "resume"
-    memories = run.steps.exclude(memory={}).values_list("memory", flat=True)
-    for name in [] if resuming else [name for memory in memories for name in memory.get("jobs", [])]:
+    resuming = row.checkpoint.get("why") == "resume"
+    checkpoints = run.steps.exclude(checkpoint={}).values_list("checkpoint", flat=True)
+    for name in [] if resuming else [name for checkpoint in checkpoints for name in checkpoint.get("jobs", [])]:
         run.target.connect().stop(name)
     if run.deployment and run.releases.exists():
         target = run.target.connect()
         if not resuming:
             Run.objects.filter(pk=run.pk, traffic_reached__isnull=True).update(traffic_reached=run.deployment.traffic())
-        weights = row.memory.get("weights") or {}
+        weights = row.checkpoint.get("weights") or {}
         why = "Traffic as it was when the run failed" if resuming else "Traffic back as it was before the run"
         run.deployment.send(target, weights, why, run=run)
         if run.state == RunState.CANCELLING:

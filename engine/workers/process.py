@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from engine import doorbell
 from engine.actions import judge
-from engine.models import Presence, Target
+from engine.models import EngineHeartbeat, Target
 from engine.models.target import connect
 from engine.queue import claims
 from engine.queue.claims import claim
@@ -101,7 +101,7 @@ class Engine:
 
     def _leave(self) -> None:
         try:
-            Presence.objects.leave(self.owner)
+            EngineHeartbeat.objects.leave(self.owner)
         except Error as error:  # then it is forgotten by the next that ends
             _away(error)
 
@@ -110,7 +110,7 @@ class Engine:
         while not self.stopping.is_set():
             try:
                 claims.release_the_dead()
-                if Presence.objects.from_the_future(self.owner):
+                if EngineHeartbeat.objects.from_the_future(self.owner):
                     claims.clock_was_set_back()
                 return
             except Error as error:
@@ -154,7 +154,7 @@ class Engine:
         The ringer does it, because SQLite's data_version does not change by what its own connection writes.
         """
         if self.looked[0] and now - self.noted > PRESENCE:
-            Presence.objects.note(self.owner, self.looked[0], found=self.looked[1])
+            EngineHeartbeat.objects.note(self.owner, self.looked[0], found=self.looked[1])
             self.noted = now
 
     def _pause(self, wake_at: float) -> float:

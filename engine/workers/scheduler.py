@@ -33,7 +33,7 @@ def _serve(schedule: Schedule, now: datetime) -> list[Run]:
     # The runs carry the time as their key, so a process that dies in between starts none of them twice.
     try:
         runs = [run for moment in times if (run := _start(schedule, moment))]
-    except transitions.InHand:
+    except transitions.Busy:
         return []  # the next look serves this time
     mine = Schedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at)
     mine.update(next_at=following, last_at=times[-1] if times else schedule.last_at)
@@ -67,9 +67,9 @@ def _start(schedule: Schedule, moment: datetime) -> Run | None:
     )  # fmt: skip
     try:
         run = start.execute()
-    except transitions.InHand:
+    except transitions.Busy:
         raise
-    except (Refused, transitions.NotNow) as error:
+    except (Refused, transitions.NotPossible) as error:
         with transaction.atomic():
             Schedule.objects.filter(pk=schedule.pk).update(problem=f"{moment:%d %b %H:%M} UTC: {error}")
             Event.objects.create(team=schedule.team, kind="schedule.missed", text=f"{schedule}: {error}")

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from engine.definition.document import to_document
 from engine.definition.flow import leaves
-from journeys.discovery.inductive import Seen, discover
+from journeys.discovery.inductive import Occurrence, discover
 from journeys.models import LANES, Cell, Journey, JourneyMap, MapStep, Stage
 from research.models import Observation, Study
 
@@ -62,5 +62,5 @@ def fill_cells(step: MapStep, **texts: str) -> None:
         Cell.objects.get_or_create(step=step, lane=lane, defaults={"text": texts.get(lane, "")})
 
 
-def _seen(row: object) -> Seen:
-    return Seen(row.start, row.end, str(row.observation), row.activity)  # type: ignore[attr-defined]
+def _seen(row: object) -> Occurrence:
+    return Occurrence(row.start, row.end, str(row.observation), row.activity)  # type: ignore[attr-defined]

@@ -23,7 +23,7 @@ EMPTY = Sequence()
 
 
 @dataclass(frozen=True, order=True)
-class Seen:
+class Occurrence:
     """Somebody was seen doing something: an interval in milliseconds, on one clock for the whole case."""
 
     start: int
@@ -32,10 +32,10 @@ class Seen:
     activity: str
 
 
-Trace = tuple[Seen, ...]
+Trace = tuple[Occurrence, ...]
 
 
-def discover(traces: Iterable[Iterable[Seen]], titles: Mapping[str, str] | None = None) -> Node:
+def discover(traces: Iterable[Iterable[Occurrence]], titles: Mapping[str, str] | None = None) -> Node:
     """The flow of these cases, its leaves named by activity; loops and choices without a rule ask a person."""
     log = [tuple(sorted(trace)) for trace in traces]
     return _mine(log, titles or {})
@@ -97,7 +97,7 @@ class Follows:
         self.graph.add_edge(one, other, weight=weight + times)
 
 
-def _overlap(one: Seen, other: Seen) -> bool:
+def _overlap(one: Occurrence, other: Occurrence) -> bool:
     return one.start < other.end and other.start < one.end
 
 

@@ -24,7 +24,7 @@ from research.models.study import Study
 if TYPE_CHECKING:
     from people.models import Persona, User
     from research.reading import Quote
-    from research.traces import ActivityNumbers, Seen
+    from research.traces import ActivityNumbers, TracedStep
 
 
 class ActivityQuerySet(models.QuerySet["Activity"]):
@@ -115,7 +115,7 @@ class ObservationQuerySet(models.QuerySet["Observation"]):
 
         return Reading(user).readable(self)  # type: ignore[return-value]
 
-    def traces(self) -> "dict[int, list[Seen]]":
+    def traces(self) -> "dict[int, list[TracedStep]]":
         """For each case what was seen, in order: what discovery reads."""
         from research.traces import traces
 

@@ -16,8 +16,8 @@ from engine.views import marks
 from engine.views.asks import VERBS
 from engine.views.live import lines
 from engine.views.onboarding import onboarding
-from engine.views.said import deadline
 from engine.views.templates import of_others
+from engine.views.wording import deadline
 from journeys.grid import seen_of
 from journeys.models import Journey, JourneyMap, MapVersion
 from journeys.trace import reached_production
@@ -143,7 +143,7 @@ BEGINNINGS[:0] = [from_published]
 
 def steps(user: User) -> Iterator[Waiting]:
     """What steps ask of this person, and the events they wait for that this person may tell."""
-    rows = StepRun.objects.visible_to(user).asking().defer("memory", "outputs")
+    rows = StepRun.objects.visible_to(user).asking().defer("checkpoint", "outputs")
     runs = Run.objects.select_related("revision__template", "team", "started_by", "deployment")
     rows = rows.prefetch_related(Prefetch("run", runs.defer("revision__document")))  # many of one run share it
     voted = Vote.objects.filter(step=OuterRef("pk"), attempt=OuterRef("attempt"), user=user)

@@ -31,6 +31,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 DATABASE = "db.sqlite3"
 BESIDE = {"up.lock", "secret_key"}  # what a home has before anybody used it, with empty folders
+HEARTBEATS = ("engine_engineheartbeat", "engine_presence")  # the second: in a backup of version 0.3 and older
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Tell = Callable[[str], None]
 
@@ -228,7 +229,9 @@ def _check_database(draft: Path) -> None:
         said = database.execute("PRAGMA quick_check").fetchone()[0]
         if said != "ok":
             raise BackupError(f"The database in the backup is damaged: {said}. Nothing was changed. Take another one.")
-        database.execute("DELETE FROM engine_presence")
+        for table in HEARTBEATS:
+            if database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
+                database.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of our own
         database.commit()
 
 

@@ -230,7 +230,7 @@ def doubles(run: Run) -> list[str]:
     target = LocalTarget(Path(settings.DESIREPATH_HOME))
     found = []
     for step in run.steps.all():
-        for job in step.memory.get("jobs", []):
+        for job in step.checkpoint.get("jobs", []):
             if (starts := target.status(job).starts) != 1:
                 found.append(f"job {job} of {step} was started {starts} times")
         ended = Counter(step.events.filter(kind="step.succeeded").values_list("data__attempt", flat=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from engine.outcomes import Failed, Later, Outcome, Succeeded
+from engine.outcomes import Failed, Outcome, Poll, Succeeded
 from engine.steps import registry
 from engine.steps.base import Form, Planning, Step, StepKind
 from engine.targets.base import Change, TargetError
@@ -31,7 +31,7 @@ class Probe(StepKind):
     def run(self, step: Step[ProbeForm]) -> Outcome:
         leaf = step.leaf.id
         if step.form.later:
-            return Later(0, "still at it")
+            return Poll(0, "still at it")
         if TROUBLED.get(leaf, 0):
             TROUBLED[leaf] -= 1
             raise TargetError("the target does not answer", temporary=True)

@@ -136,7 +136,7 @@ def test_resume_runs_the_failed_step_again_and_keeps_what_succeeded(run_flow: Ru
 
 def test_only_a_failed_run_is_resumed(run_flow: Runner) -> None:
     run = run_flow("- {id: a, uses: test.probe}")
-    with pytest.raises(transitions.NotNow, match="has not failed"):
+    with pytest.raises(transitions.NotPossible, match="has not failed"):
         Resume(run, run.started_by).execute()
 
 

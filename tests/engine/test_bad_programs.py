@@ -54,7 +54,7 @@ def command(local: LocalTarget, run_flow: Runner) -> Command:
         Target.objects.filter(pk=run.target_id).update(kind="local", name=f"local-{run.pk}")
         until(lambda: ended(run), seconds, "for the run to end")
         step = run.steps.get(purpose="leaf")
-        (name,) = step.memory["jobs"]
+        (name,) = step.checkpoint["jobs"]
         assert _living(local, name) == []
         return step
 
@@ -69,7 +69,7 @@ def test_a_gigabyte_of_log_ends_in_the_newest_16_mb_and_no_more_memory(command: 
     before = psutil.Process().memory_info().rss
     step = command("yes 0123456789abcdef | head -c 1073741824; echo; echo done", seconds=90)
     assert (step.state, step.outputs["last_line"]) == ("succeeded", "done")
-    folder = local.places.workload(step.memory["jobs"][0])
+    folder = local.places.workload(step.checkpoint["jobs"][0])
     assert sum(path.stat().st_size for path in folder.glob("log.*")) <= 24 << 20
     assert psutil.Process().memory_info().rss - before < 64 << 20
 
@@ -123,5 +123,5 @@ def test_a_limit_limits_and_is_said(
     step = command(text, limits=limits)
     assert step.state == "failed"
     assert said in step.reason
-    written = local.places.workload(step.memory["jobs"][0]) / "scratch" / "big"
+    written = local.places.workload(step.checkpoint["jobs"][0]) / "scratch" / "big"
     assert not written.exists() or os.path.getsize(written) <= 2 << 20

@@ -41,7 +41,7 @@ def again(deployment: Deployment) -> Run:
 def test_no_run_begins_while_somebody_changes_it_by_hand(served, alice):
     with (
         transitions.by_hand(served),
-        pytest.raises(transitions.NotNow, match="somebody is changing churn at this moment"),
+        pytest.raises(transitions.NotPossible, match="somebody is changing churn at this moment"),
     ):
         transitions.start(again(served))
     assert transitions.start(again(served)).state == RunState.RUNNING
@@ -50,7 +50,7 @@ def test_no_run_begins_while_somebody_changes_it_by_hand(served, alice):
 def test_of_two_who_change_it_by_hand_one_does(served, alice):
     with (
         transitions.by_hand(served),
-        pytest.raises(transitions.NotNow, match="somebody is changing churn at this moment"),
+        pytest.raises(transitions.NotPossible, match="somebody is changing churn at this moment"),
     ):
         RollBack(Deployment.objects.get(pk=served.pk), alice).execute()
     assert served.traffic() == {"1": 0, "2": 100}
@@ -67,7 +67,7 @@ def test_a_run_that_began_since_one_looked_is_not_changed_under(served, alice, m
         return found
 
     monkeypatch.setattr(RollBack, "check", checked)
-    with pytest.raises(transitions.NotNow, match="is changing churn already"):
+    with pytest.raises(transitions.NotPossible, match="is changing churn already"):
         RollBack(served, alice).execute()
     assert served.traffic() == {"1": 0, "2": 100}
 
@@ -88,9 +88,9 @@ def test_a_run_of_what_was_removed_is_neither_started_nor_resumed(served, alice)
     failed.state = RunState.FAILED
     failed.save()
     Remove(served, alice).execute()
-    with pytest.raises(transitions.NotNow, match="churn was removed; `desirepath restore churn` first"):
+    with pytest.raises(transitions.NotPossible, match="churn was removed; `desirepath restore churn` first"):
         transitions.start(again(served))
-    with pytest.raises(transitions.NotNow, match="churn was removed; `desirepath restore churn` first"):
+    with pytest.raises(transitions.NotPossible, match="churn was removed; `desirepath restore churn` first"):
         Resume(failed, alice, {}).execute()
 
 

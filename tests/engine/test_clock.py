@@ -11,8 +11,8 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from engine.models import Presence, Run, Schedule, StepRun
-from engine.outcomes import Later
+from engine.models import EngineHeartbeat, Run, Schedule, StepRun
+from engine.outcomes import Poll
 from engine.queue import claims
 from engine.runs import transitions
 from engine.statuses import RunState, StepState
@@ -69,7 +69,7 @@ def test_a_job_that_was_to_be_looked_at_in_a_moment_is_not_left_alone_for_an_hou
     run_flow: Runner, an_hour_ahead
 ) -> None:
     run_flow(LATER, drain=False)
-    transitions.record(claims.claim("a")[0], Later(0.2))
+    transitions.record(claims.claim("a")[0], Poll(0.2))
     set_back(an_hour_ahead)
     assert claims.claim("a") == []
     claims.clock_was_set_back()
@@ -120,10 +120,10 @@ def test_a_clock_that_is_set_back_is_noticed_and_one_that_goes_on_is_not(monkeyp
 
 def test_an_engine_that_starts_sees_that_it_was_seen_later_than_it_is(run_flow: Runner, an_hour_ahead) -> None:
     run_flow(LATER, drain=False)
-    transitions.record(claims.claim("a")[0], Later(0.2))
+    transitions.record(claims.claim("a")[0], Poll(0.2))
     engine = process.Engine(threads=1)
-    Presence.objects.note(engine.owner.split(":")[0] + ":1:x", timezone.now(), found=False)
+    EngineHeartbeat.objects.note(engine.owner.split(":")[0] + ":1:x", timezone.now(), found=False)
     set_back(an_hour_ahead)
     engine._begin()
     assert StepRun.objects.get(state=StepState.WAITING).wake_at == timezone.now()
-    assert not Presence.objects.exists()  # else a dead engine would count as alive for an hour
+    assert not EngineHeartbeat.objects.exists()  # else a dead engine would count as alive for an hour

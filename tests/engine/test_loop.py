@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from django.utils import timezone
 
-from engine.models import Presence, Run, Schedule, Target, Template
+from engine.models import EngineHeartbeat, Run, Schedule, Target, Template
 from engine.runs import transitions
 from engine.steps import catalogue
 from engine.workers.process import Engine
@@ -50,13 +50,13 @@ def test_it_takes_up_what_is_started_while_it_runs(engine: Engine) -> None:
 
 def test_it_says_that_it_looks_and_takes_its_leave(engine: Engine) -> None:
     deadline = time.monotonic() + 30
-    while not Presence.objects.looking().exists() and time.monotonic() < deadline:
+    while not EngineHeartbeat.objects.looking().exists() and time.monotonic() < deadline:
         engine.stopping.wait(0.02)
-    assert Presence.objects.looking().get().owner == engine.owner
+    assert EngineHeartbeat.objects.looking().get().owner == engine.owner
     engine.stop()
-    while Presence.objects.exists() and time.monotonic() < deadline:
+    while EngineHeartbeat.objects.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not Presence.objects.exists()
+    assert not EngineHeartbeat.objects.exists()
 
 
 def test_it_starts_what_comes_by_the_clock(engine: Engine) -> None:

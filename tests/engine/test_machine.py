@@ -153,7 +153,7 @@ class Machine(RuleBasedStateMachine):
         self.run.refresh_from_db()
         try:
             verb(self.run, self.alice)
-        except transitions.NotNow:
+        except transitions.NotPossible:
             return False
         return True
 

@@ -66,8 +66,8 @@ def test_a_claim_does_not_grow_with_what_waits_behind_a_limit_and_what_is_over(r
     assert median < CLAIM_WITHIN
     StepRun.objects.filter(owner="works").update(state=StepState.CANCELLED, owner="")
     assert concurrency.reconcile() == 1
-    (let_in,) = claims.claim("another")
-    assert let_in.queue == ""
+    (admit,) = claims.claim("another")
+    assert admit.queue == ""
 
 
 def claim_ms() -> float:

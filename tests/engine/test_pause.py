@@ -70,7 +70,7 @@ def test_a_paused_run_is_cancelled(run_flow: Runner) -> None:
 
 def test_only_a_running_run_is_paused_and_only_a_paused_one_continued(run_flow: Runner) -> None:
     run = run_flow(TWO)
-    with pytest.raises(transitions.NotNow, match="is finished; only a running run is paused"):
+    with pytest.raises(transitions.NotPossible, match="is finished; only a running run is paused"):
         transitions.pause(run, None)
-    with pytest.raises(transitions.NotNow, match="only a paused run is continued"):
+    with pytest.raises(transitions.NotPossible, match="only a paused run is continued"):
         transitions.go_on(run, None)

@@ -53,7 +53,7 @@ def test_a_second_run_on_the_same_deployment_is_refused_with_the_number_of_the_f
     plain: Revision, team: Team, alice: User
 ) -> None:
     first = start(plain, team, alice, {}, name="churn")
-    with pytest.raises(transitions.NotNow, match=f"run {first.pk} is changing churn already"):
+    with pytest.raises(transitions.NotPossible, match=f"run {first.pk} is changing churn already"):
         start(plain, team, alice, {}, name="churn")
     assert Run.objects.count() == 1
 

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from engine.definition.document import to_document
 from engine.definition.flow import Branch, Choose, Leaf, Parallel, Repeat, Sequence
-from journeys.discovery.inductive import Seen, discover, is_flower, replays
+from journeys.discovery.inductive import Occurrence, discover, is_flower, replays
 
 LOGS = Path(os.environ.get("DESIREPATH_SHARED", Path(__file__).parents[3] / "shared")) / "data" / "logs"
 
 
-def case(*activities: str) -> list[Seen]:
+def case(*activities: str) -> list[Occurrence]:
     """A case whose activities follow one another without overlap."""
-    return [Seen(i * 10, i * 10 + 5, f"{i:04}", activity) for i, activity in enumerate(activities)]
+    return [Occurrence(i * 10, i * 10 + 5, f"{i:04}", activity) for i, activity in enumerate(activities)]
 
 
 def test_it_finds_a_sequence() -> None:
@@ -45,7 +45,12 @@ def test_it_finds_what_goes_round_with_the_most_rounds_seen_as_its_bound() -> No
 
 
 def test_overlapping_intervals_are_evidence_of_two_things_at_once() -> None:
-    both = [Seen(0, 5, "1", "a"), Seen(10, 40, "2", "x"), Seen(20, 30, "3", "y"), Seen(50, 60, "4", "z")]
+    both = [
+        Occurrence(0, 5, "1", "a"),
+        Occurrence(10, 40, "2", "x"),
+        Occurrence(20, 30, "3", "y"),
+        Occurrence(50, 60, "4", "z"),
+    ]
     assert discover([both]) == Sequence((Leaf("a"), Parallel((Leaf("x"), Leaf("y"))), Leaf("z")))
 
 
@@ -86,7 +91,7 @@ intervals = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(st.lists(intervals, min_size=1, max_size=5))
 def test_every_case_with_overlaps_replays_in_the_order_of_its_starts(cases: list[list[tuple[int, int, str]]]) -> None:
-    log = [[Seen(start, end, str(i), what) for i, (start, end, what) in enumerate(rows)] for rows in cases]
+    log = [[Occurrence(start, end, str(i), what) for i, (start, end, what) in enumerate(rows)] for rows in cases]
     found = discover(log)
     for trace in log:
         assert replays(found, [seen.activity for seen in sorted(trace)])

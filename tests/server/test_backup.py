@@ -33,8 +33,8 @@ def used(tmp_path: Path) -> Path:
     home.mkdir()
     with sqlite3.connect(home / "db.sqlite3") as database:
         database.execute("PRAGMA journal_mode=WAL")
-        database.execute("CREATE TABLE engine_presence (owner TEXT)")
-        database.execute("INSERT INTO engine_presence VALUES ('here:1:x')")
+        database.execute("CREATE TABLE engine_engineheartbeat (owner TEXT)")
+        database.execute("INSERT INTO engine_engineheartbeat VALUES ('here:1:x')")
         database.execute("CREATE TABLE kept (what TEXT)")
         database.execute("INSERT INTO kept VALUES ('a run')")
     (home / "secret_key").write_text("the key")
@@ -85,7 +85,7 @@ def test_nobody_else_can_read_it_and_it_has_the_keys(file):
 def test_an_engine_of_before_is_not_said_to_be_there(file, tmp_path):
     recover(file, tmp_path / "new", silent)
     with sqlite3.connect(tmp_path / "new" / "db.sqlite3") as database:
-        assert database.execute("SELECT count(*) FROM engine_presence").fetchone() == (0,)
+        assert database.execute("SELECT count(*) FROM engine_engineheartbeat").fetchone() == (0,)
 
 
 def test_no_process_of_before_is_taken_for_ours_and_a_job_at_work_is_asked_for_again(file, tmp_path):

@@ -48,9 +48,9 @@ class ServiceRelease(StepKind):
         return Succeeded(outputs, f"release {release.number} gets every request; runs {', '.join(running)}")
 
     def _release_command(self, step: Step[ServiceForm], app: App, environment: Environment, source: Source) -> None:
-        if step.memory.get("release_command"):
+        if step.checkpoint.get("release_command"):
             return
-        if not step.memory.get("jobs"):
+        if not step.checkpoint.get("jobs"):
             step.log(f"Release command: {app.release}")
         env = app_release.paths_of(app) | app_release.plain_env(app)
         try:
@@ -61,22 +61,22 @@ class ServiceRelease(StepKind):
                 f"The release command failed: {error} What it had done by then stays done; "
                 f"the release before goes on answering."
             ) from error
-        step.memory["release_command"] = True
+        step.checkpoint["release_command"] = True
 
     def _bring_up(self, step: Step[ServiceForm], release: Release) -> None:
         """What answers first; then it gets the requests; then what works beside it."""
-        if not step.memory.get("begun"):  # once: to begin again what has given up would hide that it did
+        if not step.checkpoint.get("begun"):  # once: to begin again what has given up would hide that it did
             release.begin(step.target, answering=True)
-            step.memory["begun"] = True
+            step.checkpoint["begun"] = True
         self._wait(step, release.answering, "answering")
         traffic = step.deployment.shifted(release, 100)
-        if not step.memory.get("switched"):
+        if not step.checkpoint.get("switched"):
             step.deployment.send(step.target, traffic, f"{release} answers and gets every request", run=step.run)
-            step.memory["switched"] = True
+            step.checkpoint["switched"] = True
         self._wait(step, release.beside, "beside")
 
     def _wait(self, step: Step[ServiceForm], names: tuple[str, ...], what: str) -> None:
-        began = step.memory.setdefault(f"began_{what}", time.time())
+        began = step.checkpoint.setdefault(f"began_{what}", time.time())
         for name in names:
             status = step.target.status(name)
             if status.state == State.READY:

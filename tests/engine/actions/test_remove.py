@@ -8,7 +8,7 @@ from django.utils import timezone
 from engine.actions.remove import Remove, Restore
 from engine.actions.start_run import Refused, StartRun
 from engine.models import Deployment
-from engine.runs.transitions import NotNow
+from engine.runs.transitions import NotPossible
 from engine.statuses import RunState
 from engine.targets.base import State, TargetError
 from tests.engine.api.conftest import *  # noqa: F403 - a deployment with releases
@@ -25,7 +25,7 @@ def test_its_releases_are_stopped_and_its_address_is_closed(live, alice, target)
     assert churn.state == "removed"
     assert churn.events.get(kind="deployment.removed").text == "Alice removed churn; it can be restored for 7 days"
     assert churn.releases.count() == 2
-    with pytest.raises(NotNow, match="churn is removed already"):
+    with pytest.raises(NotPossible, match="churn is removed already"):
         Remove(churn, alice).execute()
 
 
@@ -38,7 +38,7 @@ def test_restored_it_answers_as_it_did(live, alice, target):
     assert [target.status(f"server-{n}").state for n in (1, 2)] == [State.READY] * 2
     churn.refresh_from_db()
     assert (churn.state, churn.removed_at) == ("deployed", None)
-    with pytest.raises(NotNow, match="churn is not removed"):
+    with pytest.raises(NotPossible, match="churn is not removed"):
         Restore(churn, alice).execute()
 
 
@@ -54,7 +54,7 @@ def test_after_seven_days_it_cannot_be_restored(live, alice):
     churn = live({"1": 100})
     Remove(churn, alice).execute()
     Deployment.objects.update(removed_at=timezone.now() - timedelta(days=7, minutes=1))
-    with pytest.raises(NotNow, match="churn was removed more than 7 days ago"):
+    with pytest.raises(NotPossible, match="churn was removed more than 7 days ago"):
         Restore(Deployment.objects.get(), alice).execute()
 
 
@@ -72,7 +72,7 @@ def test_a_server_that_does_not_come_up_leaves_it_removed(live, alice, target):
 
 
 def test_not_while_a_run_changes_it(run, churn, alice):
-    with pytest.raises(NotNow, match=f"run {run.pk} is changing churn; cancel it first"):
+    with pytest.raises(NotPossible, match=f"run {run.pk} is changing churn; cancel it first"):
         Remove(churn, alice).execute()
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.actions.roll_back import RollBack
-from engine.runs.transitions import NotNow
+from engine.runs.transitions import NotPossible
 from tests.engine.api.conftest import *  # noqa: F403 - a deployment with releases
 
 pytestmark = pytest.mark.django_db
@@ -28,12 +28,12 @@ def test_it_is_judged_again_at_once(live, alice):
 
 def test_there_has_to_be_one_before(live, alice):
     churn = live({"1": 100})
-    with pytest.raises(NotNow, match="churn has no release before this one to go back to"):
+    with pytest.raises(NotPossible, match="churn has no release before this one to go back to"):
         RollBack(churn, alice).execute()
 
 
 def test_not_while_a_run_changes_it(live, alice, run):
     churn = live({"1": 0, "2": 100})
-    with pytest.raises(NotNow, match=f"run {run.pk} is changing churn; cancel it first"):
+    with pytest.raises(NotPossible, match=f"run {run.pk} is changing churn; cancel it first"):
         RollBack(churn, alice).execute()
     assert churn.traffic() == {"1": 0, "2": 100}

@@ -13,7 +13,7 @@ from django.utils import timezone
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from engine.models import Bookmark
+from engine.models import EventCursor
 from engine.telemetry import spans
 from engine.workers.process import Engine
 from tests.engine import kinds
@@ -115,9 +115,9 @@ def test_an_engine_killed_between_sending_and_noting_sends_the_same_again(
     taker: Taker, begun: OTLPSpanExporter, run_flow: Runner
 ) -> None:
     run_flow("[{id: a, uses: test.probe}]")
-    before = Bookmark.objects.get().event
+    before = EventCursor.objects.get().event
     spans.send_new(begun)
-    Bookmark.objects.update(event=before)
+    EventCursor.objects.update(event=before)
     spans.send_new(begun)
     assert len(taker.spans) == 4
     assert len({span.span_id for span in taker.spans}) == 2
@@ -125,9 +125,9 @@ def test_an_engine_killed_between_sending_and_noting_sends_the_same_again(
 
 def test_while_one_engine_reads_the_others_do_not(taker: Taker, begun: OTLPSpanExporter, run_flow: Runner) -> None:
     run_flow("[{id: a, uses: test.probe}]")
-    assert Bookmark.objects.take("spans", 0)
+    assert EventCursor.objects.take("spans", 0)
     assert spans.send_new(begun) == 0
-    Bookmark.objects.update(taken_until=timezone.now())  # it died; a minute later
+    EventCursor.objects.update(taken_until=timezone.now())  # it died; a minute later
     assert spans.send_new(begun) == 1
 
 
@@ -144,7 +144,7 @@ def test_the_engine_sends_them_by_itself(taker: Taker, run_flow: Runner, monkeyp
     thread = threading.Thread(target=engine.run)
     thread.start()
     try:
-        until(Bookmark.objects.exists, 20)
+        until(EventCursor.objects.exists, 20)
         run_flow("[{id: a, uses: test.probe}]", drain=False)
         until(lambda: len(taker.spans) == 2, 20, "for the spans")
     finally:

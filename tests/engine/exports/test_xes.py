@@ -12,7 +12,7 @@ from engine.definition.flow import Leaf, Sequence
 from engine.models import Run
 from engine.telemetry import xes
 from engine.workers import executor
-from journeys.discovery.inductive import Seen, discover
+from journeys.discovery.inductive import Occurrence, discover
 from tests.engine import kinds
 from tests.engine.conftest import Runner, starter
 
@@ -35,13 +35,13 @@ def written() -> Read:
     return read("".join(xes.log(Run.objects.all())))
 
 
-def intervals(trace: list[dict[str, str]]) -> Iterator[Seen]:
+def intervals(trace: list[dict[str, str]]) -> Iterator[Occurrence]:
     began = {e["concept:instance"]: e for e in trace if e["lifecycle:transition"] == "start"}
     for event in trace:
         if event["lifecycle:transition"] == "complete":
             at = [began[event["concept:instance"]]["time:timestamp"], event["time:timestamp"]]
             start, end = (round(datetime.fromisoformat(t).timestamp() * 1e6) for t in at)
-            yield Seen(start, end, event["concept:instance"], event["desirepath:leaf"])
+            yield Occurrence(start, end, event["concept:instance"], event["desirepath:leaf"])
 
 
 def test_a_run_is_a_trace_of_starts_and_ends_in_order(run_flow: Runner) -> None:

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
-from engine.models import Presence
+from engine.models import EngineHeartbeat
 
 pytestmark = pytest.mark.django_db
 OWNER = "desk:17:abcd"
@@ -23,12 +23,12 @@ def ready() -> tuple[int, str, str]:
 
 
 def test_this_process_is_live_whatever_becomes_of_the_database():
-    with patch("engine.models.presence.PresenceQuerySet.looking", side_effect=OperationalError("gone")):
+    with patch("engine.models.heartbeat.EngineHeartbeatQuerySet.looking", side_effect=OperationalError("gone")):
         assert Client().get("/health/live").json() == {"live": True}
 
 
 def test_it_is_ready_when_an_engine_has_looked_for_work_even_in_vain():
-    Presence.objects.note(OWNER, timezone.now(), found=False)
+    EngineHeartbeat.objects.note(OWNER, timezone.now(), found=False)
     assert ready() == (200, "", "")
 
 
@@ -40,7 +40,7 @@ def test_without_an_engine_it_is_not_and_says_how_to_start_one():
 
 
 def test_an_engine_that_lives_and_does_not_look_is_named():
-    Presence.objects.note(OWNER, timezone.now() - timedelta(seconds=16), found=False)
+    EngineHeartbeat.objects.note(OWNER, timezone.now() - timedelta(seconds=16), found=False)
     status, what, do = ready()
     assert status == 503
     assert "desk process 17" in what
@@ -48,24 +48,26 @@ def test_an_engine_that_lives_and_does_not_look_is_named():
 
 
 def test_a_database_that_is_away_is_said_without_what_the_driver_says():
-    with patch("engine.models.presence.PresenceQuerySet.looking", side_effect=OperationalError("host db user x")):
+    with patch(
+        "engine.models.heartbeat.EngineHeartbeatQuerySet.looking", side_effect=OperationalError("host db user x")
+    ):
         status, what, _ = ready()
     assert status == 503
     assert what == "The database does not answer, or its tables are not there."
 
 
 def test_an_engine_that_comes_forgets_those_that_died_long_ago_and_one_that_leaves_itself():
-    Presence.objects.note("desk:1:dead", None, found=False)
-    Presence.objects.update(seen_at=timezone.now() - timedelta(minutes=11))
-    Presence.objects.note("desk:2:alive", None, found=False)
-    Presence.objects.note(OWNER, None, found=False)
-    assert set(Presence.objects.values_list("owner", flat=True)) == {"desk:2:alive", OWNER}
-    Presence.objects.leave(OWNER)
-    assert list(Presence.objects.values_list("owner", flat=True)) == ["desk:2:alive"]
+    EngineHeartbeat.objects.note("desk:1:dead", None, found=False)
+    EngineHeartbeat.objects.update(seen_at=timezone.now() - timedelta(minutes=11))
+    EngineHeartbeat.objects.note("desk:2:alive", None, found=False)
+    EngineHeartbeat.objects.note(OWNER, None, found=False)
+    assert set(EngineHeartbeat.objects.values_list("owner", flat=True)) == {"desk:2:alive", OWNER}
+    EngineHeartbeat.objects.leave(OWNER)
+    assert list(EngineHeartbeat.objects.values_list("owner", flat=True)) == ["desk:2:alive"]
 
 
 def test_a_note_after_it_was_forgotten_is_a_new_row():
-    Presence.objects.note(OWNER, None, found=False)
-    Presence.objects.all().delete()
-    Presence.objects.note(OWNER, timezone.now(), found=True)
-    assert Presence.objects.looking().get().found
+    EngineHeartbeat.objects.note(OWNER, None, found=False)
+    EngineHeartbeat.objects.all().delete()
+    EngineHeartbeat.objects.note(OWNER, timezone.now(), found=True)
+    assert EngineHeartbeat.objects.looking().get().found

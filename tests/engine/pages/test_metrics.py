@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.models import Event, Presence, Run, StepRun
+from engine.models import EngineHeartbeat, Event, Run, StepRun
 from engine.telemetry.metrics import EngineMetrics, Timed, claim_latencies, overheads
 from engine.views.metrics import _registry
 
@@ -39,8 +39,8 @@ def test_it_tells_of_steps_runs_and_engines(run_flow):
     run_flow("[{id: a, uses: test.probe}, {id: b, uses: test.probe}]")
     run_flow("[{id: a, uses: manual}]")
     run_flow("[{id: a, uses: test.probe}]", drain=False)
-    Presence.objects.note("here:1:x", timezone.now(), found=False)
-    Presence.objects.note("here:2:x", timezone.now() - timedelta(minutes=1), found=False)
+    EngineHeartbeat.objects.note("here:1:x", timezone.now(), found=False)
+    EngineHeartbeat.objects.note("here:2:x", timezone.now() - timedelta(minutes=1), found=False)
     found = figures()
     assert found["desirepath_steps ready"] == 1
     assert found["desirepath_steps waiting"] == 1

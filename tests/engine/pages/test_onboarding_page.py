@@ -4,7 +4,7 @@ import pytest
 
 from engine.models import Revision, Template
 from engine.views.onboarding import onboarding
-from engine.views.seen import Seen
+from engine.views.watched import Watched
 from people.models import Persona
 from people.models.persona import shipped
 from server import starters
@@ -13,12 +13,12 @@ from server import starters
 @pytest.mark.parametrize(
     ("seen", "words"),
     [
-        (Seen(0, 0, 0), "nobody was watched at it"),
-        (Seen(2, 6, 9), "nobody was timed at it"),
-        (Seen(1, 6, 1, times=(540,)), "timed once: 9 min"),
-        (Seen(2, 6, 2, times=(540, 60)), "timed twice: 60 s to 9 min"),
-        (Seen(2, 6, 2, times=(540, 540, 541)), "timed three times: 9 min"),
-        (Seen(5, 6, 9, times=(540, 60, 600, 120, 3600)), "took people a median of 9 min (n 5)"),
+        (Watched(0, 0, 0), "nobody was watched at it"),
+        (Watched(2, 6, 9), "nobody was timed at it"),
+        (Watched(1, 6, 1, times=(540,)), "timed once: 9 min"),
+        (Watched(2, 6, 2, times=(540, 60)), "timed twice: 60 s to 9 min"),
+        (Watched(2, 6, 2, times=(540, 540, 541)), "timed three times: 9 min"),
+        (Watched(5, 6, 9, times=(540, 60, 600, 120, 3600)), "took people a median of 9 min (n 5)"),
     ],
 )
 def test_a_few_times_are_no_median(seen, words):

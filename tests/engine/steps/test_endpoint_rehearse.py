@@ -56,7 +56,7 @@ def test_a_way_back_that_does_not_work_fails_and_the_traffic_is_put_back_all_the
 
 def test_killed_while_away_it_goes_back_to_what_it_was_before_and_not_to_what_it_finds(rehearse, churn, target):
     row = rehearse()
-    StepRun.objects.filter(pk=row.pk).update(memory={"weights": {"1": 0, "2": 100}})
+    StepRun.objects.filter(pk=row.pk).update(checkpoint={"weights": {"1": 0, "2": 100}})
     row.refresh_from_db()
     churn.send(target, {"1": 100, "2": 0}, "away, then killed")
     row.state, row.owner, row.claim = "running", "", row.claim
@@ -74,7 +74,7 @@ def test_cancel_puts_the_traffic_back(rehearse, churn, target, monkeypatch):
     row = rehearse()
     churn.send(target, {"1": 100, "2": 0}, "away")
     step = filling.step_for(row, row.definition, registry()["endpoint.rehearse"].form())
-    step.memory = {"weights": {"1": 0, "2": 100}}
+    step.checkpoint = {"weights": {"1": 0, "2": 100}}
     registry()["endpoint.rehearse"].cancel(step)
     assert weights(target) == {"1": 0, "2": 100}
     monkeypatch.setattr(target, "route", lambda route: (_ for _ in ()).throw(TargetError("The machine is on fire.")))

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 
-class Measurement(models.Model):
+class CachedResult(models.Model):
     """Keyed by the digest of program, arguments (files by sha256) and environment."""
 
     key = models.CharField(max_length=64, primary_key=True)
@@ -15,7 +15,7 @@ class Measurement(models.Model):
     job = models.CharField(max_length=120)  # that reckoned it
     made_at = models.DateTimeField(default=timezone.now)
 
-    objects: "models.Manager[Measurement]" = models.Manager()
+    objects: "models.Manager[CachedResult]" = models.Manager()
 
     def __str__(self) -> str:
         return self.job

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from engine.models import Setting
 
 
-class SettingShape(serializers.ModelSerializer[Setting]):
+class SettingSerializer(serializers.ModelSerializer[Setting]):
     """That a setting is there: never what it is."""
 
     set_by: serializers.SlugRelatedField = serializers.SlugRelatedField(  # type: ignore[type-arg]
@@ -19,7 +19,7 @@ class SettingShape(serializers.ModelSerializer[Setting]):
         fields = ["key", "set_at", "set_by"]
 
 
-class ProcessShape(serializers.Serializer[None]):
+class ProcessSerializer(serializers.Serializer[None]):
     name = serializers.CharField()
     state = serializers.CharField()
     reason = serializers.CharField()
@@ -27,30 +27,30 @@ class ProcessShape(serializers.Serializer[None]):
     starts = serializers.IntegerField()
 
 
-class NamedShape(serializers.Serializer[None]):
+class NamedSerializer(serializers.Serializer[None]):
     name = serializers.CharField(max_length=40)
     team = serializers.CharField(required=False)
 
 
-class ConfigShape(serializers.Serializer[None]):
+class ConfigSerializer(serializers.Serializer[None]):
     values = serializers.DictField(
         child=serializers.CharField(allow_null=True, allow_blank=True, trim_whitespace=False),
         help_text="name to value; null takes it away",
     )
 
 
-class ScaleShape(serializers.Serializer[None]):
+class ScaleSerializer(serializers.Serializer[None]):
     counts = serializers.DictField(child=serializers.IntegerField(), help_text="process to how many of it")
 
 
-class CommandShape(serializers.Serializer[None]):
+class CommandSerializer(serializers.Serializer[None]):
     command = serializers.ListField(
         child=serializers.CharField(allow_blank=True, trim_whitespace=False), min_length=1,
         help_text="the program and its arguments",
     )  # fmt: skip
 
 
-class CommandStateShape(serializers.Serializer[None]):
+class CommandStateSerializer(serializers.Serializer[None]):
     job = serializers.CharField()
     state = serializers.CharField()
     ended = serializers.BooleanField()

@@ -10,7 +10,7 @@ from lib.statistics import FEW
 
 
 @dataclass(frozen=True)
-class Seen:
+class Watched:
     """How many of how many people were seen doing it, how often, how long it took them."""
 
     people: int

@@ -9,7 +9,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from engine.api.shapes_of_services import ProcessShape
+from engine.api.service_serializers import ProcessSerializer
 from engine.deployments import model_release
 from engine.models import (
     Artefact,
@@ -30,13 +30,13 @@ Slug = serializers.SlugRelatedField[Any]
 Key = serializers.PrimaryKeyRelatedField[Any]
 
 
-class FileShape(serializers.ModelSerializer[Artefact]):
+class FileSerializer(serializers.ModelSerializer[Artefact]):
     class Meta:
         model = Artefact
         fields = ["sha256", "name", "size"]
 
 
-class AskingShape(serializers.Serializer[Any]):
+class AskingSerializer(serializers.Serializer[Any]):
     """What a waiting step wants from a person."""
 
     verb = serializers.CharField(help_text="confirm, approve or decide")
@@ -50,10 +50,10 @@ class AskingShape(serializers.Serializer[Any]):
         return " or ".join(by) if isinstance(by, list) else str(by)
 
 
-class StepShape(serializers.ModelSerializer[StepRun]):
+class StepSerializer(serializers.ModelSerializer[StepRun]):
     title = serializers.CharField(read_only=True)
     seconds = serializers.FloatField(read_only=True, allow_null=True)
-    asking = AskingShape(allow_null=True, read_only=True)
+    asking = AskingSerializer(allow_null=True, read_only=True)
 
     class Meta:
         model = StepRun
@@ -63,7 +63,7 @@ class StepShape(serializers.ModelSerializer[StepRun]):
         ]  # fmt: skip
 
 
-class RunShape(serializers.ModelSerializer[Run]):
+class RunSerializer(serializers.ModelSerializer[Run]):
     title = serializers.CharField(read_only=True)
     template = serializers.SerializerMethodField()
     team: Slug = serializers.SlugRelatedField(slug_field="slug", read_only=True)
@@ -86,16 +86,16 @@ class RunShape(serializers.ModelSerializer[Run]):
         return reverse("run", args=[run.pk])
 
 
-class WholeRunShape(RunShape):
+class WholeRunSerializer(RunSerializer):
     """A run with its steps."""
 
-    steps = StepShape(many=True, read_only=True)
+    steps = StepSerializer(many=True, read_only=True)
 
-    class Meta(RunShape.Meta):
-        fields = [*RunShape.Meta.fields, "steps"]
+    class Meta(RunSerializer.Meta):
+        fields = [*RunSerializer.Meta.fields, "steps"]
 
 
-class EventShape(serializers.ModelSerializer[Event]):
+class EventSerializer(serializers.ModelSerializer[Event]):
     step: Key = serializers.PrimaryKeyRelatedField(read_only=True)
     leaf = serializers.SerializerMethodField()
 
@@ -107,7 +107,7 @@ class EventShape(serializers.ModelSerializer[Event]):
         return event.step.leaf if event.step else ""
 
 
-class ReleaseShape(serializers.ModelSerializer[Release]):
+class ReleaseSerializer(serializers.ModelSerializer[Release]):
     run: Key = serializers.PrimaryKeyRelatedField(read_only=True, allow_null=True)
     running = serializers.SerializerMethodField()
 
@@ -129,13 +129,13 @@ class ReleaseShape(serializers.ModelSerializer[Release]):
         return release.retired_at is None
 
 
-class CriterionShape(serializers.ModelSerializer[CriterionResult]):
+class CriterionSerializer(serializers.ModelSerializer[CriterionResult]):
     class Meta:
         model = CriterionResult
         fields = ["criterion", "title", "state", "reason", "asking", "first_at", "last_at"]
 
 
-class DeploymentShape(serializers.ModelSerializer[Deployment]):
+class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     team: Slug = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     target: Slug = serializers.SlugRelatedField(slug_field="name", read_only=True)
     live = serializers.SerializerMethodField()
@@ -166,25 +166,25 @@ class DeploymentShape(serializers.ModelSerializer[Deployment]):
         return reverse("deployment", args=[deployment.team.slug, deployment.target.name, deployment.name])
 
 
-class WholeDeploymentShape(DeploymentShape):
+class WholeDeploymentSerializer(DeploymentSerializer):
     """A deployment with its releases, its criteria and how to call it."""
 
-    releases = ReleaseShape(many=True, read_only=True)
+    releases = ReleaseSerializer(many=True, read_only=True)
     criteria = serializers.SerializerMethodField()
     call = serializers.SerializerMethodField(help_text="a command that asks it")
     run = serializers.SerializerMethodField()
     processes = serializers.SerializerMethodField(help_text="of the live release, as they run now")
 
-    class Meta(DeploymentShape.Meta):
-        fields = [*DeploymentShape.Meta.fields, "releases", "processes", "criteria", "call", "run"]
+    class Meta(DeploymentSerializer.Meta):
+        fields = [*DeploymentSerializer.Meta.fields, "releases", "processes", "criteria", "call", "run"]
 
-    @extend_schema_field(CriterionShape(many=True))
+    @extend_schema_field(CriterionSerializer(many=True))
     def get_criteria(self, deployment: Deployment) -> Any:
-        return CriterionShape(deployment.results.filter(current=True), many=True).data
+        return CriterionSerializer(deployment.results.filter(current=True), many=True).data
 
-    @extend_schema_field(ProcessShape(many=True))
+    @extend_schema_field(ProcessSerializer(many=True))
     def get_processes(self, deployment: Deployment) -> Any:
-        return ProcessShape(cast(Any, deployment.running()), many=True).data
+        return ProcessSerializer(cast(Any, deployment.running()), many=True).data
 
     def get_call(self, deployment: Deployment) -> str:
         return model_release.curl_for(deployment)
@@ -194,7 +194,7 @@ class WholeDeploymentShape(DeploymentShape):
         return active.pk if active else None
 
 
-class RevisionShape(serializers.ModelSerializer[Revision]):
+class RevisionSerializer(serializers.ModelSerializer[Revision]):
     template = serializers.CharField(source="template.name", read_only=True)
     persona: Slug = serializers.SlugRelatedField(
         source="template.persona", slug_field="slug", read_only=True, allow_null=True
@@ -206,18 +206,18 @@ class RevisionShape(serializers.ModelSerializer[Revision]):
         fields = ["template", "number", "digest", "title", "persona", "made_at", "published_at", "published_by", "note"]
 
 
-class WholeRevisionShape(RevisionShape):
+class WholeRevisionSerializer(RevisionSerializer):
     document = serializers.DictField(read_only=True)
     yaml = serializers.SerializerMethodField()
 
-    class Meta(RevisionShape.Meta):
-        fields = [*RevisionShape.Meta.fields, "document", "yaml"]
+    class Meta(RevisionSerializer.Meta):
+        fields = [*RevisionSerializer.Meta.fields, "document", "yaml"]
 
     def get_yaml(self, revision: Revision) -> str:
         return revision.parsed.yaml()
 
 
-class TemplateShape(serializers.ModelSerializer[Template]):
+class TemplateSerializer(serializers.ModelSerializer[Template]):
     persona: Slug = serializers.SlugRelatedField(slug_field="slug", read_only=True, allow_null=True)
     published = serializers.SerializerMethodField()
     latest = serializers.SerializerMethodField()
@@ -233,37 +233,37 @@ class TemplateShape(serializers.ModelSerializer[Template]):
         return template.latest.number
 
 
-class LogShape(serializers.Serializer[Any]):
+class LogSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(allow_blank=True)
     offset = serializers.IntegerField(help_text="pass it back to read on")
 
 
-class ChangeShape(serializers.Serializer[Any]):
+class ChangeSerializer(serializers.Serializer[Any]):
     step = serializers.CharField()
     verb = serializers.CharField()
     what = serializers.CharField()
     detail = serializers.CharField(allow_blank=True)
 
 
-class DifferenceShape(serializers.Serializer[Any]):
+class DifferenceSerializer(serializers.Serializer[Any]):
     where = serializers.CharField()
     what = serializers.CharField()
     before = serializers.JSONField(allow_null=True)
     after = serializers.JSONField(allow_null=True)
 
 
-class DiffShape(serializers.Serializer[Any]):
+class DiffSerializer(serializers.Serializer[Any]):
     """What differs between two runs; `first` is the earliest step that went another way."""
 
     before = serializers.IntegerField(source="before.pk")
     after = serializers.IntegerField(source="after.pk")
-    template = DifferenceShape(many=True)
-    inputs = DifferenceShape(many=True)
-    steps = DifferenceShape(many=True)
+    template = DifferenceSerializer(many=True)
+    inputs = DifferenceSerializer(many=True)
+    steps = DifferenceSerializer(many=True)
     first = serializers.CharField(allow_blank=True)
 
 
-class ScheduleShape(serializers.ModelSerializer[Schedule]):
+class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
     template: Slug = serializers.SlugRelatedField(slug_field="name", queryset=Template.objects.all())
     team: Slug = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     runs = serializers.SerializerMethodField(help_text="the newest ten, by number")
@@ -293,7 +293,7 @@ class ScheduleShape(serializers.ModelSerializer[Schedule]):
         return attrs
 
 
-class LimitShape(serializers.ModelSerializer[Limit]):
+class LimitSerializer(serializers.ModelSerializer[Limit]):
     of = serializers.CharField(read_only=True)
 
     class Meta:
@@ -304,12 +304,12 @@ class LimitShape(serializers.ModelSerializer[Limit]):
 # --- what is sent ----------------------------------------------------------------------------------------------------
 
 
-class UploadShape(serializers.Serializer[Any]):
+class UploadSerializer(serializers.Serializer[Any]):
     file = serializers.FileField()
     team = serializers.SlugField(required=False)
 
 
-class StartShape(serializers.Serializer[Any]):
+class StartSerializer(serializers.Serializer[Any]):
     template = serializers.SlugField(required=False, help_text="without it: the persona's published template")
     revision = serializers.IntegerField(required=False, min_value=1, max_value=1_000_000)
     persona = serializers.SlugField(required=False, help_text="without it: your own")
@@ -323,7 +323,7 @@ class StartShape(serializers.Serializer[Any]):
     dry_run = serializers.BooleanField(required=False, default=False)
 
 
-class LimitSetShape(serializers.Serializer[Any]):
+class LimitSetSerializer(serializers.Serializer[Any]):
     """One of team, template and target names what is limited."""
 
     team = serializers.SlugField(required=False)
@@ -332,40 +332,40 @@ class LimitSetShape(serializers.Serializer[Any]):
     at_most = serializers.IntegerField(min_value=1, max_value=100_000)
 
 
-class ResumeShape(serializers.Serializer[Any]):
+class ResumeSerializer(serializers.Serializer[Any]):
     inputs = serializers.DictField(required=False, default=dict, help_text="corrections, by name")
 
 
-class SignalShape(serializers.Serializer[Any]):
+class SignalSerializer(serializers.Serializer[Any]):
     name = serializers.RegexField(r"^[A-Za-z][A-Za-z0-9._-]{0,62}$")
     values = serializers.DictField(required=False, default=dict, help_text="what there is to know about it")
 
 
-class VoteShape(serializers.Serializer[Any]):
+class VoteSerializer(serializers.Serializer[Any]):
     approve = serializers.BooleanField(default=True)
     comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
 
 
-class AnswerShape(serializers.Serializer[Any]):
+class AnswerSerializer(serializers.Serializer[Any]):
     values = serializers.DictField(required=False, default=dict)
     comment = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
 
 
-class YamlShape(serializers.Serializer[Any]):
+class YamlSerializer(serializers.Serializer[Any]):
     yaml = serializers.CharField(max_length=2_000_000, trim_whitespace=False)
 
 
-class ProblemShape(serializers.Serializer[Any]):
+class ProblemSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
     line = serializers.IntegerField()
     column = serializers.IntegerField()
 
 
-class CheckShape(serializers.Serializer[Any]):
+class CheckSerializer(serializers.Serializer[Any]):
     ok = serializers.BooleanField()
-    problems = ProblemShape(many=True)
+    problems = ProblemSerializer(many=True)
     digest = serializers.CharField(required=False)
 
 
-class PublishShape(serializers.Serializer[Any]):
+class PublishSerializer(serializers.Serializer[Any]):
     revision = serializers.IntegerField(required=False, min_value=1, max_value=1_000_000)

@@ -10,7 +10,7 @@ RECENT = timedelta(seconds=15)  # an engine that has not looked for so long does
 OLD = timedelta(minutes=10)  # one not seen for so long is forgotten
 
 
-class PresenceQuerySet(models.QuerySet["Presence"]):
+class EngineHeartbeatQuerySet(models.QuerySet["EngineHeartbeat"]):
     def alive(self) -> Self:
         """Those that were seen a moment ago."""
         return self.filter(seen_at__gt=timezone.now() - RECENT)
@@ -41,7 +41,7 @@ class PresenceQuerySet(models.QuerySet["Presence"]):
         return self.filter(seen_at__lt=timezone.now() - OLD)
 
 
-class Presence(models.Model):
+class EngineHeartbeat(models.Model):
     """One engine process, named as it names itself when it claims a step."""
 
     owner = models.CharField(max_length=80, primary_key=True)
@@ -52,7 +52,7 @@ class Presence(models.Model):
     claimed_at = models.DateTimeField(null=True)  # when the database last answered its question for work
     found = models.BooleanField(default=False)  # whether there was any
 
-    objects = PresenceQuerySet.as_manager()
+    objects = EngineHeartbeatQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.host} process {self.pid}"
