@@ -39,7 +39,6 @@ class CriterionState(models.TextChoices):
     MET = "met", "Met"
     OPEN = "open", "Not yet"
     NEEDS = "needs", "Needs something"  # an input it rests on was not given
-    UNKNOWN = "unknown", "Could not look"  # the check itself failed
 
 
 ENDED_RUNS = (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED)
@@ -52,5 +51,5 @@ MARKS = {
     "succeeded": "done", "failed": "failed", "cancelled": "quiet",
     "ready": "quiet", "waiting": "waiting", "skipped": "quiet",
     "new": "quiet", "deployed": "going", "done": "done", "regressed": "failed", "removed": "quiet",
-    "met": "done", "open": "waiting", "needs": "waiting", "unknown": "failed",
+    "met": "done", "open": "waiting", "needs": "waiting",
 }  # fmt: skip

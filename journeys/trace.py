@@ -237,4 +237,4 @@ def reached_production(user: User, *, most: int = 5) -> list[Observation]:
     """Quotes that rest under a template which has put something live: what a researcher likes to see."""
     live = Revision.objects.filter(runs__releases__weight__gt=0, runs__team__memberships__user=user)
     found = Observation.objects.usable().filter(quote=True, map_steps__origins__revision__in=live).distinct()
-    return list(found.readable_by(user).for_reading().order_by("-marked", "-made_at")[:most])
+    return list(Reading(user).readable(found).for_reading().order_by("-marked", "-made_at")[:most])

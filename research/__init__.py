@@ -1,4 +1,4 @@
 """What was seen and said: studies, participants and their consent, cases, sessions, observations, insights.
 
-Imports people only. What may be read of a quote is decided in `research.models`, where it is read.
+Imports people only. `research.reading` decides who may read a quote, each time it is read.
 """

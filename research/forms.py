@@ -304,9 +304,3 @@ class InsightForm(RevisionForm[Insight]):
         if not self.instance.pk and (first := studies.first()):
             self.initial.setdefault("study", first)
             self.initial.setdefault("persona", first.persona)
-
-
-class ActivityForm(forms.ModelForm[Activity]):
-    class Meta:
-        model = Activity
-        fields = ["name", "position"]

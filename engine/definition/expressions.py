@@ -23,7 +23,6 @@ DEEPEST = 24  # brackets within brackets
 _MACROS = {"all", "exists", "exists_one", "map", "filter", "reduce", "min"}
 _ROOTS = {"inputs", "steps", "run", "deployment", "each"}
 _BRACES = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
-_NUMBER_TYPES = {"number", "integer", "percent"}
 
 
 class ExpressionError(ValueError):

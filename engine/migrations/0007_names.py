@@ -1,6 +1,6 @@
-"""The field's own words for what the tables hold. Renames alone: no row changes."""
+"""Names of the field for what the tables hold: renames, and one choice less that was never stored."""
 
-from django.db import migrations
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
@@ -12,4 +12,9 @@ class Migration(migrations.Migration):
         migrations.RenameModel("Measurement", "CachedResult"),
         migrations.RenameField("steprun", "memory", "checkpoint"),
         migrations.RenameField("steprun", "poked", "wake_requested"),
+        migrations.AlterField(
+            model_name='criterionresult',
+            name='state',
+            field=models.CharField(choices=[('met', 'Met'), ('open', 'Not yet'), ('needs', 'Needs something')], max_length=8),
+        ),
     ]

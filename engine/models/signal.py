@@ -1,4 +1,4 @@
-"""What a run is told from outside: “payment-received”. A `first` block or an `event.wait` step takes it, once."""
+"""What a run is told from outside: “payment-received”. A `first` block takes it, once."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -12,6 +12,7 @@ from engine.definition.flow import leaves
 from journeys.discovery.inductive import Occurrence, discover
 from journeys.models import LANES, Cell, Journey, JourneyMap, MapStep, Stage
 from research.models import Observation, Study
+from research.traces import by_activity, traces
 
 
 class NothingSeen(ValueError):
@@ -31,12 +32,12 @@ class DraftCurrent:
     def execute(self) -> JourneyMap:
         """Find the flow and draw it. What a champion wrote in cells of steps that stay, stays. Raises NothingSeen."""
         seen = Observation.objects.of_study(self.check()).filter(participant__persona=self.journey.persona)
-        traces = seen.traces()
-        if not traces:
+        cases = traces(seen)
+        if not cases:
             raise NothingSeen("No session of this study has seen anybody do something in a case yet. Watch one first.")
-        numbers = seen.by_activity()
+        numbers = by_activity(seen)
         titles = {key: found.name for key, found in numbers.items()}
-        root = discover((map(_seen, trace) for trace in traces.values()), titles)
+        root = discover((map(_seen, trace) for trace in cases.values()), titles)
         flow = to_document(root)
         with transaction.atomic():
             map_, _ = JourneyMap.objects.get_or_create(journey=self.journey, state=JourneyMap.State.CURRENT)

@@ -23,8 +23,6 @@ from research.models.study import Study
 
 if TYPE_CHECKING:
     from people.models import Persona, User
-    from research.reading import Quote
-    from research.traces import ActivityNumbers, TracedStep
 
 
 class ActivityQuerySet(models.QuerySet["Activity"]):
@@ -104,28 +102,10 @@ class ObservationQuerySet(models.QuerySet["Observation"]):
         )
 
     def for_reading(self) -> Self:
-        """With all that `quote_for` looks at, in a handful of queries."""
+        """With all that `Reading` looks at, in a handful of queries."""
         return self.select_related(
             "activity", "case", "participant__persona", "participant__study", "session__study"
         ).prefetch_related("participant__consents")
-
-    def readable_by(self, user: "User") -> Self:
-        """Those of which this person may read the words or the paraphrase."""
-        from research.reading import Reading
-
-        return Reading(user).readable(self)  # type: ignore[return-value]
-
-    def traces(self) -> "dict[int, list[TracedStep]]":
-        """For each case what was seen, in order: what discovery reads."""
-        from research.traces import traces
-
-        return traces(self)
-
-    def by_activity(self) -> "dict[str, ActivityNumbers]":
-        """For each activity how long, how often, how many people, and what hurt."""
-        from research.traces import by_activity
-
-        return by_activity(self)
 
 
 KeptObservations = Kept.from_queryset(ObservationQuerySet)
@@ -197,12 +177,6 @@ class Observation(Removable):
         began = self.session.started_at
         return began + timedelta(milliseconds=self.at) if began else None
 
-    def quote_for(self, user: "User") -> "Quote":
-        """What this person may read of it: the one place where that is decided."""
-        from research.reading import Reading
-
-        return Reading(user).quote(self)
-
     def take_turn(self) -> None:
         """Read it again, in a transaction: nobody else changes it until that ends. Raises DoesNotExist."""
         Session.everything.locked(self.session_id)
@@ -228,30 +202,6 @@ class Observation(Removable):
     def release(self, paraphrase: str) -> None:
         """Let others read it in the researcher's words; an empty paraphrase takes it back."""
         self.change(paraphrase=paraphrase.strip(), released_at=timezone.now() if paraphrase.strip() else None)
-
-    def absorb(self, other: "Observation") -> None:
-        """Make one of two: both texts, the whole time, and whatever rested on the other rests on this."""
-        from research.models.insight import InsightEvidence
-
-        if other.session_id != self.session_id or other.pk == self.pk:
-            raise ValidationError("Only two observations of the same session can become one.")
-        if other.participant_id != self.participant_id:
-            raise ValidationError("They are of two people, and each has a consent of their own.")
-        with transaction.atomic():
-            self.take_turn()
-            other.take_turn()
-            ends = [end for one in (self, other) for end in (one.at, one.until) if end is not None]
-            self.change(
-                text="\n".join(text for text in (self.text, other.text) if text),
-                at=min(self.at, other.at),
-                until=max(ends) if self.until is not None or other.until is not None else None,
-                quote=self.quote or other.quote,
-                marked=self.marked or other.marked,
-                activity=self.activity or other.activity,
-            )
-            known = self.in_insights.values("insight")
-            InsightEvidence.objects.filter(observation=other).exclude(insight__in=known).update(observation=self)
-            other.mark_removed(timezone.now())
 
     def mark_removed(self, at: datetime | None) -> None:
         with transaction.atomic():

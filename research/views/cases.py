@@ -9,6 +9,7 @@ from research.forms import CaseForm
 from research.models import Activity, Case, Observation, Study
 from research.reading import Reading
 from research.rows import rows
+from research.traces import traces
 
 
 @login_required
@@ -25,7 +26,7 @@ def case_new(request: HttpRequest, slug: str) -> HttpResponse:
 def case(request: HttpRequest, pk: int) -> HttpResponse:
     found = fetch(me(request), Case.objects.select_related("study"), pk=pk)
     logged = Observation.objects.filter(case=found, session__removed_at=None).for_reading()
-    trace = Observation.objects.filter(case=found).traces().get(found.pk, [])
+    trace = traces(Observation.objects.filter(case=found)).get(found.pk, [])
     names = dict(Activity.objects.filter(observations__case=found).values_list("key", "name"))
     context = {
         "case": found,

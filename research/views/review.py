@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from lib.pages.toasts import say, warn
 from people.access import fetch, me
+from research.actions.merge import Merge
 from research.forms import ObservationForm
 from research.models import Observation, Overtaken, Session
 from research.reading import Reading
@@ -73,7 +74,7 @@ def observation_merge(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         if other is None:
             raise ValidationError("Nothing comes after it to be made one with.")
-        one.absorb(other)
+        Merge(one, other).execute()
         say(request, "Two observations are one now.")
     except ValidationError as error:
         warn(request, error.messages[0])

@@ -11,6 +11,7 @@ from people.access import can, fetch, may, me
 from people.models import User
 from research.forms import StudyForm, StudyMemberForm
 from research.models import Activity, Observation, Participant, Study, StudyRole
+from research.traces import by_activity
 
 
 def listed(user: User) -> QuerySet[Study]:
@@ -56,7 +57,7 @@ def study(request: HttpRequest, slug: str) -> HttpResponse:
         "sessions": found.sessions.select_related("case", "watcher").prefetch_related("participants"),
         "cases": found.cases.annotate(logged=Count("observations", filter=Q(observations__removed_at=None))),
         "insights": found.insights.all(),
-        "numbers": observations.by_activity().values(),
+        "numbers": by_activity(observations).values(),
         "counted": observations.usable().count(),
         "members": found.members.select_related("user"),
         "member_form": StudyMemberForm(),

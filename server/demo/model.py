@@ -20,6 +20,7 @@ from engine.models import Revision, Run
 from engine.targets.local.machine import uv
 from journeys.models import JourneyMap
 from research.models import Observation, Study
+from research.traces import by_activity
 from server.demo.telling import milliseconds
 from server.demo.thread import Thread
 from server.demo.traffic import Traffic
@@ -65,7 +66,7 @@ class ModelWalk(Thread):
         self.say(f"Consent: {consenting} of {of} agreed to be quoted, to everybody in the company")
 
     def _steps(self, study: Study, current: JourneyMap) -> None:
-        numbers = Observation.objects.of_study(study).by_activity()
+        numbers = by_activity(Observation.objects.of_study(study))
         people = study.participants.count()
         for step in current.steps.all():
             found = numbers[step.key]

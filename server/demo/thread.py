@@ -22,6 +22,7 @@ from journeys.actions.import_ideal import ImportIdeal
 from journeys.models import Journey, JourneyMap, MapVersion, SessionRun
 from people.models import User
 from research.models import Observation, Session, Study
+from research.traces import traces
 from server.demo.telling import Telling, outline
 from server.example import WATCHER, LoadExample, Shipped
 from server.installation.embedded import Embedded
@@ -75,7 +76,7 @@ class Thread:
             slug=named["slug"], defaults={"persona": study.persona, "study": study, "title": named["title"]}
         )
         current = DraftCurrent(journey).execute()
-        self.say(f"Found in {len(Observation.objects.of_study(study).traces())} cases: {outline(current.root)}")
+        self.say(f"Found in {len(traces(Observation.objects.of_study(study)))} cases: {outline(current.root)}")
         return journey, current
 
     def derive(self, journey: Journey) -> tuple[JourneyMap, Revision]:

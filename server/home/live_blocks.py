@@ -25,6 +25,8 @@ from lib.durations import said
 from people.access import can
 from people.models import Role, Team, User
 from research.models import Observation
+from research.reading import Reading
+from research.traces import traces
 from server.home import thread, waiting
 from server.home.page import BEGINNINGS, BLOCKS, Beginning, Block
 from server.home.thread import Step
@@ -70,7 +72,7 @@ def _people_took(user: User) -> str:
     if user.persona is None:
         return ""
     seen = Observation.objects.of_persona(user.persona, example=_in_example(user))
-    cases = [sum(step.end - step.start for step in trace) for trace in seen.traces().values()]
+    cases = [sum(step.end - step.start for step in trace) for trace in traces(seen).values()]
     cases = [case for case in cases if case]
     return f"{said(median(cases) / 1000)} (n {len(cases)})" if len(cases) >= FEW else ""
 
@@ -105,7 +107,8 @@ def researcher_quotes(user: User) -> Block | None:
     if not user.has_role(Role.RESEARCHER):
         return None
     found = reached_production(user)
-    return Block("journeys/reached.html", {"quotes": [(o, o.quote_for(user)) for o in found]}) if found else None
+    reading = Reading(user)
+    return Block("journeys/reached.html", {"quotes": [(o, reading.quote(o)) for o in found]}) if found else None
 
 
 def example(user: User) -> Block | None:

@@ -61,7 +61,7 @@ def numbered(user: User, words: str) -> Iterable[Found]:
 def observations(user: User, words: str) -> Iterable[Found]:
     """Only words this person may read are looked through: a hit would tell them what is there."""
     reading = Reading(user)
-    mine = Observation.objects.visible_to(user).usable().readable_by(user).filter(released_at=None).for_reading()
+    mine = Reading(user).readable(Observation.objects.visible_to(user).usable()).filter(released_at=None).for_reading()
     for one in first(mine, words, "text", "activity__name"):
         quote = reading.quote(one)
         if quote.verbatim:

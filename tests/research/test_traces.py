@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from research.models import Activity, Consent, Observation, Session
+from research.traces import by_activity, traces
 
 MINUTE = 60_000
 
@@ -21,7 +22,7 @@ def see(session, participant, case, ml):
 
 def names(study):
     return {
-        case: [step.activity for step in trace] for case, trace in Observation.objects.of_study(study).traces().items()
+        case: [step.activity for step in trace] for case, trace in traces(Observation.objects.of_study(study)).items()
     }
 
 
@@ -32,7 +33,7 @@ def test_a_case_is_read_in_order_across_its_sessions(study, session, participant
     later.participants.add(participant)
     later.begin(session.started_at + timedelta(hours=1))
     see("Compare", 0, MINUTE, session=later)
-    trace = Observation.objects.of_study(study).traces()[case.pk]
+    trace = traces(Observation.objects.of_study(study))[case.pk]
     assert [step.activity for step in trace] == ["export", "match-features", "compare"]
     assert trace[0].start == round(session.started_at.timestamp() * 1000)
     assert trace[0].end - trace[0].start == MINUTE
@@ -58,7 +59,7 @@ def test_withdrawn_and_removed_is_left_out(study, case, session, see):
     assert names(study) == {case.pk: ["match-features"]}
     Consent.objects.get().withdraw()
     assert names(study) == {}
-    assert Observation.objects.of_study(study).by_activity() == {}
+    assert by_activity(Observation.objects.of_study(study)) == {}
 
 
 def test_the_example_is_left_out_of_every_number(study, ml, see):
@@ -78,7 +79,7 @@ def test_the_numbers_of_an_activity(study, case, see):
     see("Export", 2, kind="pain", text="No parity check")
     see("Export", 3, kind="pain", text="no parity check ")
     said = see("Export", 4, kind="says", quote=True, text="Again.")
-    one = Observation.objects.of_study(study).by_activity()["export"]
+    one = by_activity(Observation.objects.of_study(study))["export"]
     assert (one.median, one.p90) == (4 * MINUTE, 8 * MINUTE)
     assert (one.median_wait, one.rework, one.repeats, one.people, one.observations) == (5 * MINUTE, 1, [3], 1, 8)
     assert [(pain.text, pain.people, len(pain.observations)) for pain in one.pains] == [("No parity check", 1, 2)]

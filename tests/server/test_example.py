@@ -12,6 +12,7 @@ from journeys.actions.import_ideal import ImportIdeal
 from journeys.models import Journey
 from people.models import Persona, PersonaChampion, Team, User
 from research.models import Activity, Case, Insight, Observation, Participant, Session, Study
+from research.traces import by_activity
 from server import example
 from server.example import APPS, MODELS, STUDIES, LoadExample, RemoveExample, Shipped
 from tests.leaks import leaks
@@ -52,7 +53,7 @@ def test_loading_it_again_changes_nothing(shipped):
 @each
 def test_every_activity_is_seen_and_every_insight_rests_on_something(shipped):
     study = LoadExample(shipped).execute()
-    assert {one.name for one in Observation.objects.of_study(study).by_activity().values()} >= set(
+    assert {one.name for one in by_activity(Observation.objects.of_study(study)).values()} >= set(
         shipped.study["activities"]
     )
     assert all(insight.links.exists() for insight in study.insights.all())
