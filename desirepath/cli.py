@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import webbrowser
 from functools import partial
@@ -212,7 +211,7 @@ def login_(
     browser: Annotated[bool, typer.Option(help="Open the page by itself.")] = True, json: AsJson = False
 ) -> None:
     """Sign this terminal in, through the browser."""
-    url = State.server or os.environ.get("DESIREPATH_URL") or connection.read().get("url") or "http://127.0.0.1:8800"
+    url = connection.address(State.server)
     tell = err.print if json else out.print
     found = login.login(url, tell=tell, browser=browser)
     show({"server": found.url}, json, lambda: out.print(f"{words.sign('succeeded')} Signed in to {found.url}"))

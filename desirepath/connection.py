@@ -1,4 +1,7 @@
-"""Where the server is and who we are there: `--server`, DESIREPATH_URL, then the file `login` or `make run` wrote."""
+"""Where the server is and who we are there: `--server`, DESIREPATH_URL, then the file `login` or `make run` wrote.
+
+The only place of the client that reads environment variables; docs/environment.md lists them.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,19 @@ class Place:
 def file() -> Path:
     root = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     return Path(os.environ.get("DESIREPATH_CONFIG") or Path(root) / "desirepath" / "server.json")
+
+
+DEFAULT = "http://127.0.0.1:8800"
+
+
+def address(server: str | None = None) -> str:
+    """The server that is meant, whether or not somebody is signed in to it."""
+    return server or os.environ.get("DESIREPATH_URL") or read().get("url") or DEFAULT
+
+
+def for_git() -> dict[str, str]:
+    """The environment of a git that must not ask for a password."""
+    return {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
 
 
 def find(server: str | None = None, token: str | None = None) -> Place:

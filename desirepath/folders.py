@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
+from desirepath.connection import for_git
+
 MOST = 500 << 20  # bytes
 LEFT_OUT = {
     ".git", ".hg", ".svn", "__pycache__", ".venv", "venv", "node_modules", ".tox", ".nox", ".mypy_cache",
@@ -157,7 +159,7 @@ def at_hand(place: str) -> Iterator[Path]:
         folder = Path(inside) / name_of(address)
         at = ["--branch", branch] if branch else []
         command = ["git", "clone", "--quiet", "--depth", "1", *at, "--", address, str(folder)]
-        env = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+        env = for_git()
         done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
         if done.returncode:
             raise BadFolder(f"{place} could not be fetched. {done.stderr.strip()}")

@@ -10,3 +10,7 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "server.settings")
 application = get_asgi_application()
+
+from server.installation.checks import refuse_wrong_environment  # noqa: E402 - the settings are read first
+
+refuse_wrong_environment()  # nobody else does: uvicorn runs no checks

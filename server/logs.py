@@ -1,9 +1,10 @@
 """What the server says of itself: one line an event, for people in the terminal, JSON where machines read it."""
 
-import os
 from typing import Any
 
 import structlog
+
+from server.installation import environment
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -20,7 +21,7 @@ def configure(*, debug: bool) -> dict[str, Any]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    machine = os.environ.get("DESIREPATH_LOG") == "json"
+    machine = environment.LOG.value() == "json"
     final: Any = (
         structlog.processors.JSONRenderer()
         if machine

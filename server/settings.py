@@ -1,6 +1,5 @@
 """Django's settings. What differs between machines comes from the environment; the rest is here."""
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 DESIREPATH_HOME = environment.home(BASE_DIR)
 SECRET_KEY = environment.secret_key(DESIREPATH_HOME)
-SECRET_KEY_FALLBACKS = os.environ.get("DESIREPATH_SECRET_KEY_BEFORE", "").split()
-DEBUG = os.environ.get("DESIREPATH_DEBUG") == "1"
-ALLOWED_HOSTS = os.environ.get("DESIREPATH_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")
-CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("DESIREPATH_ORIGINS", "").split(",") if origin]
+SECRET_KEY_FALLBACKS = environment.SECRET_KEY_BEFORE.value()
+DEBUG = environment.DEBUG.value()
+ALLOWED_HOSTS = environment.HOSTS.value()
+CSRF_TRUSTED_ORIGINS = environment.ORIGINS.value()
 
 INSTALLED_APPS = [
     "people",
@@ -84,12 +83,16 @@ TEMPLATES = [
     },
 ]
 
-DATABASES: dict[str, Any] = {"default": environment.database(DESIREPATH_HOME, os.environ.get("DATABASE_URL"))}
-BROKER_URL = environment.broker(os.environ.get("BROKER_URL"))  # the doorbell between workers; without it they look
+DATABASES: dict[str, Any] = {"default": environment.database(DESIREPATH_HOME)}
+BROKER_URL = environment.BROKER.value()  # the doorbell between workers; without it they look
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MEDIA_ROOT = DESIREPATH_HOME / "artefacts"
 FILE_UPLOAD_PERMISSIONS = 0o600
-DESIREPATH_UPLOAD_LIMIT = int(os.environ.get("DESIREPATH_UPLOAD_LIMIT", 2 << 30))  # bytes
+DESIREPATH_UPLOAD_LIMIT = environment.UPLOAD_LIMIT.value()  # bytes
+
+METRICS_TOKEN = environment.METRICS_TOKEN.value()
+OTLP_ENDPOINT = environment.OTLP_TRACES.value() or environment.OTLP.value()  # the exporter reads them itself
+OTEL_SERVICE_NAME = environment.OTEL_SERVICE_NAME.value()
 
 LANGUAGE_CODE = "en"
 USE_I18N = False
@@ -122,7 +125,7 @@ ACCOUNT_SESSION_REMEMBER = True
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 
 # The embedded default answers on plain http on this machine; behind TLS set DESIREPATH_TLS=1.
-TLS = os.environ.get("DESIREPATH_TLS") == "1"
+TLS = environment.TLS.value()
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TLS else None
 SESSION_COOKIE_NAME = "desirepath_session"  # other things answer on localhost too

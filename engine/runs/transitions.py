@@ -129,7 +129,7 @@ def record(step: StepRun, outcome: Outcome, *, take_next: bool = False) -> Recor
 
 
 def _after_pause(walk: RunProgress, step: StepRun, outcome: Outcome) -> None:
-    """A step that let go without ending: in a run on its way out it ends here; if it was poked it looks again."""
+    """End a step that let go without an outcome where its run is ending; look again where a wake was requested."""
     row = StepRun.objects.filter(pk=step.pk)
     if walk.run.state in ENDING_RUNS and step.purpose in ORDINARY:
         row.update(state=StepState.CANCELLED, asking=None, queue="", wake_at=None, ended_at=timezone.now())

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.utils import timezone
 
 from engine.models import Event, EventCursor, Run, StepRun
@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 NAME = "spans"
 ENDS = ("run.succeeded", "run.failed", "run.cancelled")
 AT_ONCE = 1000  # events
-ENDPOINT, TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 
 log = logging.getLogger("desirepath.spans")
 
 
 def wanted() -> bool:
     """Whether somebody has said where spans go."""
-    return bool(os.environ.get(ENDPOINT) or os.environ.get(TRACES))
+    return bool(settings.OTLP_ENDPOINT)
 
 
 def send_new(exporter: SpanExporter) -> int:
@@ -76,7 +75,7 @@ def _send(exporter: SpanExporter, pk: int) -> None:
 
     run = Run.objects.select_related("revision__template", "team", "deployment").get(pk=pk)
     if exporter.export(spans_of(run)) is not SpanExportResult.SUCCESS:
-        raise NotSent(f"The spans of {run} were not taken; they are sent again. Does {ENDPOINT} name who takes them?")
+        raise NotSent(f"The spans of {run} were not taken and are sent again. Look at OTEL_EXPORTER_OTLP_ENDPOINT.")
 
 
 def spans_of(run: Run) -> list[ReadableSpan]:
@@ -118,7 +117,7 @@ def _span(run: Run, key: str, name: str, attributes: dict[str, str | int], timed
     began, ended, failed = timed
     return ReadableSpan(
         name, _context(run, key), None if key == "run" else _context(run, "run"),
-        Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", "desirepath")}), attributes,
+        Resource.create({"service.name": settings.OTEL_SERVICE_NAME}), attributes,
         status=Status(StatusCode.OK) if failed is None else Status(StatusCode.ERROR, failed[:500]),
         start_time=_nanoseconds(began), end_time=max(_nanoseconds(ended), _nanoseconds(began)),
     )  # fmt: skip

@@ -6,12 +6,12 @@ bearer token that DESIREPATH_METRICS_TOKEN names. A request that came through a 
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from ipaddress import ip_address
 from secrets import compare_digest
 from typing import Any
 
+from django.conf import settings
 from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
@@ -37,7 +37,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _may(request: HttpRequest) -> bool:
-    token = os.environ.get("DESIREPATH_METRICS_TOKEN", "")
+    token = settings.METRICS_TOKEN
     sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token and compare_digest(sent.encode(), token.encode()):
         return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from desirepath.client import Json
 from engine.models import Revision, Run
 from engine.targets.local.machine import uv
 from journeys.models import JourneyMap
+from lib.environment import everything
 from research.models import Observation, Study
 from research.traces import by_activity
 from server.demo.telling import milliseconds
@@ -183,9 +183,7 @@ def _rows(table: Path) -> Iterator[Json]:
 
 
 def _quiet(command: list[str]) -> None:
-    found = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "UV_NO_CONFIG": "1"}
-    )
+    found = subprocess.run(command, capture_output=True, text=True, check=False, env=everything(UV_NO_CONFIG="1"))
     if found.returncode:
         raise RuntimeError(f"{Path(command[0]).name} failed: {found.stderr.strip()[-600:]}")
 

@@ -24,6 +24,8 @@ import httpx
 import psutil
 
 from engine.targets.local import LocalTarget
+from lib.environment import everything
+from server.installation import environment
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PORT = 8800
@@ -42,7 +44,7 @@ class Embedded:
 
     def __init__(self, home: Path, port: int | None = None) -> None:
         self.home = home
-        self.asked = port or int(os.environ.get("DESIREPATH_PORT", "0")) or None
+        self.asked = port or environment.PORT.value() or None
         self.port = self.asked or PORT
         self.target = LocalTarget(home)
         self.children: dict[str, subprocess.Popen[bytes]] = {}
@@ -110,7 +112,7 @@ class Embedded:
         with (self.home / "logs" / f"{name}.log").open("ab") as log:
             self.children[name] = subprocess.Popen(
                 [sys.executable, *self._commands()[name]], cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, env={**FRUGAL, **os.environ, "DESIREPATH_HOME": str(self.home)}, start_new_session=True,
+                stderr=log, env=FRUGAL | everything(DESIREPATH_HOME=str(self.home)), start_new_session=True,
                 preexec_fn=_die_with_parent,
             )  # fmt: skip
 

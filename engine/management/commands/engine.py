@@ -12,7 +12,7 @@ class Command(BaseCommand):
     help = "Run the engine: claim steps that are due and execute them, until told to stop."
 
     # The checks load every page of the site, a third of this process's memory; the tests do them.
-    requires_system_checks = ()
+    requires_system_checks = ("environment",)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--threads", type=int, default=4, help="how many steps at once")

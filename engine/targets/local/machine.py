@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from engine.targets.base import TargetError
+from lib import environment
 
 # What uv may see of our environment: proxies, certificates and its own settings, none of our secrets.
 PASSED = re.compile(
@@ -60,10 +61,10 @@ def _candidates(minor: str = "3.*") -> Iterator[str]:
     """Programs that may be such a Python: our own, on PATH, and in the folders of pyenv, uv and asdf."""
     yield _base_python()
     pattern = f"python{minor}"
-    for folder in os.environ.get("PATH", "").split(os.pathsep):
+    for folder in environment.get("PATH").split(os.pathsep):
         if folder and not folder.rstrip("/").endswith("/shims"):  # pyenv's shims fail for versions not switched on
             yield from _programs(Path(folder), pattern)
-    homes = (os.environ.get("PYENV_ROOT", "~/.pyenv"), "~/.local/share/uv/python", "~/.asdf/installs/python")
+    homes = (environment.get("PYENV_ROOT", "~/.pyenv"), "~/.local/share/uv/python", "~/.asdf/installs/python")
     for home in homes:
         versions = Path(home).expanduser() / "versions" if "pyenv" in home else Path(home).expanduser()
         for version in sorted(versions.glob("*"), reverse=True):
@@ -99,4 +100,4 @@ def _minor_of(program: str) -> str | None:
 
 def tool_env() -> Mapping[str, str]:
     """The environment variables that uv is run with."""
-    return {key: value for key, value in os.environ.items() if PASSED.fullmatch(key)} | {"NO_COLOR": "1"}
+    return environment.passed_on(PASSED) | {"NO_COLOR": "1"}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.targets.base import TargetError
+from lib import environment
 
 SOCKET_LIMIT = 100  # bytes; the kernel's own limit is 108 on Linux and 104 on macOS
 
@@ -66,7 +67,7 @@ class Places:
 
     def _choose_runtime(self) -> Path:
         digest = hashlib.sha256(str(self.home.resolve()).encode()).hexdigest()[:12]
-        base = os.environ.get("XDG_RUNTIME_DIR", "")
+        base = environment.get("XDG_RUNTIME_DIR")
         if base and os.path.isdir(base) and os.access(base, os.W_OK):
             return Path(base) / f"desirepath-{digest}"
         return Path("/tmp") / f"desirepath-{os.getuid()}-{digest}"  # noqa: S108 - made with 0700 and checked

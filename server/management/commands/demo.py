@@ -1,6 +1,5 @@
 """`manage.py demo`: what `make run` does after set-up. RUN_ONCE=1 ends everything at the end."""
 
-import os
 from typing import Any
 
 from django.conf import settings
@@ -14,13 +13,14 @@ from server.demo.ending import say_goodbye
 from server.demo.model import ModelWalk
 from server.demo.telling import Telling
 from server.installation.embedded import CannotStart, Embedded
+from server.installation.environment import RUN_ONCE
 
 
 class Command(BaseCommand):
     help = "Walk the thread on the example, from evidence to an answer, then serve the pages."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        once = os.environ.get("RUN_ONCE") == "1"
+        once = RUN_ONCE.value()
         embedded = Embedded(settings.DESIREPATH_HOME)
         try:
             embedded.take_lock()

@@ -13,7 +13,7 @@ from server.installation.embedded import CannotStart, Embedded
 class Command(BaseCommand):
     help = "Run web and engine until Ctrl-C. What they serve goes on; `manage.py stop` ends that too."
 
-    requires_system_checks = ()  # they load every page of the site, which is the web process's to do
+    requires_system_checks = ("environment",)  # they load every page of the site, which is the web process's to do
 
     def handle(self, *args: Any, **options: Any) -> None:
         embedded = Embedded(settings.DESIREPATH_HOME)

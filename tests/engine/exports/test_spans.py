@@ -49,9 +49,10 @@ class Taker:
 
 
 @pytest.fixture
-def taker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Taker]:
+def taker(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Taker]:
     made = Taker()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", made.url)
+    settings.OTLP_ENDPOINT = made.url
     monkeypatch.setattr(spans, "SETTLED", timedelta(0))
     yield made
     made.server.shutdown()
@@ -152,6 +153,5 @@ def test_the_engine_sends_them_by_itself(taker: Taker, run_flow: Runner, monkeyp
         thread.join(10)
 
 
-def test_without_an_endpoint_nothing_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
+def test_without_an_endpoint_nothing_is_wanted() -> None:
     assert not spans.wanted()

@@ -71,13 +71,13 @@ def test_what_was_taken_over_from_a_dead_worker_is_counted(run_flow):
     assert figures()["desirepath_lease_expiries_total"] == 1
 
 
-def test_another_machine_is_refused_in_words_and_let_in_with_the_token(monkeypatch):
+def test_another_machine_is_refused_in_words_and_let_in_with_the_token(settings):
     assert Client().get("/metrics").status_code == 200
     far = Client(REMOTE_ADDR="10.0.0.7")
     answer = far.get("/metrics")
     assert answer.status_code == 403
     assert b"DESIREPATH_METRICS_TOKEN" in answer.content
-    monkeypatch.setenv("DESIREPATH_METRICS_TOKEN", "s3cret")
+    settings.METRICS_TOKEN = "s3cret"
     assert far.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 403
     assert far.get("/metrics", headers={"Authorization": "Bearer s3cret"}).status_code == 200
 
@@ -86,8 +86,8 @@ def test_who_comes_through_a_proxy_is_not_this_machine():
     assert Client().get("/metrics", headers={"X-Forwarded-For": "10.0.0.7"}).status_code == 403
 
 
-def test_an_empty_token_lets_nobody_in(monkeypatch):
-    monkeypatch.setenv("DESIREPATH_METRICS_TOKEN", "")
+def test_an_empty_token_lets_nobody_in(settings):
+    settings.METRICS_TOKEN = ""
     assert Client(REMOTE_ADDR="10.0.0.7").get("/metrics", headers={"Authorization": "Bearer "}).status_code == 403
 
 

@@ -75,4 +75,5 @@ def test_no_word_of_the_platform_is_in_what_people_read(kind: StepKind) -> None:
 
 def test_kinds_know_nothing_of_one_another(folder: Path) -> None:
     source = (folder / "kind.py").read_text()
-    assert re.findall(r"engine\.steps\.(?!base\b)(\w+)", source) == []
+    named = re.findall(r"engine\.steps\.(\w+)", source)
+    assert [name for name in named if (FOLDER / name).is_dir()] == []  # what kinds share is a module beside them

@@ -1,0 +1,45 @@
+"""Django system checks of this installation: what is wrong with its environment variables, and how to mend it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register, run_checks
+from django.core.exceptions import ImproperlyConfigured
+
+from server.installation.environment import HOSTS, TLS, VARIABLES
+
+TAG = "environment"  # commands that leave the other checks out run these
+
+
+@register(TAG)
+def variables(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Each variable that cannot be read. A wrong one is an error: its default would be used in silence."""
+    return [
+        Error(problem, hint=variable.remedy, id="desirepath.E001")
+        for variable in VARIABLES
+        if (problem := variable.problem())
+    ]
+
+
+@register(TAG)
+def combinations(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Variables that are right by themselves and wrong together."""
+    found: list[CheckMessage] = []
+    if settings.DEBUG and TLS.value():
+        hint = "Leave DESIREPATH_DEBUG out where others can reach the pages."
+        found.append(
+            Warning("Tracebacks are shown to everybody: debug is on behind TLS.", hint=hint, id="desirepath.W001")
+        )
+    if TLS.value() and HOSTS.value() == HOSTS.default:
+        hint = f"Set {HOSTS.name}={HOSTS.example}, the name that people type."
+        found.append(Warning("TLS is on, and the pages answer to this machine's own names alone.", hint=hint,
+                             id="desirepath.W002"))  # fmt: skip
+    return found
+
+
+def refuse_wrong_environment() -> None:
+    """Raise ImproperlyConfigured, naming every variable that cannot be read. For what starts without checks."""
+    if wrong := [message for message in run_checks(tags=[TAG]) if message.is_serious()]:
+        raise ImproperlyConfigured(" ".join(f"{message.msg}. {message.hint}" for message in wrong))
