@@ -17,7 +17,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import psutil
@@ -26,16 +26,14 @@ import pytest
 from desirepath.client import Desirepath
 from engine.targets.local import LocalTarget
 from engine.targets.local.machine import uv
-from tests import processes
+from tests import made_once, processes
+from tests.waiting import until
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LABEL = "progressed"
-T = TypeVar("T")
 
 # Alice owns, Bob is on the team, Charlie has no access; Tom is the app developer on Alice's team.
-SEED = """
-    from django.core.management import call_command
-    call_command("migrate", verbosity=0)
+PEOPLE = """
     from knox.models import AuthToken
     from engine.models import Target
     from people.models import Persona, Team, User
@@ -54,16 +52,13 @@ SEED = """
     Target.objects.default_for(team)
     print(json.dumps({user.username: AuthToken.objects.create(user)[1] for user in (alice, bob, charlie, tom)}))
 """
-
-
-def until(found: Callable[[], T | None], seconds: float = 20.0, what: str = "") -> T:
-    """Call until it returns something true, and return that."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if value := found():
-            return value
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain {what}"
-        time.sleep(0.02)
+SEED = (
+    """
+    from django.core.management import call_command
+    call_command("migrate", verbosity=0)
+"""
+    + PEOPLE
+)
 
 
 def free_port() -> int:
@@ -141,7 +136,7 @@ class Home:
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         ready = f"Desirepath answers at {self.url}".encode()
-        until(lambda: self.answers() and ready in said.read_bytes()[before:], 120, f"for {self.url}")
+        until(lambda: self.answers() and ready in said.read_bytes()[before:], what=f"for {self.url}")
 
     def answers(self) -> bool:
         assert self.process is None or self.process.poll() is None, (self.folder / "up.log").read_text()
@@ -170,7 +165,7 @@ class Home:
         self.kill(signal.SIGTERM)
         LocalTarget(self.folder).shutdown()
         with contextlib.suppress(AssertionError):  # on a busy machine what was told to end is still ending
-            until(lambda: not self.processes(), 10)
+            until(lambda: not self.processes(), 60)
         left = self.processes()
         said = [" ".join(processes.command(process)) for process in left]
         processes.kill(left)
@@ -193,18 +188,22 @@ def environments_folder(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session")
-def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def seed() -> Path:
     """A home right after set-up, to copy."""
-    home = Home()
-    try:
-        tokens = home.python(SEED, 180)
-        made = tmp_path_factory.mktemp("seed")
-        (made / "tokens.json").write_text(tokens)
-        for name in ("db.sqlite3", "secret_key"):
-            shutil.copy(home.folder / name, made / name)
-    finally:
-        home.end()
-    return made
+
+    def make(draft: Path) -> None:
+        home = Home()
+        try:
+            shutil.copy(made_once.migrated_file(), home.folder / "db.sqlite3")
+            tokens = home.python(PEOPLE, 180)
+            draft.mkdir()
+            (draft / "tokens.json").write_text(tokens)
+            for name in ("db.sqlite3", "secret_key"):
+                shutil.copy(home.folder / name, draft / name)
+        finally:
+            home.end()
+
+    return made_once.once("seed", make)
 
 
 @pytest.fixture

@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 import redis
 
-from tests.homes import CHECKOUT, SEED, Home, free_port, until
+from tests import made_once
+from tests.homes import CHECKOUT, PEOPLE, Home, free_port
+from tests.waiting import until
 
 NO_POSTGRES = "needs a PostgreSQL: set DESIREPATH_TEST_POSTGRES=postgresql://… (.ci/run starts one)"
 NO_REDIS = "needs redis-server on PATH (Debian: redis-server)"
@@ -233,8 +234,8 @@ class Scaled(Home):
     def state(self, run: int) -> str:
         return str(self.sql(f"select state from engine_run where id = {run}"))
 
-    def finish(self, run: int, seconds: float = 40) -> None:
-        until(lambda: self.state(run) in ("succeeded", "failed", "cancelled"), seconds, f"for run {run}")
+    def finish(self, run: int) -> None:
+        until(lambda: self.state(run) in ("succeeded", "failed", "cancelled"), what=f"for run {run}")
         assert self.state(run) == "succeeded", self.sql(f"select reason from engine_run where id = {run}")
 
     def end(self) -> None:
@@ -245,39 +246,32 @@ class Scaled(Home):
         super().end()
 
 
-@contextlib.contextmanager
-def made_database(server: str, template: str = "template1") -> Iterator[str]:
-    """A database of its own, dropped afterwards; the address of it."""
-    name = f"dp_{secrets.token_hex(4)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template}")
-    try:
-        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
-    finally:
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"drop database {name} with (force)")
-
-
 @pytest.fixture(scope="session")
-def migrated() -> Iterator[tuple[str, dict[str, str]]]:
+def migrated() -> tuple[str, dict[str, str]]:
     """A database right after set-up, to copy, and the tokens of its people."""
     server = os.environ.get("DESIREPATH_TEST_POSTGRES")
     if not server:
         pytest.skip(NO_POSTGRES)
-    with made_database(server) as database:
-        home = Scaled(database)
+
+    def make(draft: Path) -> None:
+        home = Scaled(made_once.new_database(server, made_once.migrated_database(server)))
+        draft.write_text(home.database)
         try:
-            tokens = json.loads(home.python(SEED, 180))
+            made_once.once("people.json", lambda tokens: tokens.write_text(home.python(PEOPLE, 180)))
         finally:
             home.end()
-        yield database, tokens
+
+    database = made_once.once("people.database", make).read_text()
+    return database, json.loads((made_once.folder() / "people.json").read_text())
 
 
 @pytest.fixture
 def scaled(migrated: tuple[str, dict[str, str]]) -> Iterator[Scaled]:
     database, tokens = migrated
-    with made_database(os.environ["DESIREPATH_TEST_POSTGRES"], urlsplit(database).path[1:]) as copy:
-        made = Scaled(copy)
-        made.tokens = tokens
+    made = Scaled(made_once.new_database(os.environ["DESIREPATH_TEST_POSTGRES"], database))
+    made.tokens = tokens
+    try:
         yield made
         made.end()
+    finally:
+        made_once.drop_database(made.database)

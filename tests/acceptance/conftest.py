@@ -1,10 +1,10 @@
 """A real server and a real browser. pytest-django's live_server is WSGI, and ours is ASGI only."""
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 
 from tests.running import *  # noqa: F403
 from tests.thread import *  # noqa: F403
+from tests.waiting import until
 
 expect.set_options(timeout=20_000)  # page.set_default_timeout does not reach it, and 5 s are few on a busy machine
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,7 @@ class Server:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
+        self.log = Path(os.environ["DESIREPATH_HOME"]) / "server.log"
 
     def start(self) -> None:
         command = [sys.executable, "-m", "uvicorn", "server.asgi:application", "--port", str(self.port)]
@@ -54,14 +56,19 @@ class Server:
             [*command, "--log-level", "warning", "--timeout-graceful-shutdown", "1"],
             cwd=CHECKOUT,
             env={**os.environ, **home},
+            stdout=self.log.open("ab"),
+            stderr=subprocess.STDOUT,
         )
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"{self.url}/accounts/login/", timeout=5).close()
-                return
-            except OSError:
-                time.sleep(0.1)
-        raise RuntimeError("The server of the test does not answer.")
+        until(self.answers, what=f"for {self.url}")
+
+    def answers(self) -> bool:
+        """Whether it answers; a server that has ended is an error at once, with its output."""
+        assert self.process, "not started"
+        assert self.process.poll() is None, f"The server of the test ended:\n{self.log.read_text()}"
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{self.url}/accounts/login/", timeout=30).close()
+            return True
+        return False
 
     def stop(self) -> None:
         if self.process:

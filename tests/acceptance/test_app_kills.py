@@ -13,8 +13,9 @@ import psutil
 import pytest
 
 from tests.apps import WORKER, write_app
-from tests.homes import Home, environments_folder, home, seed, until
+from tests.homes import Home, environments_folder, home, seed
 from tests.processes import command
+from tests.waiting import until
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(300)]
 __all__ = ["environments_folder", "home", "seed"]
@@ -71,8 +72,8 @@ def test_a_push_survives_them_and_its_release_command_runs_once(home, tmp_path, 
     found = client.deployment("shop")
     assert [one["number"] for one in found["releases"]] == list(range(PUSHES, 0, -1))
     assert [one["number"] for one in found["releases"] if one["running"]] == [PUSHES, PUSHES - 1]
-    until(lambda: answers(found["address"]) == f"release {PUSHES} {PUSHES - 1}", 30)
-    until(lambda: [row["state"] for row in client.deployment("shop")["processes"]] == ["ready", "ready"], 30)
+    until(lambda: answers(found["address"]) == f"release {PUSHES} {PUSHES - 1}")
+    until(lambda: [row["state"] for row in client.deployment("shop")["processes"]] == ["ready", "ready"])
     with capsys.disabled():
         print(f"\n{len(killed)} kills over {PUSHES} pushes; release commands {PUSHES}, doubled 0")
 
@@ -92,9 +93,9 @@ def test_nothing_of_a_cancelled_push_goes_on(home, tmp_path):
         tmp_path / "shop", procfile="web: exec python web.py\nrelease: exec python release.py\n", release=release
     )
     run = client.start({"app": client.upload_folder(folder)}, name="shop")["id"]
-    until(marks.exists, 60)
+    until(marks.exists)
     client.cancel(run)
-    until(lambda: client.run(run)["state"] == "cancelled", 60)
+    until(lambda: client.run(run)["state"] == "cancelled")
     size = marks.stat().st_size
     assert not [said for process in home.processes() if "release.py" in (said := " ".join(command(process)))]
     assert marks.stat().st_size == size

@@ -17,7 +17,8 @@ import httpx
 import pytest
 
 from tests.apps import WORKER, Visitors, write_app
-from tests.homes import Home, environments_folder, seed, until
+from tests.homes import Home, environments_folder, seed
+from tests.waiting import until
 
 pytestmark = [pytest.mark.timeout(240)]
 __all__ = ["environments_folder", "seed"]
@@ -62,7 +63,7 @@ class Shop:
     def settled(self) -> None:
         """Until no run is changing it."""
         client = self.home.client("tom")
-        until(lambda: client.deployment(self.name)["run"] is None, 60)
+        until(lambda: client.deployment(self.name)["run"] is None)
 
 
 @pytest.fixture
@@ -195,7 +196,7 @@ done:
     client = home.client("tom")
     client.keep_template(yaml)
     shop.push("--template", "soon-done", "--until", "done")
-    until(lambda: client.deployment(shop.name)["state"] == "done", 30)
+    until(lambda: client.deployment(shop.name)["state"] == "done")
     shop.run("exec", "--", "rm", "says.txt")  # every answer needs it
     home.python(f"""
         from engine import done
@@ -206,7 +207,7 @@ done:
     assert "regressed" in said
     assert "It answers" in said
     shop.push("--template", "soon-done", "--until", "done", says="again")
-    until(lambda: client.deployment(shop.name)["state"] == "done", 30)
+    until(lambda: client.deployment(shop.name)["state"] == "done")
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------------------

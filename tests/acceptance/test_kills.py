@@ -40,8 +40,8 @@ from tests.homes import (
     live,
     row_of,
     seed,
-    until,
 )
+from tests.waiting import until
 
 pytestmark = [pytest.mark.kill, pytest.mark.model, pytest.mark.timeout(420)]
 __all__ = ["environments_folder", "examples", "home", "seed"]
@@ -125,7 +125,7 @@ def begin(revision: Revision, model: str, examples: Path, team: Team, user: User
 
 def test_twenty_kills_over_the_ml_run_lose_nothing_and_double_nothing(engine, champion, team, examples, capsys):
     first = begin(Revision.objects.get(template__name="serve-model"), "linear.pkl", examples, team, champion)
-    until(lambda: Run.objects.get(pk=first.pk).ended, 120, "for the first model to be live")
+    until(lambda: Run.objects.get(pk=first.pk).ended, what="for the first model to be live")
     assert Run.objects.get(pk=first.pk).state == RunState.SUCCEEDED, Run.objects.get(pk=first.pk).reason
 
     run = begin(ideal(champion), "shallow.pkl", examples, team, champion)
@@ -204,7 +204,7 @@ class Kills:
         """Until the engine has executed something again, and a moment more; not while it waits for a person."""
         claims = self.claims()
         with contextlib.suppress(AssertionError):
-            until(lambda: self.claims() > claims or self.asked() or self.over(), 25)
+            until(lambda: self.claims() > claims or self.asked() or self.over())
         time.sleep(self.random.uniform(0.05, 0.6))
 
     def claims(self) -> int:
@@ -268,7 +268,7 @@ def test_a_killed_gateway_is_back_though_nobody_looks_and_supervisord_is_dead(ho
     gateway = json.loads((target.places.workload("_gateway") / "state.json").read_text())["program"]["pid"]
     os.kill(target.supervisor.pid() or -1, signal.SIGKILL)
     os.kill(gateway, signal.SIGKILL)
-    until(lambda: answers(address, row), 15, "for the endpoint")
+    until(lambda: answers(address, row), what="for the endpoint")
 
 
 def test_a_killed_up_leaves_no_web_or_engine_and_up_again_goes_on_while_the_endpoint_answers(home, examples):
@@ -277,13 +277,13 @@ def test_a_killed_up_leaves_no_web_or_engine_and_up_again_goes_on_while_the_endp
     with Asking(address, row_of(examples / "holdout.csv")) as asking:
         model = client.upload(examples / "forest.pkl")
         run = client.start({"model": model, "ask": "yes"}, template="quick", name=NAME)["id"]
-        until(lambda: list(LocalTarget(home.folder).places.workloads.glob("prepare-*"))[1:], 30)
+        until(lambda: list(LocalTarget(home.folder).places.workloads.glob("prepare-*"))[1:])
         home.kill(signal.SIGKILL)
-        until(lambda: not home.part("web") and not home.part("engine"), 15, "for web and engine to end")
+        until(lambda: not home.part("web") and not home.part("engine"), what="for web and engine to end")
         home.up()
-        until(lambda: [s for s in client.run(run)["steps"] if s["asking"]], 60, f"for {client.run(run)}")
+        until(lambda: [s for s in client.run(run)["steps"] if s["asking"]], what=f"for {client.run(run)}")
         client.approve(run, "owner")
-        until(lambda: client.run(run)["state"] == "succeeded", 60, f"for {client.run(run)}")
+        until(lambda: client.run(run)["state"] == "succeeded", what=f"for {client.run(run)}")
     assert asking.asked > 20
     assert asking.failed == 0
     assert client.deployment(NAME)["traffic"] == {"1": 0, "2": 100}

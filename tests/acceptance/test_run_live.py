@@ -12,8 +12,8 @@ from playwright.sync_api import expect
 
 from engine.models import Event, Run, StepRun
 from tests.acceptance.conftest import CHECKOUT, follow, shoot, sign_in
-from tests.engine.targets.waiting import until
 from tests.thread import forest
+from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -47,7 +47,7 @@ def test_the_course_moves_while_one_looks_and_nothing_typed_is_lost(clara_page, 
     watch(page, server, run)
     expect(page.locator("table.steps tr", has_text="Match features")).to_contain_text("Ready")
     request.getfixturevalue("engine")
-    until(lambda: StepRun.objects.filter(leaf="parity", state="succeeded").exists(), 60)  # it takes seconds to start
+    until(lambda: StepRun.objects.filter(leaf="parity", state="succeeded").exists())  # it takes seconds to start
     expect(page.locator("table.steps tr", has_text="Match features")).to_contain_text("Done")
     expect(page.locator(".course-control.done")).to_have_count(1)
     ask = page.locator(".ask", has_text="Hand the new file in")

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from tests.homes import until
 from tests.scaled import Asked, Scaled, asked, migrated, own_redis, redis_url, scaled
+from tests.waiting import until
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(180)]
 __all__ = ["asked", "migrated", "own_redis", "redis_url", "scaled"]
@@ -35,12 +35,12 @@ def test_two_workers_run_each_step_once_though_no_broker_rings(scaled: Scaled, a
 def test_a_killed_worker_costs_a_lease_and_no_step(scaled: Scaled, asked: Asked, capsys):
     first = scaled.worker()
     run = scaled.start(checks(asked, "/hold/a", "/b"))
-    until(lambda: asked.count["/hold/a"] == 1, 20)
+    until(lambda: asked.count["/hold/a"] == 1)
     scaled.worker()
     first.kill()
     killed = time.monotonic()
     asked.let_go.set()
-    until(lambda: asked.count["/hold/a"] == 2, 40, "for the second worker to take it up")
+    until(lambda: asked.count["/hold/a"] == 2, what="for the second worker to take it up")
     took = time.monotonic() - killed
     with capsys.disabled():
         print(f"\nfrom kill -9 of a worker to progress by another: {took:.1f} s")
@@ -52,7 +52,7 @@ def test_a_killed_worker_costs_a_lease_and_no_step(scaled: Scaled, asked: Asked,
 def test_a_worker_told_to_stop_finishes_the_step_at_hand_and_another_goes_on(scaled: Scaled, asked: Asked):
     first = scaled.worker()
     run = scaled.start(checks(asked, "/hold/a", "/b"))
-    until(lambda: asked.count["/hold/a"] == 1, 20)
+    until(lambda: asked.count["/hold/a"] == 1)
     first.send_signal(signal.SIGTERM)
     scaled.worker()
     assert first.poll() is None, "it let go of its step"
@@ -65,7 +65,7 @@ def test_a_worker_told_to_stop_finishes_the_step_at_hand_and_another_goes_on(sca
 def test_a_step_that_does_not_finish_holds_a_worker_only_so_long(scaled: Scaled, asked: Asked):
     worker = scaled.worker("--stop-within", "1")
     scaled.start(checks(asked, "/hold/a"))
-    until(lambda: asked.count["/hold/a"] == 1, 20)
+    until(lambda: asked.count["/hold/a"] == 1)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(10) == 0
 
@@ -124,7 +124,7 @@ def test_a_killed_celery_worker_gives_its_ring_back_and_its_step_is_taken_up(sca
     scaled.broker = own_redis.url
     celery = scaled.celery()
     run = scaled.start(checks(asked, "/hold/a", "/b"), ring=True)
-    until(lambda: asked.count["/hold/a"] == 1, 20)
+    until(lambda: asked.count["/hold/a"] == 1)
     celery.kill()
     asked.let_go.set()
     scaled.worker()

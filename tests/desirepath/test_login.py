@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from desirepath import login
-from tests.homes import CHECKOUT, Home, until
+from tests.homes import CHECKOUT, Home
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def terminal(standing: Home, tmp_path):
             env={**standing.env, "PYTHONPATH": str(CHECKOUT), "DESIREPATH_CONFIG": str(config)},
         )  # fmt: skip
     try:
-        address = until(lambda: re.search(r"http://\S+", log.read_text()), 20).group()
+        address = until(lambda: re.search(r"http://\S+", log.read_text())).group()
         yield process, address, config
     finally:
         process.kill()

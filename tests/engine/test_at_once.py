@@ -20,7 +20,7 @@ from engine.statuses import RunState, StepState
 from engine.workers import executor
 from people.models import Team, User
 from tests.engine.conftest import Runner, starter
-from tests.engine.targets.waiting import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -97,7 +97,7 @@ def test_a_vote_that_is_stored_while_a_worker_records_the_same_step_stops_neithe
             made = StepRun.objects.get(pk=held.pk).vote(alice, approve=True)
             voted.set()
             assert recording.wait(10)
-            until(waits_for_a_lock, 10)
+            until(waits_for_a_lock)
         return made is not None
 
     def record() -> bool:
@@ -124,7 +124,7 @@ def test_a_vote_wakes_a_step_whose_worker_is_about_to_go_on_waiting(
         count = update(rows, **changes)
         if threading.current_thread() is not main and changes.get("state") == StepState.READY and not looked.is_set():
             looked.set()
-            until(lambda: recorded.is_set() or waits_for_a_lock(), 10)
+            until(lambda: recorded.is_set() or waits_for_a_lock())
         return count
 
     def record() -> bool:

@@ -11,9 +11,9 @@ from people.ids import uuid7
 from research import api
 from research.models import Observation, Session
 from tests.conftest import signed_in
-from tests.engine.targets.waiting import until
 from tests.engine.test_at_once import waits_for_a_lock
 from tests.research.test_entries import put
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,7 +18,7 @@ import pytest
 
 from server.installation import embedded
 from server.installation.embedded import CannotStart, Embedded
-from tests.engine.targets.waiting import until
+from tests.waiting import until
 
 OURS = """
 import http.server, sys

@@ -23,8 +23,9 @@ import psycopg
 from engine.targets.base import Backend, Kind, Route, State, Workload
 from engine.targets.local import LocalTarget, processes
 from tests.bench.killing.work import Ledger, template
-from tests.homes import CHECKOUT, SEED, Home, until
+from tests.homes import CHECKOUT, SEED, Home
 from tests.scaled import Postgres, Redis, Scaled, made_database
+from tests.waiting import until
 
 SLOW = 0.7  # seconds for which a step holds its worker
 WEB = ["--host", "127.0.0.1", "--lifespan", "off", "--timeout-graceful-shutdown", "2", "--no-access-log"]

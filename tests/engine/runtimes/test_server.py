@@ -12,7 +12,7 @@ import pytest
 
 from engine.runtimes.model_runtime.server import _sha256
 from engine.targets.base import Environment
-from tests.engine.targets.waiting import until
+from tests.waiting import until
 
 from .conftest import MINE, RUNTIMES
 
@@ -42,7 +42,7 @@ def serving(python, artefact, *, sha=None, name="churn", version="3"):
             return httpx.get(f"{address}/v2/health/ready").status_code == 200
 
     try:
-        until(ready, 60)
+        until(ready)
         yield address
     finally:
         server.terminate()

@@ -15,7 +15,7 @@ async def _connection(port, request, until, seen, latencies):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
             began = time.perf_counter()
             writer.write(request)
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 120)
             length = next(
                 int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
             )

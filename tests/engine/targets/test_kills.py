@@ -16,10 +16,11 @@ import pytest
 from engine.targets.base import Backend, Route, State
 from engine.targets.local import LocalTarget
 from tests import processes
+from tests.waiting import until
 
 from .conftest import job, service
 from .contract import ENDED
-from .waiting import until, until_state
+from .waiting import until_state
 
 pytestmark = pytest.mark.kill
 

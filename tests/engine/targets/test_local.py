@@ -11,10 +11,11 @@ import pytest
 from engine.targets.base import Backend, Kind, Route, State, TargetError, Workload
 from engine.targets.local import LocalTarget
 from tests.processes import processes_in, processes_of
+from tests.waiting import until
 
 from .conftest import job, service
 from .contract import ENDED, TargetContract
-from .waiting import until, until_state
+from .waiting import until_state
 
 
 class TestLocal(TargetContract):
