@@ -17,7 +17,7 @@ from tests.homes import Home, environments_folder, home, seed
 from tests.processes import command
 from tests.waiting import until
 
-pytestmark = [pytest.mark.kill, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.kill
 __all__ = ["environments_folder", "home", "seed"]
 
 PUSHES = 3

@@ -9,7 +9,7 @@ import pytest
 
 from tests.homes import Home, environments_folder, home, seed
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.model
 __all__ = ["environments_folder", "home", "seed"]
 
 BEGIN = """

@@ -20,7 +20,6 @@ from tests.apps import WORKER, Visitors, write_app
 from tests.homes import Home, environments_folder, seed
 from tests.waiting import until
 
-pytestmark = [pytest.mark.timeout(240)]
 __all__ = ["environments_folder", "seed"]
 
 

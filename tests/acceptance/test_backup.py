@@ -13,7 +13,7 @@ from tests.homes import Home, answers, environments_folder, examples, home, live
 from tests.scaled import asked
 from tests.waiting import until
 
-pytestmark = [pytest.mark.kill, pytest.mark.model, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kill, pytest.mark.model]
 __all__ = ["asked", "environments_folder", "examples", "home", "seed"]
 
 CHECKS = """

@@ -12,7 +12,7 @@ from tests.bench.killing.setups import Setup
 from tests.bench.killing.work import Verdict
 from tests.scaled import Postgres, Redis, own_postgres, own_redis
 
-pytestmark = [pytest.mark.kill, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.kill
 __all__ = ["own_postgres", "own_redis"]
 
 KILLS = 20

@@ -24,7 +24,7 @@ from tests.homes import (
 from tests.processes import kill
 from tests.waiting import until
 
-pytestmark = [pytest.mark.kill, pytest.mark.model, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kill, pytest.mark.model]
 __all__ = ["environments_folder", "examples", "home", "seed"]
 
 

@@ -43,7 +43,7 @@ from tests.homes import (
 )
 from tests.waiting import until
 
-pytestmark = [pytest.mark.kill, pytest.mark.model, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.kill, pytest.mark.model]
 __all__ = ["environments_folder", "examples", "home", "seed"]
 
 NAME = "progression"

@@ -11,7 +11,7 @@ import pytest
 from tests.homes import environments_folder, home, seed
 from tests.waiting import until
 
-pytestmark = [pytest.mark.kill, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.kill
 __all__ = ["environments_folder", "home", "seed"]
 
 

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance.conftest import follow, shoot, sign_in
+from tests.acceptance.conftest import PATIENCE, follow, shoot, sign_in
 from tests.apps import WORKER, write_app
 from tests.homes import Home, environments_folder, seed
 from tests.waiting import until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 __all__ = ["environments_folder", "seed"]
 
 TWO = "web: exec python web.py\nworker: exec python worker.py\n"
@@ -39,7 +39,7 @@ def home(seed: Path, environments_folder: Path, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture
 def page_of_shop(page: Any, home: Home) -> Any:
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE)
     sign_in(page, home, "tom")  # type: ignore[arg-type]
     page.goto(f"{home.url}/live/retention/local/shop/")
     return page

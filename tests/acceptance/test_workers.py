@@ -11,7 +11,7 @@ import pytest
 from tests.scaled import Asked, Scaled, asked, migrated, own_redis, redis_url, scaled
 from tests.waiting import until
 
-pytestmark = [pytest.mark.kill, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.kill
 __all__ = ["asked", "migrated", "own_redis", "redis_url", "scaled"]
 
 

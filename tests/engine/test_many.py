@@ -16,7 +16,7 @@ from engine.steps import catalogue
 from tests.engine import kinds
 from tests.engine.conftest import Runner
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.django_db
 
 WAITING, OVER = 20_000, 100_000
 # Milliseconds: about 1 on an idle machine, so this says “it does not grow with what waits” and not how fast it is. Of
