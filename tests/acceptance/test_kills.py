@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ import psutil
 import pytest
 import yaml
 from django.conf import settings
+from django.utils import timezone
 
 from engine.actions.start_run import StartRun
-from engine.models import Artefact, Deployment, Event, Release, Revision, Run, StepRun, Template
+from engine.models import Artefact, Deployment, EngineHeartbeat, Event, Release, Revision, Run, StepRun, Template
 from engine.models.target import connect
 from engine.statuses import RunState
 from engine.steps import catalogue
@@ -48,7 +50,6 @@ __all__ = ["environments_folder", "examples", "home", "seed"]
 
 NAME = "progression"
 KILLS = 20
-AT_MOST = 300.0  # seconds
 
 
 class Engine:
@@ -161,30 +162,42 @@ class Kills:
         self.of: Counter[str] = Counter()
 
     def go_on(self, champion: User, examples: Path) -> None:
-        deadline = time.monotonic() + AT_MOST
-        while not self.over():
-            assert time.monotonic() < deadline, self.where()
-            if self.count < KILLS:
-                self.kill_next()
-                self.pause()
+        while self.count < KILLS and not self.over():
+            self.kill_next()
             if self.count >= KILLS // 2:  # half of them before somebody answers, half after
                 self.answer(champion, examples)
-            time.sleep(0.02)
+
+        def answered_and_over() -> bool:
+            self.answer(champion, examples)
+            return self.over()
+
+        until(answered_and_over, what=self.where)
 
     def over(self) -> bool:
         return Run.objects.get(pk=self.run.pk).ended
 
     def kill_next(self) -> None:
+        """Kill it once it is there, and return when the run goes on, or waits for a person with the victim back."""
         victim = ("engine", "supervisord", "gateway")[self.count % 3]
-        pid = self.pid_of(victim)
-        if pid is None:
-            return  # not back yet
+        pid = until(lambda: self.pid_of(victim), what=f"for {victim}")
+        claims, killed_at = self.claims(), timezone.now()
         os.kill(pid, signal.SIGKILL)
         self.count += 1
         self.of[victim] += 1
         if victim == "engine":
             self.engine.kill()
             self.engine.start()
+        until(
+            lambda: self.claims() > claims or self.over() or (self.asked() and self.back(victim, pid, killed_at)),
+            what=self.where,
+        )
+        time.sleep(self.random.uniform(0.05, 0.6))  # awaits nothing: the next kill comes at any moment of the work
+
+    def back(self, victim: str, pid: int, killed_at: datetime) -> bool:
+        """Whether another is there; an engine asks for work, too."""
+        if victim == "engine":
+            return EngineHeartbeat.objects.filter(started_at__gt=killed_at, claimed_at__gt=killed_at).exists()
+        return self.pid_of(victim) not in (None, pid)
 
     def pid_of(self, victim: str) -> int | None:
         if victim == "engine":
@@ -199,13 +212,6 @@ class Kills:
             return None
         pid = (state.get("program") or {}).get("pid")
         return pid if pid and psutil.pid_exists(pid) else None
-
-    def pause(self) -> None:
-        """Until the engine has executed something again, and a moment more; not while it waits for a person."""
-        claims = self.claims()
-        with contextlib.suppress(AssertionError):
-            until(lambda: self.claims() > claims or self.asked() or self.over())
-        time.sleep(self.random.uniform(0.05, 0.6))
 
     def claims(self) -> int:
         return sum(self.run.steps.values_list("claim", flat=True))

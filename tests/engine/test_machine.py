@@ -52,10 +52,8 @@ LEAVES = st.builds(
     st.sampled_from(["", "gpu"]), st.booleans(), st.sampled_from([0, 2]), st.integers(0, 9).map(lambda n: n == 0),
 )  # fmt: skip
 SEEDS = range(5)  # each is a test of its own, so that two workers share them and none takes long
-EXAMPLES = {
-    "sqlite": 20,
-    "postgresql": 6,
-}  # a seed; PostgreSQL is several times slower, and has less to lose by its locks
+# A seed. PostgreSQL is several times slower, and loses less by its locks.
+EXAMPLES = {"sqlite": 20, "postgresql": 6}
 AT_MOST = 2  # steps at work at once, by a limit on the team
 SKEWS = st.sampled_from([-3600, -30, 0, 0, 0, 30, 3600])  # seconds by which a worker's clock is wrong
 
