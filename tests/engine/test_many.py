@@ -15,6 +15,7 @@ from engine.statuses import RunState, StepState
 from engine.steps import catalogue
 from tests.engine import kinds
 from tests.engine.conftest import Runner
+from tests.rows import copies
 
 pytestmark = pytest.mark.django_db
 
@@ -78,8 +79,5 @@ def claim_ms() -> float:
 
 def fill(run: Run, count: int, state: StepState) -> None:
     """So many steps of this run, in places of their own."""
-    rows = (
-        StepRun(run=run, path=f"{state[0]}.{i}", leaf="a", state=state)
-        for i in range(count)
-    )  # fmt: skip
-    StepRun.objects.bulk_create(rows, batch_size=5000)
+    first = StepRun.objects.create(run=run, path=f"{state[0]}.0", leaf="a", state=state)
+    copies(first, count - 1, path=f"'{state[0]}.' || n")

@@ -6,12 +6,12 @@ import json
 import os
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
+from tests import made_once
 from tests.homes import Home
-from tests.scaled import NO_POSTGRES, Scaled, made_database
+from tests.scaled import NO_POSTGRES, Scaled
 
 BEFORE = "0001_initial"  # the engine's migration state before this version
 NEWEST = "0003_complete_semantics"
@@ -117,11 +117,12 @@ def older(request: pytest.FixtureRequest) -> Iterator[Home]:
     server = os.environ.get("DESIREPATH_TEST_POSTGRES")
     if not server:
         pytest.skip(NO_POSTGRES)
-    with made_database(server) as database:
-        assert urlsplit(database).path
-        home = Scaled(database)
+    home = Scaled(made_once.new_database(server))
+    try:
         yield _begun(home)
         home.end()
+    finally:
+        made_once.drop_database(home.database)
 
 
 def _begun(home: Home) -> Home:
