@@ -95,7 +95,7 @@ class Home:
             "DESIREPATH_CONFIG": str(self.config), "DESIREPATH_PORT": str(self.port), "NO_COLOR": "1", "COLUMNS": "200",
         }  # fmt: skip
 
-    def python(self, code: str, seconds: float = 60) -> str:
+    def python(self, code: str, seconds: float = 600) -> str:
         """What a piece of Python prints, inside Django in this home."""
         begin = "import json, django\ndjango.setup()\n"
         done = subprocess.run(
@@ -108,14 +108,14 @@ class Home:
     def manage(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "manage.py", *arguments], cwd=CHECKOUT, env={**self.env, **more}, capture_output=True,
-            text=True, timeout=180, check=False,
+            text=True, timeout=600, check=False,
         )  # fmt: skip
 
     def cli(self, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
         """The terminal's `desirepath`, as its user types it."""
         return subprocess.run(
             [sys.executable, "-m", "desirepath.cli", *map(str, arguments)], cwd=self.folder,
-            env={**self.env, "PYTHONPATH": str(CHECKOUT), **more}, capture_output=True, text=True, timeout=240,
+            env={**self.env, "PYTHONPATH": str(CHECKOUT), **more}, capture_output=True, text=True, timeout=600,
             check=False,
         )  # fmt: skip
 
@@ -141,14 +141,14 @@ class Home:
     def answers(self) -> bool:
         assert self.process is None or self.process.poll() is None, (self.folder / "up.log").read_text()
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/accounts/login/", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/accounts/login/", timeout=60).status_code == 200
         return False
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """End `manage.py up`, and wait for it."""
         if self.process:
             self.process.send_signal(number)
-            self.process.wait(60)
+            self.process.wait(240)
             self.process = None
 
     def processes(self) -> list[psutil.Process]:
@@ -195,7 +195,7 @@ def seed() -> Path:
         home = Home()
         try:
             shutil.copy(made_once.migrated_file(), home.folder / "db.sqlite3")
-            tokens = home.python(PEOPLE, 180)
+            tokens = home.python(PEOPLE)
             draft.mkdir()
             (draft / "tokens.json").write_text(tokens)
             for name in ("db.sqlite3", "secret_key"):
@@ -260,7 +260,7 @@ class Asking:
 
     def _ask(self) -> None:
         last = time.monotonic()
-        with httpx.Client(timeout=10) as client:
+        with httpx.Client(timeout=120) as client:
             while not self.ending.wait(0.05):
                 self.asked += 1
                 try:
@@ -278,7 +278,7 @@ class Asking:
 
     def __exit__(self, *_: object) -> None:
         self.ending.set()
-        self.thread.join(15)
+        self.thread.join(240)
 
 
 # The shortest way from a file to an answer, asking its owner only when told to.
@@ -313,5 +313,5 @@ def live(home: Home, model: Path, name: str = "progression") -> dict[str, Any]:
 
 def answers(address: str, row: dict[str, Any]) -> bool:
     with contextlib.suppress(httpx.HTTPError):
-        return httpx.post(f"{address}/predict", json={"rows": [row]}, timeout=5).status_code == 200
+        return httpx.post(f"{address}/predict", json={"rows": [row]}, timeout=60).status_code == 200
     return False

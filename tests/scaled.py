@@ -52,7 +52,7 @@ class Redis:
     def stop(self) -> None:
         if self.process:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(240)
             self.process = None
 
 
@@ -139,7 +139,7 @@ class Asked:
             def do_GET(self) -> None:
                 asked.count[self.path] += 1
                 if self.path.startswith("/hold"):
-                    asked.let_go.wait(50)
+                    asked.let_go.wait(240)
                 with contextlib.suppress(OSError):
                     self.send_response(200)
                     self.send_header("Content-Length", "2")
@@ -220,7 +220,7 @@ class Scaled(Home):
                         sent.set()
                 bell._made[:] = [bell.Ringer(send)]
                 bell.ring()
-                assert sent.wait(40)  # the ringer is another thread; this process would end before it
+                assert sent.wait(240)  # the ringer is another thread; this process would end before it
             print(run.pk)
         """
         return int(self.python(code))
@@ -242,7 +242,7 @@ class Scaled(Home):
         for worker in self.workers:
             if worker.poll() is None:
                 worker.kill()
-            worker.wait(10)
+            worker.wait(240)
         super().end()
 
 
@@ -257,7 +257,7 @@ def migrated() -> tuple[str, dict[str, str]]:
         home = Scaled(made_once.new_database(server, made_once.migrated_database(server)))
         draft.write_text(home.database)
         try:
-            made_once.once("people.json", lambda tokens: tokens.write_text(home.python(PEOPLE, 180)))
+            made_once.once("people.json", lambda tokens: tokens.write_text(home.python(PEOPLE)))
         finally:
             home.end()
 

@@ -43,7 +43,7 @@ def test_what_is_killed_is_started_again_and_stop_ends_it_while_it_runs(home):
     assert home.process
     done = home.manage("stop")
     assert "Ended: web and engine" in done.stdout
-    assert home.process.wait(10) == 0
+    assert home.process.wait(240) == 0
     home.process = None
     assert home.processes() == []
 

@@ -68,13 +68,13 @@ class Engine:
     def kill(self) -> None:
         assert self.process
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(240)
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(20)
+                self.process.wait(240)
             except subprocess.TimeoutExpired:
                 self.kill()
 

@@ -26,7 +26,7 @@ def engine(server) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, cwd=CHECKOUT, env={**os.environ, **home})
     yield process
     process.send_signal(signal.SIGTERM)
-    process.wait(20)
+    process.wait(240)
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def test_the_page_shows_the_code_and_its_form_leads_to_the_terminal(standing, te
         callback = urlparse(answer.headers["location"])
         assert (callback.hostname, str(callback.port)) == ("127.0.0.1", sent["port"])
         assert client.get(answer.headers["location"]).status_code == 200
-    assert process.wait(20) == 0
+    assert process.wait(240) == 0
     kept = json.loads(config.read_text())
     assert kept["url"] == standing.url
     assert stat.S_IMODE(config.stat().st_mode) == 0o600

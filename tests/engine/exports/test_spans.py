@@ -149,7 +149,7 @@ def test_the_engine_sends_them_by_itself(taker: Taker, run_flow: Runner, monkeyp
         until(lambda: len(taker.spans) == 2, what="for the spans")
     finally:
         engine.stop()
-        thread.join(10)
+        thread.join(240)
 
 
 def test_without_an_endpoint_nothing_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:

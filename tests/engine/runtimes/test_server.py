@@ -46,7 +46,7 @@ def serving(python, artefact, *, sha=None, name="churn", version="3"):
         yield address
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(240)
 
 
 @pytest.fixture(scope="module")
