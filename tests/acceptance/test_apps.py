@@ -20,6 +20,8 @@ from tests.apps import WORKER, Visitors, write_app
 from tests.homes import Home, environments_folder, seed
 from tests.waiting import until
 
+pytestmark = pytest.mark.xdist_group("apps")
+
 __all__ = ["environments_folder", "seed"]
 
 

@@ -14,7 +14,7 @@ from desirepath import __version__, cli
 from tests.homes import LABEL, answers, row_of
 from tests.waiting import until
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.xdist_group("terminal")]
 
 NAME = "churn"
 
