@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import connection
 from django.db.models import Model, QuerySet
 
@@ -10,10 +12,10 @@ NEW_UUID = {"sqlite": "lower(hex(randomblob(16)))", "postgresql": "gen_random_uu
 
 def new_uuid() -> str:
     """An expression that is another UUID in each row."""
-    return NEW_UUID[connection.vendor]
+    return NEW_UUID[str(connection.vendor)]
 
 
-def copies(row: Model, of: int | QuerySet, **columns: str) -> None:
+def copies(row: Model, of: int | QuerySet[Any], **columns: str) -> None:
     """Rows like this one, so many or one for each of these; `columns` are expressions of SQL, over `n`.
 
     `n` counts from 1, or is the number of the row in `of`.
@@ -21,7 +23,7 @@ def copies(row: Model, of: int | QuerySet, **columns: str) -> None:
     fields = [field.column for field in row._meta.concrete_fields if not field.primary_key]
     quoted = ", ".join(f'"{name}"' for name in fields)
     values = ", ".join(columns.get(name, f'like_it."{name}"') for name in fields)
-    parameters: tuple[object, ...] = (row.pk,)
+    parameters: tuple[Any, ...] = (row.pk,)
     if isinstance(of, int):
         series = f"SELECT 1 AS n UNION ALL SELECT n + 1 FROM series WHERE n < {of}"
     else:

@@ -201,13 +201,15 @@ class Scaled(Home):
     def start(self, flow: str, *, ring: bool = False) -> int:
         """A run of this flow, which is YAML without indentation; its number."""
         code = f"""
-            from engine import advance, bell, template
+            from engine import doorbell
+            from engine.steps import catalogue
             from engine.models import Run, Target, Template
+            from engine.runs import transitions
             from people.models import Team, User
             alice, team = User.objects.get(username="alice"), Team.objects.get()
             text = "desirepath: 1\\ntemplate: t{secrets.token_hex(3)}\\npersona: ml-engineer\\nflow: " + {flow!r}
             revision = Template.objects.keep(catalogue.from_yaml(text), alice)
-            run = advance.start(
+            run = transitions.start(
                 Run(revision=revision, team=team, target=Target.objects.default_for(team), started_by=alice)
             )
             if {ring}:
@@ -215,11 +217,11 @@ class Scaled(Home):
                 sent = threading.Event()
                 def send():
                     try:
-                        bell._send()
+                        doorbell._send()
                     finally:  # a broker that is away is the ringer's to bear
                         sent.set()
-                bell._made[:] = [bell.Ringer(send)]
-                bell.ring()
+                doorbell._made[:] = [doorbell.Ringer(send)]
+                doorbell.ring()
                 assert sent.wait(240)  # the ringer is another thread; this process would end before it
             print(run.pk)
         """

@@ -91,15 +91,15 @@ BEGIN = """
                 cursor.execute(sql)
 """
 FINISH = """
-    from engine import worker
     from engine.models import Run, StepRun
+    from engine.workers import executor
     from people.models import User
-    worker.drain()
+    executor.drain()
     run = Run.objects.get()
     assert [s.leaf for s in run.waiting_steps()] == ["confirm"], run.reason
     assert StepRun.objects.get(leaf="more").state == "succeeded"
     assert run.waiting_steps()[0].confirm(User.objects.get(), {"n": 3})
-    worker.drain()
+    executor.drain()
     run.refresh_from_db()
     print(json.dumps([run.state, run.reason, [s.leaf for s in run.steps.filter(state="succeeded", purpose="leaf")]]))
 """
