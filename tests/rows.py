@@ -20,7 +20,7 @@ def copies(row: Model, of: int | QuerySet[Any], **columns: str) -> None:
 
     `n` counts from 1, or is the number of the row in `of`.
     """
-    fields = [field.column for field in row._meta.concrete_fields if not field.primary_key]
+    fields = [str(field.column) for field in row._meta.concrete_fields if not field.primary_key]
     quoted = ", ".join(f'"{name}"' for name in fields)
     values = ", ".join(columns.get(name, f'like_it."{name}"') for name in fields)
     parameters: tuple[Any, ...] = (row.pk,)

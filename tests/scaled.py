@@ -255,16 +255,18 @@ def migrated() -> tuple[str, dict[str, str]]:
     if not server:
         pytest.skip(NO_POSTGRES)
 
+    tokens = made_once.folder() / "people.json"
+
     def make(draft: Path) -> None:
         home = Scaled(made_once.new_database(server, made_once.migrated_database(server)))
         draft.write_text(home.database)
         try:
-            made_once.once("people.json", lambda tokens: tokens.write_text(home.python(PEOPLE)))
+            tokens.write_text(home.python(PEOPLE))
         finally:
             home.end()
 
     database = made_once.once("people.database", make).read_text()
-    return database, json.loads((made_once.folder() / "people.json").read_text())
+    return database, json.loads(tokens.read_text())
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from engine.statuses import RunState, StepState
 from engine.steps import catalogue
 from tests.engine import kinds
 from tests.engine.conftest import Runner
+from tests.pace import slowness
 from tests.rows import copies
 
 pytestmark = pytest.mark.django_db
@@ -32,9 +33,9 @@ def steps(count: int) -> str:
 
 
 def test_a_template_of_ten_thousand_steps_is_checked_in_seconds_starts_and_ends(run_flow: Runner) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     checked = catalogue.from_yaml(steps(10_000))
-    assert time.monotonic() - began < 80  # about 4 on an idle machine
+    assert time.process_time() - began < 40 * slowness(time.process_time)  # about 4 on an idle machine
     leaves = json.dumps([{"id": leaf.id, "uses": leaf.uses} for leaf in checked.flow.leaves()])
     run = run_flow(leaves)
     assert (run.state, run.reason) == (RunState.SUCCEEDED, "")
@@ -63,8 +64,8 @@ def test_a_claim_does_not_grow_with_what_waits_behind_a_limit_and_what_is_over(r
     median, p95 = statistics.median(figures), sorted(figures)[47]
     with capsys.disabled():
         print(f"\na claim behind {WAITING:,} that wait: {median:.1f} ms, p95 {p95:.1f} ms, work {worked:.1f} ms")
-    assert worked < WORK_WITHIN
-    assert median < CLAIM_WITHIN
+    assert worked < WORK_WITHIN * slowness(time.process_time)
+    assert median < CLAIM_WITHIN * slowness()
     StepRun.objects.filter(owner="works").update(state=StepState.CANCELLED, owner="")
     assert concurrency.reconcile() == 1
     (admit,) = claims.claim("another")

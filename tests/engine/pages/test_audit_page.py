@@ -4,6 +4,7 @@ import time
 
 from engine.models import Event
 from engine.runs import transitions
+from tests.pace import slowness
 from tests.rows import copies
 from tests.running import HAND
 
@@ -82,4 +83,4 @@ def test_it_is_fast_with_two_hundred_thousand_events(as_bob, begin, alice):
         text(as_bob, **one)
         took = time.process_time() - begun
         print(f"{one}: {took:.2f} s")
-        assert took < PAGE, one
+        assert took < PAGE * slowness(time.process_time), one

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from engine.models import EngineHeartbeat, Event, Run, StepRun
 from engine.telemetry.metrics import EngineMetrics, Timed, claim_latencies, overheads
 from engine.views.metrics import _registry
+from tests.pace import slowness
 from tests.rows import copies, new_uuid
 
 pytestmark = pytest.mark.django_db
@@ -116,7 +117,7 @@ def test_a_hundred_thousand_ended_runs_make_it_no_dearer(run_flow, capsys):
     after = _cost()
     with capsys.disabled():
         print(f"\na scrape with nothing: {before * 1000:.0f} ms, with 100,000 ended runs: {after * 1000:.0f} ms")
-    assert after < 5
+    assert after < 5 * slowness()
 
 
 def _cost() -> float:

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.models import Run
 from engine.runs import transitions
+from tests.pace import slowness
 from tests.rows import copies, new_uuid
 from tests.running import HAND, MUTEX
 
@@ -72,9 +73,10 @@ def test_it_is_fast_with_a_hundred_thousand_runs(as_bob, begin):
         text(as_bob, **one)
         took = time.process_time() - begun
         print(f"{one}: {took:.2f} s")
-        assert took < PAGE, one
+        assert took < PAGE * slowness(time.process_time), one
     begun = time.process_time()
     as_bob.get(f"/runs/{run.pk}/")
     as_bob.get("/templates/probe/")
-    print(f"a run and its template: {time.process_time() - begun:.2f} s")
-    assert time.process_time() - begun < 2 * PAGE
+    took = time.process_time() - begun
+    print(f"a run and its template: {took:.2f} s")
+    assert took < 2 * PAGE * slowness(time.process_time)
