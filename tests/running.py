@@ -15,6 +15,7 @@ from engine.runs import transitions
 from engine.steps import catalogue
 from engine.workers import executor
 from people.models import Role, Team, User
+from tests import documents
 
 FIRST = """
 - first:
@@ -63,7 +64,7 @@ def keep(flow: str, inputs: str = "", name: str = "probe") -> Revision:
     """A template around this flow, in the store."""
     text = f"desirepath: 1\ntemplate: {name}\npersona: ml-engineer\ntitle: {name.capitalize()} it\n"
     text += f"inputs:\n{indent(dedent(inputs), '  ')}\n" if inputs else ""
-    return Template.objects.keep(catalogue.from_yaml(text + f"flow:\n{indent(dedent(flow), '  ')}\n", lookup), None)
+    return Template.objects.keep(documents.read(text + f"flow:\n{indent(dedent(flow), '  ')}\n", lookup), None)
 
 
 class Begin:
