@@ -61,10 +61,17 @@ SEED = (
 )
 
 
+# Below those that Linux gives to connections, so that nothing takes one between this answer and its use.
+PORTS = range(20_000, 30_000)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that no other test process of this session was told."""
+    while True:
+        port = PORTS[made_once.count("ports") % len(PORTS)] if made_once.here() else 0
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
 
 
 class Home:

@@ -27,7 +27,7 @@ Make = Callable[[Path], None]
 @contextlib.contextmanager
 def session() -> Iterator[None]:
     """The outermost process makes the folder and removes it; those it starts find it in the environment."""
-    if FOLDER in os.environ:
+    if here():
         yield
         return
     os.environ[FOLDER] = tempfile.mkdtemp(prefix="desirepath-made-")
@@ -38,6 +38,11 @@ def session() -> Iterator[None]:
             drop_database(address.read_text())
         shutil.rmtree(folder(), ignore_errors=True)
         del os.environ[FOLDER]
+
+
+def here() -> bool:
+    """Whether this process is part of a session; a bench is not."""
+    return FOLDER in os.environ
 
 
 def folder() -> Path:
@@ -53,6 +58,15 @@ def once(name: str, make: Make) -> Path:
             make(draft)
             draft.rename(made)
     return made
+
+
+def count(name: str) -> int:
+    """1, 2, 3 …: no two processes of the session are told the same number."""
+    with (folder() / name).open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(".")
+        file.flush()
+        return file.tell()
 
 
 def manage(home: Path, *arguments: str, **more: str) -> None:

@@ -139,15 +139,15 @@ def many(begin: Begin, flow: str, count: int, inputs: str = "", **values: Any) -
     """A run with so many steps of the flow's only leaves, written as rows: how it came to them does not matter."""
     run = begin(flow, inputs, drain=False, **values)
     run.steps.all().delete()
-    leaves = run.flow.leaf_paths
+    leaves, now = list(run.flow.leaf_paths.items()), timezone.now()
     rows = []
     for number in range(count):
-        leaf = list(leaves)[number % len(leaves)]
-        item = str(number // len(leaves) + 1) if len(run.flow.rounds(leaves[leaf])) else ""
+        leaf, path = leaves[number % len(leaves)]
+        item = str(number // len(leaves) + 1) if len(run.flow.rounds(path)) else ""
         rows.append(
             StepRun(
-                run=run, leaf=leaf, path=".".join(map(str, leaves[leaf])), iteration=item, state="succeeded",
-                started_at=timezone.now(), ended_at=timezone.now(), outputs={"value": "x" * 200}, note="probed",
+                run=run, leaf=leaf, path=".".join(map(str, path)), iteration=item, state="succeeded",
+                started_at=now, ended_at=now, outputs={"value": "x" * 200}, note="probed",
             )
         )  # fmt: skip
     StepRun.objects.bulk_create(rows, batch_size=500)

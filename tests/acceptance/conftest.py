@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.homes import free_port
 from tests.running import *  # noqa: F403
 from tests.thread import *  # noqa: F403
 from tests.waiting import until
@@ -43,9 +43,7 @@ class Server:
     """uvicorn over the test's own database, in a process that can be stopped and started while the browser looks."""
 
     def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         self.log = Path(os.environ["DESIREPATH_HOME"]) / "server.log"
