@@ -6,9 +6,10 @@ from typing import Any
 
 import yaml
 
-from engine.definition import reading
+from engine.definition.document import Template
+from engine.steps import catalogue
 
 
-def read(text: str, lookup: Any = None) -> reading.Template:
+def read(text: str, lookup: Any = None) -> Template:
     """What `from_yaml` reads, for documents that are right."""
-    return reading.from_json(yaml.load(text, Loader=yaml.CSafeLoader), lookup)
+    return catalogue.from_json(yaml.load(text, Loader=yaml.CSafeLoader), lookup)

@@ -12,7 +12,6 @@ from engine.models import Revision, Run, StepRun, Target, Template
 from engine.models.template import lookup
 from engine.queue import concurrency
 from engine.runs import transitions
-from engine.steps import catalogue
 from engine.workers import executor
 from people.models import Role, Team, User
 from tests import documents

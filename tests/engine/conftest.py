@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from engine.models import Run, StepRun, Target, Template
 from engine.runs import transitions
-from engine.steps import catalogue
 from engine.workers import executor
 from people.models import Persona, Team, User
 from tests import documents
