@@ -16,7 +16,7 @@ UNDO_TRIES = 5
 # What a step that is run again begins with.
 FRESH: dict[str, Any] = {
     "checkpoint": {}, "outputs": {}, "reason": "", "note": "", "asking": None, "answer": None, "asked_at": None,
-    "started_at": None, "ended_at": None, "wake_at": None, "undone": False, "poked": False, "owner": "",
+    "started_at": None, "ended_at": None, "wake_at": None, "undone": False, "wake_requested": False, "owner": "",
     "lease_until": None,
 }  # fmt: skip
 

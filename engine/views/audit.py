@@ -42,7 +42,7 @@ def audit(request: HttpRequest) -> HttpResponse:
 def _filtered(request: HttpRequest, filters: dict[str, str]) -> QuerySet[Event]:
     rows: Any = visible(me(request), Event)
     rows = rows.audited().select_related("actor", "team", "step", "deployment")
-    rows = rows.defer("data", "step__memory", "step__outputs", "step__answer", "step__asking")
+    rows = rows.defer("data", "step__checkpoint", "step__outputs", "step__answer", "step__asking")
     who = filters.get("who", "")
     if who != "all":
         rows = rows.filter(actor__username=who) if who else rows.filter(actor__isnull=False)

@@ -80,7 +80,7 @@ def test_workers_are_replaced_one_after_the_other_under_load_and_nothing_is_lost
         old.send_signal(signal.SIGTERM)
         assert old.wait(240) == 0
     for run in runs:
-        scaled.finish(run, 60)
+        scaled.finish(run)
     assert asked.count == dict.fromkeys(paths, len(runs))
 
 
@@ -88,7 +88,7 @@ def test_a_ring_wakes_a_worker_long_before_it_would_look(scaled: Scaled, asked: 
     scaled.broker = redis_url
     scaled.worker("--look-every", "3600")
     run = scaled.start(checks(asked, "/a"), ring=True)
-    scaled.finish(run, 20)
+    scaled.finish(run)
 
 
 def test_a_broker_that_stops_costs_latency_only(scaled: Scaled, asked: Asked, own_redis):
@@ -108,7 +108,7 @@ def test_a_database_that_drops_every_connection_is_found_again(scaled: Scaled, a
             "select count(pg_terminate_backend(pid)) from pg_stat_activity "
             "where datname = current_database() and pid <> pg_backend_pid()"
         )
-        scaled.finish(scaled.start(checks(asked, path)), 30)
+        scaled.finish(scaled.start(checks(asked, path)))
     assert asked.count == {"/a": 1, "/b": 1}
 
 

@@ -186,6 +186,7 @@ def test_twenty_kills_spread_over_the_work_double_nothing_and_lose_nothing(targe
     while True:
         engine = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
         try:
+            assert engine.stdout
             assert engine.stdout.readline() == "at work\n"
             while kills < 20 and engine.poll() is None:
                 time.sleep(random.uniform(0.05, 0.5))  # awaits nothing: the kill comes at any moment of the work
