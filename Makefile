@@ -9,6 +9,8 @@ export PYTHONDONTWRITEBYTECODE ?= 0
 run: $(VENV)/run.ok static/vendor/installed  ## set up, walk the thread once, serve the pages
 	@$(BIN)/python manage.py demo
 
+# Hundreds of processes start: each compiles all it imports where bytecode is not kept.
+test: export PYTHONDONTWRITEBYTECODE = 0
 test: $(VENV)/test.ok  ## everything that can be tested here; names what is missing
 	@$(BIN)/python bin/assets --tests
 	@$(BIN)/python -m tests.all

@@ -1,8 +1,8 @@
-"""`make test`: the checks of the code, then every test that can run here, then what was missing.
+"""`make test`: the checks of the code and every test that can run here, side by side; then what was missing.
 
-Tests in the browser have processes of their own: Playwright leaves an event loop running in the thread it is used in,
-and pages that are asynchronous cannot be asked for there. Tests that kill processes run one at a time, after the
-others: they watch the clock.
+Two sections run at a time, because many tests wait for processes: one section's waiting is another's work. Each line of
+output names its section. Tests in the browser have processes of their own: Playwright leaves an event loop running in
+the thread it is used in, and pages that are asynchronous cannot be asked for there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests import made_once
 
 BIN = Path(sys.executable).parent
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -33,13 +37,36 @@ POSTGRES_TESTS = [
     str(CHECKOUT / "tests" / "research" / "test_at_once.py"),
 ]
 
-CHECKS: dict[str, list[str]] = {
-    "ruff": [str(BIN / "ruff"), "check", "."],
-    "format": [str(BIN / "ruff"), "format", "--check", "."],
-    "mypy": [str(BIN / "mypy"), "."],
-    "rooms": [str(BIN / "lint-imports")],
-    "migrations": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
-}
+CORES = os.cpu_count() or 2
+AT_ONCE = 2  # sections
+
+
+@dataclass(frozen=True)
+class Section:
+    name: str
+    command: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+
+
+def pytest(name: str, marks: str, *paths: str, workers: int = CORES, **env: str) -> Section:
+    return Section(name, [*PYTEST, "-n", str(workers), "--dist", "loadgroup", "-m", marks, *paths], env)
+
+
+def sections() -> list[Section]:
+    """The longest first: the others run beside it, one after the other."""
+    postgres = os.environ.get("DESIREPATH_TEST_POSTGRES")
+    return [
+        pytest("tests", "not (browser or bench)", workers=CORES + 1),
+        Section("mypy", [str(BIN / "mypy"), "."]),
+        pytest("browser", "browser and not bench", "tests/acceptance"),
+        *([pytest("postgres", "not (browser or bench)", *POSTGRES_TESTS, DATABASE_URL=postgres)] if postgres else []),
+        Section("ruff", [str(BIN / "ruff"), "check", "."]),
+        Section("format", [str(BIN / "ruff"), "format", "--check", "."]),
+        Section("rooms", [str(BIN / "lint-imports")]),
+        Section("migrations", [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"]),
+    ]
+
+
 OPTIONAL: dict[str, tuple[Callable[[], bool], str]] = {
     "Chromium": (lambda: bool(shutil.which("chromium")), "the pages are not tested in a browser"),
     "dot": (lambda: bool(shutil.which("dot")), "nothing: it is for exports that are not built yet"),
@@ -54,14 +81,9 @@ OPTIONAL: dict[str, tuple[Callable[[], bool], str]] = {
 
 def main() -> int:
     began = time.monotonic()
-    failed = [name for name, command in CHECKS.items() if not passes(name, command)]
-    both = [*PYTEST, "-n", "2", "--dist", "loadfile", "-m"]
-    failed += [] if passes("tests", [*both, "not (browser or kill or bench)"]) else ["tests"]
-    failed += [] if passes("in the browser", [*both, "browser and not bench"]) else ["in the browser"]
-    failed += [] if passes("kill tests", [*PYTEST, "-m", "kill"]) else ["kill tests"]
-    if url := os.environ.get("DESIREPATH_TEST_POSTGRES"):
-        on_postgres = {"DATABASE_URL": url}
-        failed += [] if passes("on PostgreSQL", [*PYTEST, *POSTGRES_TESTS], on_postgres) else ["on PostgreSQL"]
+    with made_once.session(), ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(lambda section: (section.name, passes(section)), sections()))
+    failed = [name for name, passed in found if not passed]
     print(f"\nmake test took {time.monotonic() - began:.0f} s")
     for name, (there, otherwise) in OPTIONAL.items():
         if not there():
@@ -70,9 +92,19 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def passes(name: str, command: list[str], extra: dict[str, str] | None = None) -> bool:
-    print(f"\n== {name}", flush=True)
-    return subprocess.run(command, cwd=CHECKOUT, check=False, env={**os.environ, **(extra or {})}).returncode == 0
+def passes(section: Section) -> bool:
+    """Run it; each line that it prints is printed with its name."""
+    began = time.monotonic()
+    with subprocess.Popen(
+        section.command, cwd=CHECKOUT, env={**os.environ, **section.env}, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, errors="replace",
+    ) as process:  # fmt: skip
+        assert process.stdout
+        for line in process.stdout:
+            print(f"{section.name:10} | {line}", end="", flush=True)
+    said = "passed" if process.returncode == 0 else f"FAILED with {process.returncode}"
+    print(f"{section.name:10} | {said} after {time.monotonic() - began:.0f} s", flush=True)
+    return process.returncode == 0
 
 
 if __name__ == "__main__":

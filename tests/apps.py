@@ -98,10 +98,10 @@ class Visitors:
 
     def _visit(self, number: int) -> None:
         """Every second one on a kept connection, as browsers do, the others each time on a new one."""
-        with httpx.Client(timeout=10) as kept:
+        with httpx.Client(timeout=120) as kept:
             while not self.leaving.is_set():
                 try:
-                    answer = kept.get(self.address) if number % 2 else httpx.get(self.address, timeout=10)
+                    answer = kept.get(self.address) if number % 2 else httpx.get(self.address, timeout=120)
                     if answer.status_code != 200:
                         self.dropped.append(f"{answer.status_code} {answer.text[:100]}")
                     self.answered += 1

@@ -1,21 +1,55 @@
 """Who is in every test: Alice owns, Bob is on the team, Charlie has no access."""
 
+import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
 from engine.models.template import pinned
 from engine.queue import concurrency
 from people.models import Persona, Role, Team, User
 from research.models import Activity, Case, Consent, Observation, Participant, Session, Study, StudyRole
+from tests import made_once
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
+made = made_once.session()
+
+
+def pytest_configure() -> None:
+    """Before the workers of xdist start, so that they find the folder in their environment."""
+    made.__enter__()
+
+
+def pytest_unconfigure() -> None:
+    made.__exit__(None, None, None)
+
+
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> None:
-    """Each worker of xdist has a home of its own (tests/settings.py), so the names need no suffix."""
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """This process's database is a copy of one that was migrated once.
+
+    On SQLite it is the file of this process's home (tests/settings.py), on PostgreSQL a database of its own.
+    """
+    with django_db_blocker.unblock():
+        connection.close()
+        if connection.vendor == "sqlite":
+            shutil.copy(made_once.migrated_file(), connection.settings_dict["NAME"])
+            yield
+            return
+        server = os.environ["DATABASE_URL"]
+        address = made_once.new_database(server, made_once.migrated_database(server))
+        connection.settings_dict["NAME"] = urlsplit(address).path[1:]
+        yield
+        connection.close()
+        made_once.drop_database(address)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import psutil
@@ -26,16 +26,14 @@ import pytest
 from desirepath.client import Desirepath
 from engine.targets.local import LocalTarget
 from engine.targets.local.machine import uv
-from tests import processes
+from tests import made_once, processes
+from tests.waiting import until
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LABEL = "progressed"
-T = TypeVar("T")
 
 # Alice owns, Bob is on the team, Charlie has no access; Tom is the app developer on Alice's team.
-SEED = """
-    from django.core.management import call_command
-    call_command("migrate", verbosity=0)
+PEOPLE = """
     from knox.models import AuthToken
     from engine.models import Target
     from people.models import Persona, Team, User
@@ -54,22 +52,26 @@ SEED = """
     Target.objects.default_for(team)
     print(json.dumps({user.username: AuthToken.objects.create(user)[1] for user in (alice, bob, charlie, tom)}))
 """
+SEED = (
+    """
+    from django.core.management import call_command
+    call_command("migrate", verbosity=0)
+"""
+    + PEOPLE
+)
 
 
-def until(found: Callable[[], T | None], seconds: float = 20.0, what: str = "") -> T:
-    """Call until it returns something true, and return that."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if value := found():
-            return value
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain {what}"
-        time.sleep(0.02)
+# Below those that Linux gives to connections, so that nothing takes one between this answer and its use.
+PORTS = range(20_000, 30_000)
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that no other test process of this session was told."""
+    while True:
+        port = PORTS[made_once.count("ports") % len(PORTS)] if made_once.here() else 0
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
 
 
 class Home:
@@ -100,7 +102,7 @@ class Home:
             "DESIREPATH_CONFIG": str(self.config), "DESIREPATH_PORT": str(self.port), "NO_COLOR": "1", "COLUMNS": "200",
         }  # fmt: skip
 
-    def python(self, code: str, seconds: float = 60) -> str:
+    def python(self, code: str, seconds: float = 600) -> str:
         """What a piece of Python prints, inside Django in this home."""
         begin = "import json, django\ndjango.setup()\n"
         done = subprocess.run(
@@ -113,14 +115,14 @@ class Home:
     def manage(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "manage.py", *arguments], cwd=CHECKOUT, env={**self.env, **more}, capture_output=True,
-            text=True, timeout=180, check=False,
+            text=True, timeout=600, check=False,
         )  # fmt: skip
 
     def cli(self, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
         """The terminal's `desirepath`, as its user types it."""
         return subprocess.run(
             [sys.executable, "-m", "desirepath.cli", *map(str, arguments)], cwd=self.folder,
-            env={**self.env, "PYTHONPATH": str(CHECKOUT), **more}, capture_output=True, text=True, timeout=240,
+            env={**self.env, "PYTHONPATH": str(CHECKOUT), **more}, capture_output=True, text=True, timeout=600,
             check=False,
         )  # fmt: skip
 
@@ -141,19 +143,19 @@ class Home:
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         ready = f"Desirepath answers at {self.url}".encode()
-        until(lambda: self.answers() and ready in said.read_bytes()[before:], 120, f"for {self.url}")
+        until(lambda: self.answers() and ready in said.read_bytes()[before:], what=f"for {self.url}")
 
     def answers(self) -> bool:
         assert self.process is None or self.process.poll() is None, (self.folder / "up.log").read_text()
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/accounts/login/", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/accounts/login/", timeout=60).status_code == 200
         return False
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """End `manage.py up`, and wait for it."""
         if self.process:
             self.process.send_signal(number)
-            self.process.wait(60)
+            self.process.wait(240)
             self.process = None
 
     def processes(self) -> list[psutil.Process]:
@@ -170,7 +172,7 @@ class Home:
         self.kill(signal.SIGTERM)
         LocalTarget(self.folder).shutdown()
         with contextlib.suppress(AssertionError):  # on a busy machine what was told to end is still ending
-            until(lambda: not self.processes(), 10)
+            until(lambda: not self.processes(), 60)
         left = self.processes()
         said = [" ".join(processes.command(process)) for process in left]
         processes.kill(left)
@@ -193,18 +195,22 @@ def environments_folder(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session")
-def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def seed() -> Path:
     """A home right after set-up, to copy."""
-    home = Home()
-    try:
-        tokens = home.python(SEED, 180)
-        made = tmp_path_factory.mktemp("seed")
-        (made / "tokens.json").write_text(tokens)
-        for name in ("db.sqlite3", "secret_key"):
-            shutil.copy(home.folder / name, made / name)
-    finally:
-        home.end()
-    return made
+
+    def make(draft: Path) -> None:
+        home = Home()
+        try:
+            shutil.copy(made_once.migrated_file(), home.folder / "db.sqlite3")
+            tokens = home.python(PEOPLE)
+            draft.mkdir()
+            (draft / "tokens.json").write_text(tokens)
+            for name in ("db.sqlite3", "secret_key"):
+                shutil.copy(home.folder / name, draft / name)
+        finally:
+            home.end()
+
+    return made_once.once("seed", make)
 
 
 @pytest.fixture
@@ -261,7 +267,7 @@ class Asking:
 
     def _ask(self) -> None:
         last = time.monotonic()
-        with httpx.Client(timeout=10) as client:
+        with httpx.Client(timeout=120) as client:
             while not self.ending.wait(0.05):
                 self.asked += 1
                 try:
@@ -279,7 +285,7 @@ class Asking:
 
     def __exit__(self, *_: object) -> None:
         self.ending.set()
-        self.thread.join(15)
+        self.thread.join(240)
 
 
 # The shortest way from a file to an answer, asking its owner only when told to.
@@ -314,5 +320,5 @@ def live(home: Home, model: Path, name: str = "progression") -> dict[str, Any]:
 
 def answers(address: str, row: dict[str, Any]) -> bool:
     with contextlib.suppress(httpx.HTTPError):
-        return httpx.post(f"{address}/predict", json={"rows": [row]}, timeout=5).status_code == 200
+        return httpx.post(f"{address}/predict", json={"rows": [row]}, timeout=60).status_code == 200
     return False

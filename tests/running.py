@@ -12,9 +12,9 @@ from engine.models import Revision, Run, StepRun, Target, Template
 from engine.models.template import lookup
 from engine.queue import concurrency
 from engine.runs import transitions
-from engine.steps import catalogue
 from engine.workers import executor
 from people.models import Role, Team, User
+from tests import documents
 
 FIRST = """
 - first:
@@ -63,7 +63,7 @@ def keep(flow: str, inputs: str = "", name: str = "probe") -> Revision:
     """A template around this flow, in the store."""
     text = f"desirepath: 1\ntemplate: {name}\npersona: ml-engineer\ntitle: {name.capitalize()} it\n"
     text += f"inputs:\n{indent(dedent(inputs), '  ')}\n" if inputs else ""
-    return Template.objects.keep(catalogue.from_yaml(text + f"flow:\n{indent(dedent(flow), '  ')}\n", lookup), None)
+    return Template.objects.keep(documents.read(text + f"flow:\n{indent(dedent(flow), '  ')}\n", lookup), None)
 
 
 class Begin:
@@ -138,15 +138,15 @@ def many(begin: Begin, flow: str, count: int, inputs: str = "", **values: Any) -
     """A run with so many steps of the flow's only leaves, written as rows: how it came to them does not matter."""
     run = begin(flow, inputs, drain=False, **values)
     run.steps.all().delete()
-    leaves = run.flow.leaf_paths
+    leaves, now = list(run.flow.leaf_paths.items()), timezone.now()
     rows = []
     for number in range(count):
-        leaf = list(leaves)[number % len(leaves)]
-        item = str(number // len(leaves) + 1) if len(run.flow.rounds(leaves[leaf])) else ""
+        leaf, path = leaves[number % len(leaves)]
+        item = str(number // len(leaves) + 1) if len(run.flow.rounds(path)) else ""
         rows.append(
             StepRun(
-                run=run, leaf=leaf, path=".".join(map(str, leaves[leaf])), iteration=item, state="succeeded",
-                started_at=timezone.now(), ended_at=timezone.now(), outputs={"value": "x" * 200}, note="probed",
+                run=run, leaf=leaf, path=".".join(map(str, path)), iteration=item, state="succeeded",
+                started_at=now, ended_at=now, outputs={"value": "x" * 200}, note="probed",
             )
         )  # fmt: skip
     StepRun.objects.bulk_create(rows, batch_size=500)

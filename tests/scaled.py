@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 import redis
 
-from tests.homes import CHECKOUT, SEED, Home, free_port, until
+from tests import made_once
+from tests.homes import CHECKOUT, PEOPLE, Home, free_port
+from tests.waiting import until
 
 NO_POSTGRES = "needs a PostgreSQL: set DESIREPATH_TEST_POSTGRES=postgresql://… (.ci/run starts one)"
 NO_REDIS = "needs redis-server on PATH (Debian: redis-server)"
@@ -51,7 +52,7 @@ class Redis:
     def stop(self) -> None:
         if self.process:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(240)
             self.process = None
 
 
@@ -138,7 +139,7 @@ class Asked:
             def do_GET(self) -> None:
                 asked.count[self.path] += 1
                 if self.path.startswith("/hold"):
-                    asked.let_go.wait(50)
+                    asked.let_go.wait(240)
                 with contextlib.suppress(OSError):
                     self.send_response(200)
                     self.send_header("Content-Length", "2")
@@ -200,13 +201,15 @@ class Scaled(Home):
     def start(self, flow: str, *, ring: bool = False) -> int:
         """A run of this flow, which is YAML without indentation; its number."""
         code = f"""
-            from engine import advance, bell, template
+            from engine import doorbell
+            from engine.steps import catalogue
             from engine.models import Run, Target, Template
+            from engine.runs import transitions
             from people.models import Team, User
             alice, team = User.objects.get(username="alice"), Team.objects.get()
             text = "desirepath: 1\\ntemplate: t{secrets.token_hex(3)}\\npersona: ml-engineer\\nflow: " + {flow!r}
             revision = Template.objects.keep(catalogue.from_yaml(text), alice)
-            run = advance.start(
+            run = transitions.start(
                 Run(revision=revision, team=team, target=Target.objects.default_for(team), started_by=alice)
             )
             if {ring}:
@@ -214,12 +217,12 @@ class Scaled(Home):
                 sent = threading.Event()
                 def send():
                     try:
-                        bell._send()
+                        doorbell._send()
                     finally:  # a broker that is away is the ringer's to bear
                         sent.set()
-                bell._made[:] = [bell.Ringer(send)]
-                bell.ring()
-                assert sent.wait(40)  # the ringer is another thread; this process would end before it
+                doorbell._made[:] = [doorbell.Ringer(send)]
+                doorbell.ring()
+                assert sent.wait(240)  # the ringer is another thread; this process would end before it
             print(run.pk)
         """
         return int(self.python(code))
@@ -233,51 +236,46 @@ class Scaled(Home):
     def state(self, run: int) -> str:
         return str(self.sql(f"select state from engine_run where id = {run}"))
 
-    def finish(self, run: int, seconds: float = 40) -> None:
-        until(lambda: self.state(run) in ("succeeded", "failed", "cancelled"), seconds, f"for run {run}")
+    def finish(self, run: int) -> None:
+        until(lambda: self.state(run) in ("succeeded", "failed", "cancelled"), what=f"for run {run}")
         assert self.state(run) == "succeeded", self.sql(f"select reason from engine_run where id = {run}")
 
     def end(self) -> None:
         for worker in self.workers:
             if worker.poll() is None:
                 worker.kill()
-            worker.wait(10)
+            worker.wait(240)
         super().end()
 
 
-@contextlib.contextmanager
-def made_database(server: str, template: str = "template1") -> Iterator[str]:
-    """A database of its own, dropped afterwards; the address of it."""
-    name = f"dp_{secrets.token_hex(4)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template}")
-    try:
-        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
-    finally:
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"drop database {name} with (force)")
-
-
 @pytest.fixture(scope="session")
-def migrated() -> Iterator[tuple[str, dict[str, str]]]:
+def migrated() -> tuple[str, dict[str, str]]:
     """A database right after set-up, to copy, and the tokens of its people."""
     server = os.environ.get("DESIREPATH_TEST_POSTGRES")
     if not server:
         pytest.skip(NO_POSTGRES)
-    with made_database(server) as database:
-        home = Scaled(database)
+
+    tokens = made_once.folder() / "people.json"
+
+    def make(draft: Path) -> None:
+        home = Scaled(made_once.new_database(server, made_once.migrated_database(server)))
+        draft.write_text(home.database)
         try:
-            tokens = json.loads(home.python(SEED, 180))
+            tokens.write_text(home.python(PEOPLE))
         finally:
             home.end()
-        yield database, tokens
+
+    database = made_once.once("people.database", make).read_text()
+    return database, json.loads(tokens.read_text())
 
 
 @pytest.fixture
 def scaled(migrated: tuple[str, dict[str, str]]) -> Iterator[Scaled]:
     database, tokens = migrated
-    with made_database(os.environ["DESIREPATH_TEST_POSTGRES"], urlsplit(database).path[1:]) as copy:
-        made = Scaled(copy)
-        made.tokens = tokens
+    made = Scaled(made_once.new_database(os.environ["DESIREPATH_TEST_POSTGRES"], database))
+    made.tokens = tokens
+    try:
         yield made
         made.end()
+    finally:
+        made_once.drop_database(made.database)

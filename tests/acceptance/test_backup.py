@@ -9,10 +9,11 @@ import signal
 import httpx
 import pytest
 
-from tests.homes import Home, answers, environments_folder, examples, home, live, row_of, seed, until
+from tests.homes import Home, answers, environments_folder, examples, home, live, row_of, seed
 from tests.scaled import asked
+from tests.waiting import until
 
-pytestmark = [pytest.mark.kill, pytest.mark.model, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kill, pytest.mark.model]
 __all__ = ["asked", "environments_folder", "examples", "home", "seed"]
 
 CHECKS = """
@@ -30,10 +31,10 @@ def test_a_backup_during_runs_comes_back_elsewhere_and_everything_goes_on(home, 
     client, row = home.client(), row_of(examples / "holdout.csv")
     model = client.upload(examples / "forest.pkl")
     asks = client.start({"model": model, "ask": "yes"}, template="quick", name="progression")["id"]
-    until(lambda: [s for s in client.run(asks)["steps"] if s["asking"]], 60)
+    until(lambda: [s for s in client.run(asks)["steps"] if s["asking"]])
     client.keep_template(CHECKS.format(url=asked.url))
     running = client.start({}, template="checks")["id"]
-    until(lambda: asked.count["/hold"] == 1, 20)
+    until(lambda: asked.count["/hold"] == 1)
 
     file = home.folder.parent / f"{home.folder.name}.tar"
     said = home.manage("backup", str(file))
@@ -54,14 +55,14 @@ def test_a_backup_during_runs_comes_back_elsewhere_and_everything_goes_on(home, 
         (back.folder / "environments").symlink_to(environments_folder)
         back.tokens = home.tokens
         back.up()
-        until(lambda: httpx.get(f"{back.url}/health/ready").status_code == 200, 20)
-        until(lambda: answers(deployment["address"], row), 60, "for the endpoint, at the address it had")
+        until(lambda: httpx.get(f"{back.url}/health/ready").status_code == 200)
+        until(lambda: answers(deployment["address"], row), what="for the endpoint, at the address it had")
         client = back.client()
-        until(lambda: asked.count["/hold"] == 2, 20, "for the step that was at work to be taken up")
+        until(lambda: asked.count["/hold"] == 2, what="for the step that was at work to be taken up")
         asked.let_go.set()
-        until(lambda: client.run(running)["state"] == "succeeded", 30)
+        until(lambda: client.run(running)["state"] == "succeeded")
         client.approve(asks, "owner")
-        until(lambda: client.run(asks)["state"] == "succeeded", 60, json.dumps(client.run(asks)))
+        until(lambda: client.run(asks)["state"] == "succeeded", what=json.dumps(client.run(asks)))
         assert client.deployment("progression")["traffic"] == {"1": 0, "2": 100}
         assert asked.count["/last"] == 1
     finally:

@@ -25,9 +25,10 @@ from engine.targets.base import Environment
 from engine.targets.dummy import DummyTarget
 from engine.targets.local import LocalTarget
 from engine.targets.local.environments import Environments
-from tests.homes import CHECKOUT, LABEL, Home, answers, environments_folder, examples, home, live, row_of, seed, until
+from tests.homes import CHECKOUT, LABEL, Home, answers, environments_folder, examples, home, live, row_of, seed
+from tests.waiting import until
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.model, pytest.mark.xdist_group("bad input")]
 __all__ = ["environments_folder", "examples", "home", "seed"]
 
 NAME = "progression"
@@ -118,7 +119,7 @@ def test_a_second_run_on_the_same_deployment_waits_its_turn(standing, examples):
         client.start({"model": model}, template="quick", name=NAME)
     assert second.value.status == 409
     client.cancel(first)
-    until(lambda: client.run(first)["state"] == "cancelled", 30)
+    until(lambda: client.run(first)["state"] == "cancelled")
 
 
 def test_a_template_with_an_unknown_key_or_a_loop_without_bound_is_shown_line_and_column(standing, tmp_path):

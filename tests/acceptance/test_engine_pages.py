@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from engine.models import Limit, Schedule
 from engine.runs import transitions
-from tests.acceptance.conftest import follow, shoot, sign_in
+from tests.acceptance.conftest import PATIENCE, follow, shoot, sign_in
 from tests.running import EACH, HAND, MUTEX, drained, many
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def bob_page(page: Any, server: Any, bob: Any, team: Any) -> Any:
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     sign_in(page, server, "bob")
     return page
 
@@ -75,7 +75,7 @@ def test_it_says_who_has_voted_and_why_one_may_not(alice_page, server, quorum):
 
 
 def test_who_may_vote_sees_it_waiting_with_its_deadline(page, server, quorum, clara):
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     sign_in(page, server, "clara")
     page.goto(f"{server.url}/waiting/")
     expect(page.locator("table")).to_contain_text("the step is skipped")

@@ -14,7 +14,7 @@ from journeys.actions.import_ideal import ImportIdeal
 from journeys.models import Journey
 from people.models import Persona
 from server import example, starters
-from tests.acceptance.conftest import follow, shoot, sign_in
+from tests.acceptance.conftest import PATIENCE, follow, shoot, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -26,7 +26,7 @@ def page_of(page: Any, server: Any, bob: Any, team: Any) -> Any:
     def signed_in(slug: str) -> Any:
         bob.persona = Persona.objects.get(slug=slug)
         bob.save()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE)
         sign_in(page, server, "bob")
         return page
 
@@ -90,7 +90,7 @@ def test_it_is_told_how_long_it_took_the_people_who_were_watched(page, server, w
     somebody = example.people()[shipped.people()[0]]
     somebody.set_password("walk the grass")
     somebody.save()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     sign_in(page, server, somebody.username)
     expect(page.locator(".guide")).to_contain_text("took people a median of")
     expect(page.locator(".guide .ev").first).to_be_visible()
@@ -147,7 +147,7 @@ def test_the_done_rate_of_a_few_is_words_and_of_many_an_interval(page_of, server
 
 
 def test_a_champion_reads_the_rate_of_whom_they_speak_for(page, server, live, clara, version):
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     sign_in(page, server, "clara")
     expect(page.get_by_text("0 of 1 is done; too few for a rate")).to_be_visible()
     shoot(page, server, "home-champion")

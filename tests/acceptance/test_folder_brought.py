@@ -16,7 +16,7 @@ from engine.models import Artefact
 from engine.models.artefact import store
 from people.models import Persona
 from server import starters
-from tests.acceptance.conftest import shoot, sign_in
+from tests.acceptance.conftest import PATIENCE, shoot, sign_in
 from tests.apps import write_app
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -47,7 +47,7 @@ def home_page(page: Any, server: Any, bob: Any, team: Any) -> Any:
     bob.persona = Persona.objects.get(slug="app-developer")
     bob.save()
     team.add(bob, "engineer")
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     sign_in(page, server, "bob")
     return page
 

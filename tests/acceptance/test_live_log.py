@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,15 @@ import pytest
 from playwright.sync_api import expect
 
 from research.models import Observation, Session
-from tests.acceptance.conftest import FLAGS, no_violations, on_server, sign_in
+from tests.acceptance.conftest import FLAGS, PATIENCE, no_violations, on_server, sign_in
+from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def open_log(page: Any, server: Any, session: Session) -> None:
     page.goto(f"{server.url}/sessions/{session.pk}/live/")
-    expect(page.locator("#entry[data-ready=yes]")).to_be_visible(timeout=60_000)
+    expect(page.locator("#entry[data-ready=yes]")).to_be_visible()
 
 
 def log(page: Any, *texts: str) -> None:
@@ -94,7 +94,7 @@ def test_an_hour_offline_and_a_killed_browser_lose_nothing_and_double_nothing(
     def launch() -> Any:
         program = os.environ.get("CHROMIUM", "/usr/bin/chromium")
         context = playwright.chromium.launch_persistent_context(str(profile), executable_path=program, args=FLAGS)
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(PATIENCE)
         return context
 
     context = launch()
@@ -110,8 +110,7 @@ def test_an_hour_offline_and_a_killed_browser_lose_nothing_and_double_nothing(
     expect(page.locator("#entries li[data-id]")).to_have_count(30)  # what is shown is on the disk
     expect(page.locator("#unsent")).to_contain_text("on this device only")
     assert kill_browser_of(str(profile))
-    while kill_browser_of(str(profile)):
-        time.sleep(0.05)
+    until(lambda: not kill_browser_of(str(profile)))
     assert texts() == ["before the network went"]
 
     server.start()
@@ -121,8 +120,7 @@ def test_an_hour_offline_and_a_killed_browser_lose_nothing_and_double_nothing(
     if "login" in page.url:
         sign_in(page, server)
     expect(page.locator("#outbox")).to_be_hidden()
-    while page.evaluate("async () => (await import('/static/js/outbox.js')).unsent()"):
-        time.sleep(0.1)
+    until(lambda: not page.evaluate("async () => (await import('/static/js/outbox.js')).unsent()"))
     assert sorted(texts()) == sorted(["before the network went", *[f"offline {n}" for n in range(29)]])
     open_log(page, server, session)
     expect(page.locator("#entries li[data-id]")).to_have_count(30)
@@ -154,7 +152,7 @@ def test_stop_offline_is_told_to_the_server_later(alice_page, server, session):
     alice_page.get_by_role("button", name="Stop").click()
     expect(alice_page.locator("#unsent")).to_contain_text("as soon as it can be reached")
     server.start()
-    alice_page.wait_for_url(f"{server.url}/sessions/{session.pk}/", timeout=60_000)
+    alice_page.wait_for_url(f"{server.url}/sessions/{session.pk}/")
     session.refresh_from_db()
     assert session.state == "unreviewed"
     assert not Observation.objects.filter(going=True).exists()

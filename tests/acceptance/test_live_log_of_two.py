@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from research.models import Observation, StudyRole
-from tests.acceptance.conftest import on_server, shoot, sign_in
+from tests.acceptance.conftest import PATIENCE, on_server, shoot, sign_in
 from tests.acceptance.test_live_log import log, open_log, texts
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -21,7 +21,7 @@ def bob_page(browser, server, bob, study, session, participant) -> Any:
     Observation.objects.create(session=session, participant=participant, at=5000, text="Opens two notebooks")
     context = browser.new_context()
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     sign_in(page, server, "bob")
     page.clock.install()
     page.route(POLLS, lambda route: route.abort())

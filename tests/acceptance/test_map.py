@@ -6,14 +6,14 @@ import pytest
 from playwright.sync_api import expect
 
 from journeys.models import Cell
-from tests.acceptance.conftest import follow, no_violations, shoot, sign_in
+from tests.acceptance.conftest import PATIENCE, follow, no_violations, shoot, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
 def clara_page(page: Any, server: Any, current: Any, clara: Any) -> Any:
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     sign_in(page, server, "clara")
     page.goto(f"{server.url}/journeys/ship/")
     page.locator(".cell").first.focus()

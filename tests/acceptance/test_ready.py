@@ -8,24 +8,25 @@ import time
 import httpx
 import pytest
 
-from tests.homes import environments_folder, home, seed, until
+from tests.homes import environments_folder, home, seed
+from tests.waiting import until
 
-pytestmark = [pytest.mark.kill, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.kill
 __all__ = ["environments_folder", "home", "seed"]
 
 
 def test_up_is_ready_and_a_frozen_engine_makes_it_unready_until_it_goes_on(home):
     home.up()
-    until(lambda: httpx.get(f"{home.url}/health/ready").status_code == 200, 20)
+    until(lambda: httpx.get(f"{home.url}/health/ready").status_code == 200)
     engine = home.part("engine")
     engine.send_signal(signal.SIGSTOP)
     try:
-        until(lambda: httpx.get(f"{home.url}/health/ready").status_code == 503, 30)
+        until(lambda: httpx.get(f"{home.url}/health/ready").status_code == 503)
         assert "No engine" in httpx.get(f"{home.url}/health/ready").json()["problems"][0]["what"]
         assert httpx.get(f"{home.url}/health/live").status_code == 200
     finally:
         engine.send_signal(signal.SIGCONT)
-    until(lambda: httpx.get(f"{home.url}/health/ready").status_code == 200, 20)
+    until(lambda: httpx.get(f"{home.url}/health/ready").status_code == 200)
 
 
 @pytest.mark.bench

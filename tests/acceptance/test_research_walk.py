@@ -30,7 +30,7 @@ def test_a_researcher_goes_from_nothing_to_an_insight(alice_page, server, ml):
     page.get_by_label("I have asked").check()
     page.get_by_label("What are they working on?").fill("churn to production")
     page.get_by_role("button", name="Begin").click()
-    expect(page.locator("#entry[data-ready=yes]")).to_be_visible(timeout=60_000)
+    expect(page.locator("#entry[data-ready=yes]")).to_be_visible()
     for text in ("/Match features", "Compares columns by eye", '"I find out from the on-call."', "!no parity check"):
         page.keyboard.type(text)
         page.keyboard.press("Enter")

@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import expect
 
 from engine.models import Event, Run, StepRun
-from tests.acceptance.conftest import CHECKOUT, follow, shoot, sign_in
-from tests.engine.targets.waiting import until
+from tests.acceptance.conftest import CHECKOUT, PATIENCE, follow, shoot, sign_in
 from tests.thread import forest
+from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -26,12 +26,12 @@ def engine(server) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, cwd=CHECKOUT, env={**os.environ, **home})
     yield process
     process.send_signal(signal.SIGTERM)
-    process.wait(20)
+    process.wait(240)
 
 
 @pytest.fixture
 def clara_page(page: Any, server: Any, clara: Any) -> Any:
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE)
     sign_in(page, server, "clara")
     return page
 
@@ -47,7 +47,7 @@ def test_the_course_moves_while_one_looks_and_nothing_typed_is_lost(clara_page, 
     watch(page, server, run)
     expect(page.locator("table.steps tr", has_text="Match features")).to_contain_text("Ready")
     request.getfixturevalue("engine")
-    until(lambda: StepRun.objects.filter(leaf="parity", state="succeeded").exists(), 60)  # it takes seconds to start
+    until(lambda: StepRun.objects.filter(leaf="parity", state="succeeded").exists())  # it takes seconds to start
     expect(page.locator("table.steps tr", has_text="Match features")).to_contain_text("Done")
     expect(page.locator(".course-control.done")).to_have_count(1)
     ask = page.locator(".ask", has_text="Hand the new file in")
@@ -76,14 +76,14 @@ def test_it_is_cancelled_after_one_is_asked(clara_page, server, run, team, clara
     page = clara_page
     watch(page, server, run)
     # The button is in the part that each event brings anew: nothing more happens once it asks and that is logged.
-    expect(page.locator(".ask", has_text="Hand the new file in")).to_be_visible(timeout=60_000)
+    expect(page.locator(".ask", has_text="Hand the new file in")).to_be_visible()
     expect(page.locator("#run-log")).to_contain_text(Event.objects.filter(run=run).latest("pk").text)
     page.get_by_role("button", name="Cancel").first.click()
     page.get_by_role("button", name="Let it go on").click()
     page.get_by_role("button", name="Cancel").first.click()
     follow(page, page.get_by_role("button", name="Cancel the run"))
     expect(page.get_by_text("cancelled by Clara").first).to_be_visible()
-    expect(page.locator("#run-now .state").first).to_contain_text("Cancelled", timeout=30_000)
+    expect(page.locator("#run-now .state").first).to_contain_text("Cancelled")
 
 
 def test_a_refusal_fails_it_and_resume_asks_again(clara_page, server, asking, team, clara, engine):
@@ -94,7 +94,7 @@ def test_a_refusal_fails_it_and_resume_asks_again(clara_page, server, asking, te
     ask = page.locator(".ask", has_text="Serve this to everyone?")
     ask.get_by_label("Comment").fill("too early")
     follow(page, ask.get_by_role("button", name="No", exact=True))
-    expect(page.locator("#run-now .notice")).to_contain_text("Clara refused: too early", timeout=30_000)
+    expect(page.locator("#run-now .notice")).to_contain_text("Clara refused: too early")
     expect(page.locator("#run-now .notice")).to_contain_text("Resuming runs again: Ask the owner")
     shoot(page, server, "run-failed")
     follow(page, page.get_by_role("link", name="Resume…"))
@@ -108,5 +108,5 @@ def test_a_page_that_lost_its_server_catches_up(clara_page, server, run, clara):
     server.stop()
     run.say("step.log", "written while nobody listened")
     server.start()
-    expect(page.locator("#run-log")).to_contain_text("written while nobody listened", timeout=30_000)
+    expect(page.locator("#run-log")).to_contain_text("written while nobody listened")
     assert page.evaluate("window.same") is True

@@ -10,11 +10,12 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance.conftest import follow, shoot, sign_in
+from tests.acceptance.conftest import PATIENCE, follow, shoot, sign_in
 from tests.apps import WORKER, write_app
-from tests.homes import Home, environments_folder, seed, until
+from tests.homes import Home, environments_folder, seed
+from tests.waiting import until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("service page")]
 __all__ = ["environments_folder", "seed"]
 
 TWO = "web: exec python web.py\nworker: exec python worker.py\n"
@@ -38,7 +39,7 @@ def home(seed: Path, environments_folder: Path, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture
 def page_of_shop(page: Any, home: Home) -> Any:
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE)
     sign_in(page, home, "tom")  # type: ignore[arg-type]
     page.goto(f"{home.url}/live/retention/local/shop/")
     return page
@@ -61,7 +62,7 @@ def test_a_setting_is_set_and_released_and_its_value_is_on_no_page(page_of_shop,
     page.get_by_label("Value").fill("hush-of-the-bank")
     follow(page, page.get_by_role("button", name="Set and release"))
     expect(page).to_have_url(f"{home.url}/runs/3/")
-    until(lambda: home.client("tom").run(3)["state"] == "succeeded", 60)
+    until(lambda: home.client("tom").run(3)["state"] == "succeeded")
     page.goto(f"{home.url}/live/retention/local/shop/")
     expect(page.locator(".settings")).to_contain_text("BANK_KEY")
     expect(page.locator(".settings")).to_contain_text("Tom")

@@ -9,7 +9,7 @@ from engine.actions import judge
 from engine.models import Deployment, Run
 from people.models import Team
 from server import example, starters
-from tests.acceptance.conftest import follow, no_violations, shoot, sign_in
+from tests.acceptance.conftest import PATIENCE, follow, no_violations, shoot, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -29,7 +29,7 @@ DROP = """([name, text]) => {
 def bob_page(page: Any, server: Any, bob: Any, team: Any, ml: Any) -> Any:
     bob.persona = ml
     bob.save()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     sign_in(page, server, "bob")
     return page
 

@@ -8,10 +8,11 @@ import time
 
 import pytest
 
-from tests.homes import until
+from tests.pace import slowness
 from tests.scaled import Asked, Scaled, asked, migrated, own_redis, redis_url, scaled
+from tests.waiting import until
 
-pytestmark = [pytest.mark.kill, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.kill
 __all__ = ["asked", "migrated", "own_redis", "redis_url", "scaled"]
 
 
@@ -35,16 +36,16 @@ def test_two_workers_run_each_step_once_though_no_broker_rings(scaled: Scaled, a
 def test_a_killed_worker_costs_a_lease_and_no_step(scaled: Scaled, asked: Asked, capsys):
     first = scaled.worker()
     run = scaled.start(checks(asked, "/hold/a", "/b"))
-    until(lambda: asked.count["/hold/a"] == 1, 20)
+    until(lambda: asked.count["/hold/a"] == 1)
     scaled.worker()
     first.kill()
     killed = time.monotonic()
     asked.let_go.set()
-    until(lambda: asked.count["/hold/a"] == 2, 40, "for the second worker to take it up")
+    until(lambda: asked.count["/hold/a"] == 2, what="for the second worker to take it up")
     took = time.monotonic() - killed
     with capsys.disabled():
         print(f"\nfrom kill -9 of a worker to progress by another: {took:.1f} s")
-    assert took < 30
+    assert took < 30 * slowness()
     scaled.finish(run)
     assert asked.count["/b"] == 1
 
@@ -52,12 +53,12 @@ def test_a_killed_worker_costs_a_lease_and_no_step(scaled: Scaled, asked: Asked,
 def test_a_worker_told_to_stop_finishes_the_step_at_hand_and_another_goes_on(scaled: Scaled, asked: Asked):
     first = scaled.worker()
     run = scaled.start(checks(asked, "/hold/a", "/b"))
-    until(lambda: asked.count["/hold/a"] == 1, 20)
+    until(lambda: asked.count["/hold/a"] == 1)
     first.send_signal(signal.SIGTERM)
     scaled.worker()
     assert first.poll() is None, "it let go of its step"
     asked.let_go.set()
-    assert first.wait(20) == 0
+    assert first.wait(240) == 0
     scaled.finish(run)
     assert asked.count == {"/hold/a": 1, "/b": 1}
 
@@ -65,9 +66,9 @@ def test_a_worker_told_to_stop_finishes_the_step_at_hand_and_another_goes_on(sca
 def test_a_step_that_does_not_finish_holds_a_worker_only_so_long(scaled: Scaled, asked: Asked):
     worker = scaled.worker("--stop-within", "1")
     scaled.start(checks(asked, "/hold/a"))
-    until(lambda: asked.count["/hold/a"] == 1, 20)
+    until(lambda: asked.count["/hold/a"] == 1)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(10) == 0
+    assert worker.wait(240) == 0
 
 
 def test_workers_are_replaced_one_after_the_other_under_load_and_nothing_is_lost(scaled: Scaled, asked: Asked):
@@ -77,17 +78,17 @@ def test_workers_are_replaced_one_after_the_other_under_load_and_nothing_is_lost
     for old in workers:
         scaled.worker("--threads", "2")
         old.send_signal(signal.SIGTERM)
-        assert old.wait(40) == 0
+        assert old.wait(240) == 0
     for run in runs:
-        scaled.finish(run, 60)
+        scaled.finish(run)
     assert asked.count == dict.fromkeys(paths, len(runs))
 
 
 def test_a_ring_wakes_a_worker_long_before_it_would_look(scaled: Scaled, asked: Asked, redis_url):
     scaled.broker = redis_url
-    scaled.worker("--look-every", "60")
+    scaled.worker("--look-every", "3600")
     run = scaled.start(checks(asked, "/a"), ring=True)
-    scaled.finish(run, 20)
+    scaled.finish(run)
 
 
 def test_a_broker_that_stops_costs_latency_only(scaled: Scaled, asked: Asked, own_redis):
@@ -107,7 +108,7 @@ def test_a_database_that_drops_every_connection_is_found_again(scaled: Scaled, a
             "select count(pg_terminate_backend(pid)) from pg_stat_activity "
             "where datname = current_database() and pid <> pg_backend_pid()"
         )
-        scaled.finish(scaled.start(checks(asked, path)), 30)
+        scaled.finish(scaled.start(checks(asked, path)))
     assert asked.count == {"/a": 1, "/b": 1}
 
 
@@ -124,7 +125,7 @@ def test_a_killed_celery_worker_gives_its_ring_back_and_its_step_is_taken_up(sca
     scaled.broker = own_redis.url
     celery = scaled.celery()
     run = scaled.start(checks(asked, "/hold/a", "/b"), ring=True)
-    until(lambda: asked.count["/hold/a"] == 1, 20)
+    until(lambda: asked.count["/hold/a"] == 1)
     celery.kill()
     asked.let_go.set()
     scaled.worker()

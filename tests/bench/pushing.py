@@ -27,7 +27,8 @@ from engine.artefacts.app_folder import parse
 from tests.apps import Visitors
 from tests.bench.driving import Failed
 from tests.bench.peers.pushers import WAYS, ByHand, Ours, Piku, Way, copied
-from tests.homes import CHECKOUT, until
+from tests.homes import CHECKOUT
+from tests.waiting import until
 
 EXAMPLE = CHECKOUT / "examples" / "app"
 CHANGED = "ROUND"

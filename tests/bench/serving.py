@@ -33,7 +33,8 @@ from engine.targets.local import LocalTarget
 from engine.targets.local.environments import Environments
 from tests.engine.runtimes.conftest import CHECKOUT, MINE, RUNTIMES, trained
 from tests.engine.runtimes.test_server import ROW, free_port, tensors
-from tests.engine.targets.waiting import until, until_state
+from tests.engine.targets.waiting import until_state
+from tests.waiting import until
 
 CONNECTIONS = 4
 # KServe's server with the same model, as its SDK's documentation writes one. argv: the model, its form, the port.

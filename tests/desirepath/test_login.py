@@ -13,7 +13,10 @@ import httpx
 import pytest
 
 from desirepath import login
-from tests.homes import CHECKOUT, Home, until
+from tests.homes import CHECKOUT, Home
+from tests.waiting import until
+
+pytestmark = pytest.mark.xdist_group("terminal")
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def terminal(standing: Home, tmp_path):
             env={**standing.env, "PYTHONPATH": str(CHECKOUT), "DESIREPATH_CONFIG": str(config)},
         )  # fmt: skip
     try:
-        address = until(lambda: re.search(r"http://\S+", log.read_text()), 20).group()
+        address = until(lambda: re.search(r"http://\S+", log.read_text())).group()
         yield process, address, config
     finally:
         process.kill()
@@ -64,7 +67,7 @@ def test_the_page_shows_the_code_and_its_form_leads_to_the_terminal(standing, te
         callback = urlparse(answer.headers["location"])
         assert (callback.hostname, str(callback.port)) == ("127.0.0.1", sent["port"])
         assert client.get(answer.headers["location"]).status_code == 200
-    assert process.wait(20) == 0
+    assert process.wait(240) == 0
     kept = json.loads(config.read_text())
     assert kept["url"] == standing.url
     assert stat.S_IMODE(config.stat().st_mode) == 0o600

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from engine.models import Run, StepRun, Target, Template
 from engine.runs import transitions
-from engine.steps import catalogue
 from engine.workers import executor
 from people.models import Persona, Team, User
+from tests import documents
 from tests.engine import kinds
 
 
@@ -59,7 +59,7 @@ def run_flow(team: Team, alice: User, persona: Persona) -> Runner:
     """Start a flow and, unless `drain=False`, execute all that is due."""
 
     def start(flow: str, *, inputs: str = "", drain: bool = True, **values: Any) -> Run:
-        revision = Template.objects.keep(catalogue.from_yaml(document(flow, inputs=inputs)), alice)
+        revision = Template.objects.keep(documents.read(document(flow, inputs=inputs)), alice)
         target, _ = Target.objects.get_or_create(team=team, name="dummy", kind="dummy")
         run = transitions.start(Run(revision=revision, team=team, target=target, inputs=values, started_by=alice))
         if drain:

@@ -20,7 +20,7 @@ from engine.statuses import RunState, StepState
 from engine.workers import executor
 from people.models import Team, User
 from tests.engine.conftest import Runner, starter
-from tests.engine.targets.waiting import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,7 +41,7 @@ def at_once(*bodies: Callable[[], Any]) -> list[Any]:
 
     def run(at: int, body: Callable[[], Any]) -> None:
         try:
-            gate.wait(10)
+            gate.wait(120)
             found[at] = body()
         except Exception as error:
             found[at] = error
@@ -52,7 +52,7 @@ def at_once(*bodies: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(240)
     return found
 
 
@@ -80,7 +80,12 @@ def waits_for_a_lock() -> bool:
     if connection.vendor != "postgresql":
         return True
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1")
+        # Other tests have databases of their own on this server. Who waits for a row holds locks on its table, and only
+        # those name a database.
+        cursor.execute(
+            "SELECT 1 FROM pg_locks AS waits JOIN pg_locks AS holds USING (pid) JOIN pg_database AS ours"
+            " ON ours.oid = holds.database WHERE NOT waits.granted AND ours.datname = current_database() LIMIT 1"
+        )
         return cursor.fetchone() is not None
 
 
@@ -96,12 +101,12 @@ def test_a_vote_that_is_stored_while_a_worker_records_the_same_step_stops_neithe
         with transaction.atomic():
             made = StepRun.objects.get(pk=held.pk).vote(alice, approve=True)
             voted.set()
-            assert recording.wait(10)
-            until(waits_for_a_lock, 10)
+            assert recording.wait(120)
+            until(waits_for_a_lock)
         return made is not None
 
     def record() -> bool:
-        assert voted.wait(10)
+        assert voted.wait(120)
         recording.set()
         return transitions.record(held, found).written
 
@@ -124,11 +129,11 @@ def test_a_vote_wakes_a_step_whose_worker_is_about_to_go_on_waiting(
         count = update(rows, **changes)
         if threading.current_thread() is not main and changes.get("state") == StepState.READY and not looked.is_set():
             looked.set()
-            until(lambda: recorded.is_set() or waits_for_a_lock(), 10)
+            until(lambda: recorded.is_set() or waits_for_a_lock())
         return count
 
     def record() -> bool:
-        assert looked.wait(10)
+        assert looked.wait(120)
         written = transitions.record(held, found).written
         recorded.set()
         return written

@@ -18,10 +18,10 @@ from engine.models.target import connect
 from engine.targets.local import LocalTarget, processes
 from engine.workers import executor
 from tests.engine.conftest import Runner
-from tests.homes import until
 from tests.processes import processes_in, processes_of
+from tests.waiting import until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 Command = Callable[..., StepRun]
 
@@ -46,13 +46,13 @@ def command(local: LocalTarget, run_flow: Runner) -> Command:
         executor.drain()
         return Run.objects.get(pk=run.pk).ended
 
-    def run_it(text: str, seconds: float = 30, **leaf: Any) -> StepRun:
+    def run_it(text: str, **leaf: Any) -> StepRun:
         # JSON is YAML.
         run = run_flow(
             json.dumps([{"id": "go", "uses": "command.run", "with": {"command": text}, **leaf}]), drain=False
         )
         Target.objects.filter(pk=run.target_id).update(kind="local", name=f"local-{run.pk}")
-        until(lambda: ended(run), seconds, "for the run to end")
+        until(lambda: ended(run), what="for the run to end")
         step = run.steps.get(purpose="leaf")
         (name,) = step.checkpoint["jobs"]
         assert _living(local, name) == []
@@ -67,7 +67,7 @@ def _living(local: LocalTarget, name: str) -> list[psutil.Process]:
 
 def test_a_gigabyte_of_log_ends_in_the_newest_16_mb_and_no_more_memory(command: Command, local: LocalTarget) -> None:
     before = psutil.Process().memory_info().rss
-    step = command("yes 0123456789abcdef | head -c 1073741824; echo; echo done", seconds=90)
+    step = command("yes 0123456789abcdef | head -c 1073741824; echo; echo done")
     assert (step.state, step.outputs["last_line"]) == ("succeeded", "done")
     folder = local.places.workload(step.checkpoint["jobs"][0])
     assert sum(path.stat().st_size for path in folder.glob("log.*")) <= 24 << 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +15,7 @@ from engine.workers.process import Engine
 from people.models import Team, User
 from tests.engine import kinds
 from tests.engine.conftest import document
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,7 +27,7 @@ def engine() -> Iterator[Engine]:
     thread.start()
     yield found
     found.stop()
-    thread.join(timeout=30)
+    thread.join(timeout=120)
     assert not thread.is_alive()
 
 
@@ -40,23 +40,17 @@ def test_it_takes_up_what_is_started_while_it_runs(engine: Engine) -> None:
         catalogue.from_yaml(document(f"[{{parallel: [{branches}]}}, {{id: last, uses: test.probe}}]")), alice
     )
     run = transitions.start(Run(revision=revision, team=team, target=target, started_by=alice))
-    deadline = time.monotonic() + 60
-    while not Run.objects.get(pk=run.pk).ended and time.monotonic() < deadline:
-        engine.stopping.wait(0.02)
+    until(lambda: Run.objects.get(pk=run.pk).ended)
     assert Run.objects.get(pk=run.pk).state == "succeeded"
     assert len(kinds.DONE) == 13
     assert set(kinds.DONE.values()) == {1}
 
 
 def test_it_says_that_it_looks_and_takes_its_leave(engine: Engine) -> None:
-    deadline = time.monotonic() + 30
-    while not EngineHeartbeat.objects.looking().exists() and time.monotonic() < deadline:
-        engine.stopping.wait(0.02)
+    until(EngineHeartbeat.objects.looking().exists)
     assert EngineHeartbeat.objects.looking().get().owner == engine.owner
     engine.stop()
-    while EngineHeartbeat.objects.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not EngineHeartbeat.objects.exists()
+    until(lambda: not EngineHeartbeat.objects.exists())
 
 
 def test_it_starts_what_comes_by_the_clock(engine: Engine) -> None:
@@ -67,8 +61,6 @@ def test_it_starts_what_comes_by_the_clock(engine: Engine) -> None:
     Schedule.objects.create(
         team=team, template=revision.template, cron="0 0 1 1 *", next_at=timezone.now(), made_by=alice
     )
-    deadline = time.monotonic() + 60
-    while not Run.objects.filter(state="succeeded").exists() and time.monotonic() < deadline:
-        engine.stopping.wait(0.02)
+    until(Run.objects.filter(state="succeeded").exists)
     assert Run.objects.get().schedule
     assert kinds.DONE == {"a[]": 1}

@@ -15,8 +15,10 @@ from engine.statuses import RunState, StepState
 from engine.steps import catalogue
 from tests.engine import kinds
 from tests.engine.conftest import Runner
+from tests.pace import slowness
+from tests.rows import copies
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(280)]
+pytestmark = pytest.mark.django_db
 
 WAITING, OVER = 20_000, 100_000
 # Milliseconds: about 1 on an idle machine, so this says “it does not grow with what waits” and not how fast it is. Of
@@ -31,9 +33,9 @@ def steps(count: int) -> str:
 
 
 def test_a_template_of_ten_thousand_steps_is_checked_in_seconds_starts_and_ends(run_flow: Runner) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     checked = catalogue.from_yaml(steps(10_000))
-    assert time.monotonic() - began < 80  # about 4 on an idle machine
+    assert time.process_time() - began < 40 * slowness(time.process_time)  # about 4 on an idle machine
     leaves = json.dumps([{"id": leaf.id, "uses": leaf.uses} for leaf in checked.flow.leaves()])
     run = run_flow(leaves)
     assert (run.state, run.reason) == (RunState.SUCCEEDED, "")
@@ -62,8 +64,8 @@ def test_a_claim_does_not_grow_with_what_waits_behind_a_limit_and_what_is_over(r
     median, p95 = statistics.median(figures), sorted(figures)[47]
     with capsys.disabled():
         print(f"\na claim behind {WAITING:,} that wait: {median:.1f} ms, p95 {p95:.1f} ms, work {worked:.1f} ms")
-    assert worked < WORK_WITHIN
-    assert median < CLAIM_WITHIN
+    assert worked < WORK_WITHIN * slowness(time.process_time)
+    assert median < CLAIM_WITHIN * slowness()
     StepRun.objects.filter(owner="works").update(state=StepState.CANCELLED, owner="")
     assert concurrency.reconcile() == 1
     (admit,) = claims.claim("another")
@@ -78,8 +80,5 @@ def claim_ms() -> float:
 
 def fill(run: Run, count: int, state: StepState) -> None:
     """So many steps of this run, in places of their own."""
-    rows = (
-        StepRun(run=run, path=f"{state[0]}.{i}", leaf="a", state=state)
-        for i in range(count)
-    )  # fmt: skip
-    StepRun.objects.bulk_create(rows, batch_size=5000)
+    first = StepRun.objects.create(run=run, path=f"{state[0]}.0", leaf="a", state=state)
+    copies(first, count - 1, path=f"'{state[0]}.' || n")

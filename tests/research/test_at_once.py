@@ -11,9 +11,9 @@ from people.ids import uuid7
 from research import api
 from research.models import Observation, Session
 from tests.conftest import signed_in
-from tests.engine.targets.waiting import until
 from tests.engine.test_at_once import waits_for_a_lock
 from tests.research.test_entries import put
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,7 +47,7 @@ def test_of_two_revisions_of_one_entry_at_once_the_higher_is_kept(alice, session
     late = Late(api.fill, partial(put, signed_in(alice), session, pk, revision=3, text="third"))
     monkeypatch.setattr(api, "fill", late)
     assert put(signed_in(alice), session, pk, revision=2, text="second").json()["kept"]
-    late.other.join(30)
+    late.other.join(240)
     assert (late.answer.status_code, late.answer.json()["kept"]) == (200, True)
     assert Observation.objects.get().text == "third"
 
@@ -56,7 +56,7 @@ def test_nothing_goes_on_that_comes_while_the_session_is_stopped(alice, session,
     late = Late(api.fill, Session.objects.get().stop)
     monkeypatch.setattr(api, "fill", late)
     assert put(signed_in(alice), session, uuid7(), going=True).status_code == 201
-    late.other.join(30)
+    late.other.join(240)
     session.refresh_from_db()
     one = Observation.objects.get()
     assert session.ended_at

@@ -18,7 +18,7 @@ import pytest
 
 from server.installation import embedded
 from server.installation.embedded import CannotStart, Embedded
-from tests.engine.targets.waiting import until
+from tests.waiting import until
 
 OURS = """
 import http.server, sys
@@ -103,7 +103,7 @@ def test_one_that_has_just_begun_is_waited_for_until_it_says_who_it_is(
         found: list[object] = []
         asking = threading.Thread(target=lambda: found.append(embedded.running(home)))
         asking.start()
-        assert looked.wait(10)
+        assert looked.wait(240)
         json.dump({"pid": 1, "url": ""}, lock)
         lock.flush()
         asking.join()

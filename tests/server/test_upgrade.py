@@ -6,12 +6,12 @@ import json
 import os
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
+from tests import made_once
 from tests.homes import Home
-from tests.scaled import NO_POSTGRES, Scaled, made_database
+from tests.scaled import NO_POSTGRES, Scaled
 
 BEFORE = "0001_initial"  # the engine's migration state before this version
 NEWEST = "0003_complete_semantics"
@@ -51,6 +51,11 @@ RUN: dict[str, list[dict[str, Any]]] = {
     ],
 }  # fmt: skip
 
+# In the same process as what comes next, because a process of Django's takes a second or two to start.
+MIGRATE = """
+    from django.core.management import call_command
+    call_command("migrate", *{where}, verbosity=0)
+"""
 # With the models as that migration knew them, so with the columns there were.
 BEGIN = """
     from django.db import connection
@@ -86,15 +91,15 @@ BEGIN = """
                 cursor.execute(sql)
 """
 FINISH = """
-    from engine import worker
     from engine.models import Run, StepRun
+    from engine.workers import executor
     from people.models import User
-    worker.drain()
+    executor.drain()
     run = Run.objects.get()
     assert [s.leaf for s in run.waiting_steps()] == ["confirm"], run.reason
     assert StepRun.objects.get(leaf="more").state == "succeeded"
     assert run.waiting_steps()[0].confirm(User.objects.get(), {"n": 3})
-    worker.drain()
+    executor.drain()
     run.refresh_from_db()
     print(json.dumps([run.state, run.reason, [s.leaf for s in run.steps.filter(state="succeeded", purpose="leaf")]]))
 """
@@ -117,36 +122,30 @@ def older(request: pytest.FixtureRequest) -> Iterator[Home]:
     server = os.environ.get("DESIREPATH_TEST_POSTGRES")
     if not server:
         pytest.skip(NO_POSTGRES)
-    with made_database(server) as database:
-        assert urlsplit(database).path
-        home = Scaled(database)
+    home = Scaled(made_once.new_database(server))
+    try:
         yield _begun(home)
         home.end()
+    finally:
+        made_once.drop_database(home.database)
 
 
 def _begun(home: Home) -> Home:
-    migrate(home, "engine", BEFORE)
     rows, document = json.dumps(RUN), json.dumps(DOCUMENT)
-    home.python(BEGIN.format(before=BEFORE, document=document, rows=rows))
+    home.python(MIGRATE.format(where=("engine", BEFORE)) + BEGIN.format(before=BEFORE, document=document, rows=rows))
     return home
-
-
-def migrate(home: Home, *where: str) -> None:
-    done = home.manage("migrate", "--verbosity", "0", *where)
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("older", DATABASES, indirect=True)
 def test_a_run_that_the_version_before_had_begun_is_finished_by_this_one(older: Home) -> None:
-    migrate(older)
-    assert json.loads(older.python(FINISH)) == ["succeeded", "", DONE]
+    said = older.python(MIGRATE.format(where=()) + FINISH)
+    assert json.loads(said) == ["succeeded", "", DONE]
 
 
 @pytest.mark.parametrize("older", DATABASES, indirect=True)
 def test_the_migrations_go_back_and_forth_with_runs_in_the_tables(older: Home) -> None:
-    migrate(older)
-    before = older.python(LOOK)
-    migrate(older, "engine", BEFORE)
-    migrate(older, "engine", NEWEST)
-    assert older.python(LOOK) == before
-    assert json.loads(older.python(FINISH)) == ["succeeded", "", DONE]
+    back, forth = (MIGRATE.format(where=("engine", state)) for state in (BEFORE, NEWEST))
+    said = older.python(MIGRATE.format(where=()) + LOOK + back + forth + LOOK + FINISH)
+    before, after, finished = map(json.loads, said.splitlines())
+    assert after == before
+    assert finished == ["succeeded", "", DONE]

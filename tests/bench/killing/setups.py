@@ -22,9 +22,11 @@ import psycopg
 
 from engine.targets.base import Backend, Kind, Route, State, Workload
 from engine.targets.local import LocalTarget, processes
+from tests import made_once
 from tests.bench.killing.work import Ledger, template
-from tests.homes import CHECKOUT, SEED, Home, until
-from tests.scaled import Postgres, Redis, Scaled, made_database
+from tests.homes import CHECKOUT, SEED, Home
+from tests.scaled import Postgres, Redis, Scaled
+from tests.waiting import until
 
 SLOW = 0.7  # seconds for which a step holds its worker
 WEB = ["--host", "127.0.0.1", "--lifespan", "off", "--timeout-graceful-shutdown", "2", "--no-access-log"]
@@ -233,12 +235,12 @@ def embedded(folder: Path | None = None) -> Iterator[Setup]:
 
 @contextlib.contextmanager
 def scaled(postgres: Postgres, redis: Redis) -> Iterator[ScaledSetup]:
-    with made_database(postgres.url) as database:
-        home = Scaled(database)
-        home.tokens = json.loads(home.python(SEED, 180))
-        setup = ScaledSetup(home, redis)
-        try:
-            setup.start()
-            yield setup
-        finally:
-            setup.end()
+    home = Scaled(made_once.new_database(postgres.url))
+    home.tokens = json.loads(home.python(SEED))
+    setup = ScaledSetup(home, redis)
+    try:
+        setup.start()
+        yield setup
+    finally:
+        setup.end()
+        made_once.drop_database(home.database)

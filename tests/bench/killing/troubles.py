@@ -16,8 +16,8 @@ from tests.bench.killing import setups
 from tests.bench.killing.campaign import People, verdict
 from tests.bench.killing.setups import Setup
 from tests.bench.killing.work import Verdict
-from tests.homes import until
 from tests.scaled import Postgres, Redis
+from tests.waiting import until
 
 ROOM = "64m"
 FULL_FOR = 8.0  # seconds

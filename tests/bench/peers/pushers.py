@@ -24,7 +24,8 @@ import psutil
 from engine.artefacts.app_folder import App
 from engine.targets.local.machine import interpreter_of, uv
 from tests.bench.driving import Engine, Failed
-from tests.homes import SEED, Home, free_port, until
+from tests.homes import SEED, Home, free_port
+from tests.waiting import until
 
 NAME = "shelf"
 PIKU = Engine("piku", "piku", ("click==8.1.7", "virtualenv==20.29.1", "uwsgi==2.0.31", "setuptools<81"))

@@ -18,7 +18,7 @@ from engine.telemetry import spans
 from engine.workers.process import Engine
 from tests.engine import kinds
 from tests.engine.conftest import Runner
-from tests.homes import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db
 
@@ -145,12 +145,12 @@ def test_the_engine_sends_them_by_itself(taker: Taker, run_flow: Runner, monkeyp
     thread = threading.Thread(target=engine.run)
     thread.start()
     try:
-        until(EventCursor.objects.exists, 20)
+        until(EventCursor.objects.exists)
         run_flow("[{id: a, uses: test.probe}]", drain=False)
-        until(lambda: len(taker.spans) == 2, 20, "for the spans")
+        until(lambda: len(taker.spans) == 2, what="for the spans")
     finally:
         engine.stop()
-        thread.join(10)
+        thread.join(240)
 
 
 def test_without_an_endpoint_nothing_is_wanted() -> None:

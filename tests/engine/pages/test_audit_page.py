@@ -4,6 +4,8 @@ import time
 
 from engine.models import Event
 from engine.runs import transitions
+from tests.pace import slowness
+from tests.rows import copies
 from tests.running import HAND
 
 PAGE = 1.0  # seconds of work for a page of it
@@ -73,12 +75,12 @@ def test_settings_lead_there(as_bob, team):
 
 def test_it_is_fast_with_two_hundred_thousand_events(as_bob, begin, alice):
     run = begin(HAND)
-    rows = (Event(team=run.team, run=run, kind="step.succeeded" if n % 2 else "step.log") for n in range(200_000))
-    Event.objects.bulk_create(rows, batch_size=5000)
+    for kind in ("step.succeeded", "step.log"):
+        copies(Event.objects.create(team=run.team, run=run, kind=kind), 100_000)
     text(as_bob)
     for one in ({}, {"who": "all"}, {"who": "alice"}, {"kind": "schedules"}, {"kind": "steps"}, {"run": run.pk}):
         begun = time.process_time()
         text(as_bob, **one)
         took = time.process_time() - begun
         print(f"{one}: {took:.2f} s")
-        assert took < PAGE, one
+        assert took < PAGE * slowness(time.process_time), one

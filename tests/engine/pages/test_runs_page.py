@@ -6,6 +6,8 @@ from typing import Any
 
 from engine.models import Run
 from engine.runs import transitions
+from tests.pace import slowness
+from tests.rows import copies, new_uuid
 from tests.running import HAND, MUTEX
 
 PAGE = 1.0  # seconds of work for a page of the list
@@ -51,14 +53,12 @@ def test_it_comes_a_page_at_a_time_without_counting(as_bob, begin, django_assert
 
 def test_it_is_fast_with_a_hundred_thousand_runs(as_bob, begin):
     run, other = begin(HAND), begin(MUTEX, name="other")
-    rows = (
-        Run(
-            revision=run.revision if number % 50 else other.revision, team=run.team, target=run.target,
-            state="succeeded" if number % 1000 else "failed",
-        )
-        for number in range(100_000)
+    one = Run.objects.create(revision=run.revision, team=run.team, target=run.target, state="succeeded")
+    copies(
+        one, 100_000, key=new_uuid(),
+        revision_id=f"CASE WHEN n % 50 = 0 THEN {other.revision.pk} ELSE {run.revision.pk} END",
+        state="CASE WHEN n % 1000 = 0 THEN 'failed' ELSE 'succeeded' END",
     )  # fmt: skip
-    Run.objects.bulk_create(rows, batch_size=5000)
     text(as_bob)
     filters: tuple[dict[str, Any], ...] = (
         {},
@@ -68,14 +68,15 @@ def test_it_is_fast_with_a_hundred_thousand_runs(as_bob, begin):
         {"mine": "1"},
         {"before": 40_000},
     )
-    for one in (*filters, {"state": "failed", "template": "other"}):
+    for asked in (*filters, {"state": "failed", "template": "other"}):
         begun = time.process_time()
-        text(as_bob, **one)
+        text(as_bob, **asked)
         took = time.process_time() - begun
-        print(f"{one}: {took:.2f} s")
-        assert took < PAGE, one
+        print(f"{asked}: {took:.2f} s")
+        assert took < PAGE * slowness(time.process_time), asked
     begun = time.process_time()
     as_bob.get(f"/runs/{run.pk}/")
     as_bob.get("/templates/probe/")
-    print(f"a run and its template: {time.process_time() - begun:.2f} s")
-    assert time.process_time() - begun < 2 * PAGE
+    took = time.process_time() - begun
+    print(f"a run and its template: {took:.2f} s")
+    assert took < 2 * PAGE * slowness(time.process_time)

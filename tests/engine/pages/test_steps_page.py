@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from engine.models import StepRun
+from tests.pace import slowness
 from tests.running import EACH, HAND, many
 
 PAGE = 3.0  # seconds of work for the page of the largest run (not of the clock: others use this machine too)
@@ -94,7 +95,7 @@ def test_a_large_run_is_read_within_a_moment(flow, count, as_bob, begin):
     assert "desirepath: 1" in text(as_bob, "/templates/probe/?part=yaml")
     _, template = timed(as_bob, "/templates/probe/")
     print(f"{count:,} steps: page {took:.2f} s, part {part:.2f} s, list {listed:.2f} s, template {template:.2f} s")
-    assert max(took, part, listed, template) < PAGE
+    assert max(took, part, listed, template) < PAGE * slowness(time.process_time)
     assert len(page) < 400_000
     assert ("more than a drawing can show" in page) == (flow != EACH)
 
@@ -103,5 +104,5 @@ def test_a_thousand_who_wait_for_somebody_are_read_within_a_moment(as_bob, begin
     run = begin(WIDE)
     page, took = timed(as_bob, f"/runs/{run.pk}/")
     print(f"1,000 asking: page {took:.2f} s")
-    assert took < PAGE
+    assert took < PAGE * slowness(time.process_time)
     assert "and 988 more wait for somebody" in page

@@ -11,6 +11,7 @@ import pytest
 from engine.runtimes.model_runtime.needs import requirements_for
 from engine.targets.base import Environment
 from engine.targets.local.environments import Environments
+from tests import made_once
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 RUNTIMES = CHECKOUT / "engine" / "runtimes"
@@ -77,15 +78,13 @@ def python(environments):
 
 
 def trained(python, folder):
-    if not (folder / "amount.csv").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run([python, "-W", "ignore", "-c", TRAIN, str(folder)], check=True, env={"PATH": os.environ["PATH"]})
-    return folder
+    folder.mkdir(parents=True)
+    subprocess.run([python, "-W", "ignore", "-c", TRAIN, str(folder)], check=True, env={"PATH": os.environ["PATH"]})
 
 
 @pytest.fixture(scope="session")
-def models(python, tmp_path_factory):
-    return trained(python, tmp_path_factory.mktemp("models"))
+def models(python):
+    return made_once.once("models", lambda draft: trained(python, draft))
 
 
 @pytest.fixture

@@ -225,7 +225,8 @@ def test_a_model_of_another_scikit_learn_is_opened_with_its_own_and_refused_by_o
     other = next(minor for minor in ("3.10", "3.12") if minor in installed() and minor != MINE)
     needs_152 = ("scikit-learn==1.5.2", "numpy<2", "pandas<3", "scipy<1.16")
     maker = environments.prepare(Environment(other, needs_152), lambda _: None)
-    old = trained(maker, tmp_path / "old")
+    old = tmp_path / "old"
+    trained(maker, old)
     for file in ("good.pkl", "good-zlib.joblib", "forest.joblib", "boosted.joblib"):
         found = scan(old / file)
         assert (found.sklearn_version, found.problem) == ("1.5.2", ""), file

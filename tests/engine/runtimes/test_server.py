@@ -12,11 +12,11 @@ import pytest
 
 from engine.runtimes.model_runtime.server import _sha256
 from engine.targets.base import Environment
-from tests.engine.targets.waiting import until
+from tests.waiting import until
 
 from .conftest import MINE, RUNTIMES
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.xdist_group("model server")]
 
 ROW = {"age": 59, "sex": "male", "bmi": 32.1, "bp": 101.0, "s1": 157, "s2": 93.2, "s3": 38.0, "s4": 4.0, "s5": 4.8598,
        "s6": 87}  # fmt: skip
@@ -42,11 +42,11 @@ def serving(python, artefact, *, sha=None, name="churn", version="3"):
             return httpx.get(f"{address}/v2/health/ready").status_code == 200
 
     try:
-        until(ready, 60)
+        until(ready)
         yield address
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(240)
 
 
 @pytest.fixture(scope="module")

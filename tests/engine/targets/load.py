@@ -3,19 +3,22 @@
 import asyncio
 import collections
 import contextlib
+import threading
 import time
 
+from tests.waiting import until
 
-async def _connection(port, request, until, seen, latencies):
+
+async def _connection(port, request, over, seen, latencies):
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter | None = None
-    while time.monotonic() < until():
+    while not over():
         try:
             if writer is None:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
             began = time.perf_counter()
             writer.write(request)
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 120)
             length = next(
                 int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
             )
@@ -36,9 +39,9 @@ async def _connection(port, request, until, seen, latencies):
             await writer.wait_closed()
 
 
-async def _run(port, request, connections, until, seen):
+async def _run(port, request, connections, over, seen):
     latencies: list[float] = []
-    await asyncio.gather(*(_connection(port, request, until, seen, latencies) for _ in range(connections)))
+    await asyncio.gather(*(_connection(port, request, over, seen, latencies) for _ in range(connections)))
     return seen, latencies
 
 
@@ -47,26 +50,27 @@ def request(path="/", body=b"", method=None):
     return f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def load(address, sent, *, seconds=1.0, connections=8, meanwhile=None, answers=None):
-    """Counter of (status or error, release), latencies. With `meanwhile`, until that function has returned; with
-    `answers`, until there were so many (or a minute has passed)."""
+def load(address, sent, *, answers=100, connections=8, meanwhile=None):
+    """Counter of (status or error, release), latencies. It ends after so many answers or errors, or, with `meanwhile`,
+    when that function has returned: it is given `more`, which returns after so many more answers."""
     port = int(address.rpartition(":")[2])
     seen: collections.Counter[tuple[int | str, str]] = collections.Counter()
-    if answers is not None:
-        last = time.monotonic() + 60
-        return asyncio.run(_run(port, sent, connections, lambda: 0.0 if seen.total() >= answers else last, seen))
     if meanwhile is None:
-        end = time.monotonic() + seconds
-        return asyncio.run(_run(port, sent, connections, lambda: end, seen))
-    return asyncio.run(_both(port, sent, connections, meanwhile, seen))
+        return asyncio.run(_run(port, sent, connections, lambda: seen.total() >= answers, seen))
+
+    def more(count=40):
+        goal = seen.total() + count
+        until(lambda: seen.total() >= goal, what=f"for {count} more answers")
+
+    return asyncio.run(_both(port, sent, connections, lambda: meanwhile(more), seen))
 
 
 async def _both(port, sent, connections, meanwhile, seen):
-    ends = [float("inf")]
-    work = asyncio.create_task(_run(port, sent, connections, lambda: ends[0], seen))
+    over = threading.Event()
+    work = asyncio.create_task(_run(port, sent, connections, over.is_set, seen))
     try:
         await asyncio.get_running_loop().run_in_executor(None, meanwhile)
     finally:
-        ends[0] = 0.0
+        over.set()
         found = await work
     return found

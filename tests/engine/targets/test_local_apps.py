@@ -11,10 +11,11 @@ from engine.targets.base import Backend, Kind, Route, Source, State, TargetError
 from engine.targets.local import workloads
 from tests.apps import packed
 from tests.processes import kill, processes_of
+from tests.waiting import until
 
 from .conftest import job
 from .contract import ENDED
-from .waiting import until, until_state
+from .waiting import until_state
 
 HUSH = "s3cret-value-of-the-bank"
 

@@ -1,20 +1,9 @@
-"""Waiting for what must come to pass, with a deadline."""
+"""Waiting for the state of a workload."""
 
-import time
-
-
-def until(found, seconds=20.0, what=""):
-    """Call until it returns something true, and return that."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = found()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain {what}"
-        time.sleep(0.01)
+from tests.waiting import BOUND, until
 
 
-def until_state(target, name, *states, seconds=20.0):
+def until_state(target, name, *states, seconds=BOUND):
     """The status, once it is one of these states."""
     seen = []
 
