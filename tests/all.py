@@ -36,6 +36,7 @@ POSTGRES_TESTS = [
 CHECKS: dict[str, list[str]] = {
     "ruff": [str(BIN / "ruff"), "check", "."],
     "format": [str(BIN / "ruff"), "format", "--check", "."],
+    "templates": [sys.executable, "-m", "tests.formatting", "--check"],
     "mypy": [str(BIN / "mypy"), "."],
     "rooms": [str(BIN / "lint-imports")],
     "migrations": [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
