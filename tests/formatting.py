@@ -15,6 +15,7 @@ import django
 CHECKOUT = Path(__file__).resolve().parent.parent
 TEMPLATES = sorted((CHECKOUT / "templates").rglob("*.html"))
 SHEETS = sorted((CHECKOUT / "static" / "css").glob("*.css"))
+SCRIPTS = sorted((CHECKOUT / "static" / "js").glob("*.js"))
 DJADE = [str(Path(sys.executable).parent / "djade"), "--target-version", "{}.{}".format(*django.VERSION)]
 
 

@@ -1,4 +1,4 @@
-"""Templates and style sheets can be read: short lines, one element a line, formatted by their tools."""
+"""Templates, style sheets and scripts can be read: short lines, one element a line, formatted by their tools."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.formatting import CHECKOUT, SHEETS, TEMPLATES, as_written
+from tests.formatting import CHECKOUT, SCRIPTS, SHEETS, TEMPLATES, as_written
 
 LONGEST = 140
 # What a browser puts on lines of its own. An inline element may follow another: a space between them would be seen.
@@ -27,10 +27,11 @@ def lines(paths: list[Path]) -> Iterator[tuple[str, str]]:
 def test_there_are_templates_and_style_sheets():
     assert len(TEMPLATES) > 100
     assert len(SHEETS) > 3
+    assert len(SCRIPTS) > 3
 
 
 def test_no_line_is_too_long():
-    assert [where for where, line in lines([*TEMPLATES, *SHEETS]) if len(line) > LONGEST] == []
+    assert [where for where, line in lines([*TEMPLATES, *SHEETS, *SCRIPTS]) if len(line) > LONGEST] == []
 
 
 def test_a_line_begins_at_most_one_block():
