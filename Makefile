@@ -45,8 +45,8 @@ lock: $(VENV)/uv.ok  ## resolve requirements again
 	  $(BIN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url \
 	  --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; done
 
-lint: $(VENV)/test.ok  ## ruff, mypy strict, import-linter
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy . && $(BIN)/lint-imports
+lint: $(VENV)/test.ok  ## ruff, the formatters of templates and style sheets, mypy strict, import-linter
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m tests.formatting --check && $(BIN)/mypy . && $(BIN)/lint-imports
 
 clean:  ## remove what was set up; evidence and models in var/ stay
 	@rm -rf $(VENV) static/vendor node_modules

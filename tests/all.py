@@ -62,6 +62,7 @@ def sections() -> list[Section]:
         *([pytest("postgres", "not (browser or bench)", *POSTGRES_TESTS, DATABASE_URL=postgres)] if postgres else []),
         Section("ruff", [str(BIN / "ruff"), "check", "."]),
         Section("format", [str(BIN / "ruff"), "format", "--check", "."]),
+        Section("templates", [sys.executable, "-m", "tests.formatting", "--check"]),
         Section("rooms", [str(BIN / "lint-imports")]),
         Section("migrations", [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"]),
     ]

@@ -14,17 +14,22 @@ document.addEventListener("click", (event) => {
   const close = event.target.closest("[data-close]");
   if (close) {
     const what = close.closest(close.dataset.close);
-    if (what?.tagName === "DIALOG") what.close(); else what?.remove();
+    if (what?.tagName === "DIALOG") what.close();
+    else what?.remove();
   }
   const open = event.target.closest("[data-open]");
   if (open) document.querySelector(open.dataset.open)?.showModal();
-  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  for (const menu of document.querySelectorAll("details.menu[open]"))
+    if (!menu.contains(event.target)) menu.open = false;
 });
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   const menu = document.querySelector("details.menu[open]");
-  if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
 });
 
 document.addEventListener("change", (event) => {
@@ -39,23 +44,44 @@ if (drop) {
   const file = drop.querySelector("input[name=file]");
   const brings = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
   let depth = 0;
-  document.addEventListener("dragenter", (event) => { if (brings(event)) { depth += 1; zone.classList.add("over"); } });
-  document.addEventListener("dragleave", (event) => { if (brings(event) && (depth -= 1) <= 0) { depth = 0; zone.classList.remove("over"); } });
-  document.addEventListener("dragover", (event) => { if (brings(event)) event.preventDefault(); });
+  document.addEventListener("dragenter", (event) => {
+    if (brings(event)) {
+      depth += 1;
+      zone.classList.add("over");
+    }
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (brings(event) && (depth -= 1) <= 0) {
+      depth = 0;
+      zone.classList.remove("over");
+    }
+  });
+  document.addEventListener("dragover", (event) => {
+    if (brings(event)) event.preventDefault();
+  });
   document.addEventListener("drop", (event) => {
     if (!brings(event)) return;
     event.preventDefault();
     depth = 0;
     zone.classList.remove("over");
-    if (event.dataTransfer.files.length !== 1) { toast("One file at a time, please.", { error: true }); return; }
+    if (event.dataTransfer.files.length !== 1) {
+      toast("One file at a time, please.", { error: true });
+      return;
+    }
     const entry = event.dataTransfer.items[0]?.webkitGetAsEntry?.(); // asked now: it is gone after the event
-    if (entry?.isDirectory) { pack(entry.name, (folder) => folder.under(entry)); return; }
+    if (entry?.isDirectory) {
+      pack(entry.name, (folder) => folder.under(entry));
+      return;
+    }
     file.files = event.dataTransfer.files;
     drop.requestSubmit();
   });
   // A folder is packed here, as `desirepath push` does it, and goes on like a file.
   const pack = async (name, list) => {
-    if (!("folder" in drop.dataset)) { toast("A file, please: a folder cannot be taken here.", { error: true }); return; }
+    if (!("folder" in drop.dataset)) {
+      toast("A file, please: a folder cannot be taken here.", { error: true });
+      return;
+    }
     const said = zone.firstChild.textContent;
     zone.firstChild.textContent = `Packing ${name}…`;
     try {
@@ -73,7 +99,10 @@ if (drop) {
     const files = event.target.files;
     if (files.length) pack(files[0].webkitRelativePath.split("/")[0], (folder) => folder.chosen(files));
   });
-  drop.addEventListener("submit", () => { zone.classList.add("over"); zone.firstChild.textContent = `Keeping ${file.files[0]?.name ?? "it"}…`; });
+  drop.addEventListener("submit", () => {
+    zone.classList.add("over");
+    zone.firstChild.textContent = `Keeping ${file.files[0]?.name ?? "it"}…`;
+  });
 }
 
 export function toast(text, { error = false } = {}) {
@@ -98,9 +127,18 @@ for (const shown of document.querySelectorAll("#toasts .toast:not(.error)")) {
 
 document.body.addEventListener("htmx:responseError", (event) => {
   const status = event.detail.xhr.status;
-  toast(status === 403 ? "You may not do this. Nothing was changed." : status === 404 ? "This is not there any more. Reload the page." : `The server answered ${status}. Nothing was changed.`, { error: true });
+  toast(
+    status === 403
+      ? "You may not do this. Nothing was changed."
+      : status === 404
+        ? "This is not there any more. Reload the page."
+        : `The server answered ${status}. Nothing was changed.`,
+    { error: true },
+  );
 });
-document.body.addEventListener("htmx:sendError", () => toast("The server cannot be reached. Nothing was changed; try again.", { error: true }));
+document.body.addEventListener("htmx:sendError", () =>
+  toast("The server cannot be reached. Nothing was changed; try again.", { error: true }),
+);
 
 // Entries that another page left behind are sent from here, and said to be until they are.
 if (Number(document.body.dataset.user)) {
@@ -109,7 +147,9 @@ if (Number(document.body.dataset.user)) {
   if (!document.querySelector("#entry")) {
     outbox.onChange((count, trouble) => {
       box.hidden = !count;
-      box.textContent = count ? `${count} ${count === 1 ? "entry is" : "entries are"} on this device and not on the server yet. ${trouble}` : "";
+      box.textContent = count
+        ? `${count} ${count === 1 ? "entry is" : "entries are"} on this device and not on the server yet. ${trouble}`
+        : "";
     });
   }
   outbox.send();

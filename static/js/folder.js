@@ -1,8 +1,23 @@
-// A folder chosen or dropped in the browser, packed as `desirepath push` packs it: a .tar.gz of what was written by hand.
+// A folder chosen or dropped in the browser, packed as `desirepath push` packs it:
+// a .tar.gz of what was written by hand.
 
 const LEFT_OUT = new Set([
-  ".git", ".hg", ".svn", "__pycache__", ".venv", "venv", "node_modules", ".tox", ".nox", ".mypy_cache", ".pytest_cache",
-  ".ruff_cache", ".idea", ".vscode", ".DS_Store", ".env",
+  ".git",
+  ".hg",
+  ".svn",
+  "__pycache__",
+  ".venv",
+  "venv",
+  "node_modules",
+  ".tox",
+  ".nox",
+  ".mypy_cache",
+  ".pytest_cache",
+  ".ruff_cache",
+  ".idea",
+  ".vscode",
+  ".DS_Store",
+  ".env",
 ]);
 const MOST = 500 * 2 ** 20; // bytes
 const BLOCK = 512;
@@ -25,7 +40,13 @@ export async function under(entry, path = "") {
 export function chosen(files) {
   return [...files]
     .map((file) => ({ path: file.webkitRelativePath || file.name, file }))
-    .filter(({ path }) => !path.split("/").slice(1).some((part) => LEFT_OUT.has(part)));
+    .filter(
+      ({ path }) =>
+        !path
+          .split("/")
+          .slice(1)
+          .some((part) => LEFT_OUT.has(part)),
+    );
 }
 
 /** One file of them all, NAME.tar.gz. Throws an Error whose message is for people. */
@@ -39,7 +60,11 @@ export async function packed(members) {
     const name = new TextEncoder().encode(path);
     if (name.length > 100) parts.push(...longName(path));
     const runs = (await file.slice(0, 2).text()) === "#!"; // the browser does not tell what may be executed
-    parts.push(header(path, file.size, runs ? 0o755 : 0o644, "0"), file, new Uint8Array((BLOCK - (file.size % BLOCK)) % BLOCK));
+    parts.push(
+      header(path, file.size, runs ? 0o755 : 0o644, "0"),
+      file,
+      new Uint8Array((BLOCK - (file.size % BLOCK)) % BLOCK),
+    );
   }
   parts.push(new Uint8Array(2 * BLOCK));
   const stream = new Blob(parts).stream().pipeThrough(new CompressionStream("gzip"));
@@ -59,7 +84,14 @@ function header(path, size, mode, kind) {
   put("        ", 148, 8);
   put(kind, 156, 1);
   put("ustar\x0000", 257, 8);
-  put(`${block.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, "0")}\0 `, 148, 8);
+  put(
+    `${block
+      .reduce((sum, byte) => sum + byte, 0)
+      .toString(8)
+      .padStart(6, "0")}\0 `,
+    148,
+    8,
+  );
   return block;
 }
 
@@ -69,5 +101,9 @@ function longName(path) {
   let length = bytes + 7; // " path=" and the line's end
   while (`${length}`.length + bytes + 7 !== length) length = `${length}`.length + bytes + 7;
   const record = new TextEncoder().encode(`${length} path=${path}\n`);
-  return [header("long-name", record.length, 0o644, "x"), record, new Uint8Array((BLOCK - (record.length % BLOCK)) % BLOCK)];
+  return [
+    header("long-name", record.length, 0o644, "x"),
+    record,
+    new Uint8Array((BLOCK - (record.length % BLOCK)) % BLOCK),
+  ];
 }

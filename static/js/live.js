@@ -1,7 +1,19 @@
 // The live log. One box has the focus; Enter keeps what is in it, on this device first and then on the server.
 // An entry is shown when the device has it, and typing never waits for the network.
 
-import { changes, keep, keepStop, ofSession, onAnswer, onChange, picked, send, stopOf, unsent, uuid7 } from "./outbox.js";
+import {
+  changes,
+  keep,
+  keepStop,
+  ofSession,
+  onAnswer,
+  onChange,
+  picked,
+  send,
+  stopOf,
+  unsent,
+  uuid7,
+} from "./outbox.js";
 import { toast } from "./desirepath.js";
 
 const facts = JSON.parse(document.querySelector("#facts").textContent);
@@ -26,7 +38,10 @@ const done = []; // what Ctrl Z takes back: lists of [id, entry before, entry af
 const undone = [];
 
 export const clock = (ms) => new Date(ms).toISOString().slice(11, 19);
-const going = (kind) => [...entries.values()].find((entry) => entry.going && entry.kind === kind && !entry.removed && entry.participant === person);
+const going = (kind) =>
+  [...entries.values()].find(
+    (entry) => entry.going && entry.kind === kind && !entry.removed && entry.participant === person,
+  );
 const activity = () => going("does")?.activity ?? null;
 
 // ---- keeping ----
@@ -39,9 +54,17 @@ function busy(by) {
 
 async function commit(after, remember = true) {
   const step = after.map((entry) => [entry.id, entries.get(entry.id) ?? null, entry]);
-  const newer = after.map((entry) => ({ ...entry, session: facts.session, pending: 1, revision: (entries.get(entry.id)?.revision ?? 0) + 1 }));
+  const newer = after.map((entry) => ({
+    ...entry,
+    session: facts.session,
+    pending: 1,
+    revision: (entries.get(entry.id)?.revision ?? 0) + 1,
+  }));
   for (const entry of newer) entries.set(entry.id, entry); // so that the next key already builds on it
-  if (remember) { done.push(step); undone.length = 0; }
+  if (remember) {
+    done.push(step);
+    undone.length = 0;
+  }
   busy(+1);
   try {
     await keep(newer);
@@ -50,15 +73,30 @@ async function commit(after, remember = true) {
     if (remember) done.splice(done.indexOf(step), 1);
     toast(`This device could not keep it (${error.name}). Write it on paper, and free some space.`, { error: true });
     return false;
-  } finally { busy(-1); }
+  } finally {
+    busy(-1);
+  }
   showAll(newer);
   drawKeys();
   return true;
 }
 
 const make = (kind, fields) => ({
-  id: uuid7(), at: began ?? now(), until: null, going: false, kind, source: kind === "says" ? "said" : facts.source, text: "",
-  quote: kind === "says", marked: false, activity: activity(), participant: person, case: place, removed: false, stored: null, ...fields,
+  id: uuid7(),
+  at: began ?? now(),
+  until: null,
+  going: false,
+  kind,
+  source: kind === "says" ? "said" : facts.source,
+  text: "",
+  quote: kind === "says",
+  marked: false,
+  activity: activity(),
+  participant: person,
+  case: place,
+  removed: false,
+  stored: null,
+  ...fields,
 });
 
 function ended(entry, at) {
@@ -82,18 +120,28 @@ function wait() {
 // Names are matched by how they begin, so that "/mat" is enough.
 function named(names, text) {
   const low = text.toLowerCase();
-  return names.find((name) => name.toLowerCase() === low) ?? names.find((name) => name.toLowerCase().startsWith(low)) ?? names.find((name) => name.toLowerCase().includes(low));
+  return (
+    names.find((name) => name.toLowerCase() === low) ??
+    names.find((name) => name.toLowerCase().startsWith(low)) ??
+    names.find((name) => name.toLowerCase().includes(low))
+  );
 }
 
 function jump(what, text) {
   if (!text) return;
-  if (what === "activity") { start(named(facts.activities, text) ?? text); return; }
+  if (what === "activity") {
+    start(named(facts.activities, text) ?? text);
+    return;
+  }
   if (what === "case") {
     place = named(facts.cases, text) ?? text;
     if (!facts.cases.includes(place)) facts.cases.push(place);
   } else {
     const number = Number(text.replace(/^p/i, ""));
-    if (!facts.participants.some((one) => one.number === number)) { toast(`P${number} is not in this session. Consent comes first: add them on the session's page.`, { error: true }); return; }
+    if (!facts.participants.some((one) => one.number === number)) {
+      toast(`P${number} is not in this session. Consent comes first: add them on the session's page.`, { error: true });
+      return;
+    }
     person = number;
   }
   drawKeys();
@@ -110,16 +158,39 @@ function log() {
     const now = entries.get(was.id) ?? was;
     const from = changes(was, now).includes("text") ? { ...was } : now;
     if (words && now.removed) toast("Somebody removed this entry meanwhile. With what you wrote it is there again.");
-    if (words) commit([{ ...from, text: words, removed: false, ...(kind ? { kind, quote: kind === "says", source: kind === "says" ? "said" : from.source } : {}) }]);
+    if (words)
+      commit([
+        {
+          ...from,
+          text: words,
+          removed: false,
+          ...(kind ? { kind, quote: kind === "says", source: kind === "says" ? "said" : from.source } : {}),
+        },
+      ]);
     return;
   }
   if (!text) return;
-  if (JUMP[text[0]] && text.length > 1) { jump(JUMP[text[0]], text.slice(1).trim()); return; }
+  if (JUMP[text[0]] && text.length > 1) {
+    jump(JUMP[text[0]], text.slice(1).trim());
+    return;
+  }
   const [kind, words] = read(text);
-  if (words) commit([make(kind ?? "does", { at: at ?? now(), text: words })]).then((kept) => { if (!kept && !box.value) box.value = text; });
+  if (words)
+    commit([make(kind ?? "does", { at: at ?? now(), text: words })]).then((kept) => {
+      if (!kept && !box.value) box.value = text;
+    });
 }
 
-const read = (text) => (PREFIX[text[0]] ? [PREFIX[text[0]], text.slice(1).replace(/["”“]$/, "").trim()] : [null, text]);
+const read = (text) =>
+  PREFIX[text[0]]
+    ? [
+        PREFIX[text[0]],
+        text
+          .slice(1)
+          .replace(/["”“]$/, "")
+          .trim(),
+      ]
+    : [null, text];
 
 function clear() {
   box.value = "";
@@ -135,14 +206,17 @@ function back(from, to, which) {
   const step = from.pop();
   if (!step) return;
   to.push(step);
-  commit(step.map(([id, before, after]) => {
-    const now = entries.get(id);
-    const gone = { ...now, removed: true, going: false };
-    const [from, to] = which === "before" ? [after, before ?? gone] : [before ?? gone, after];
-    // Only what this step did: what somebody else has changed since is left alone.
-    const names = before ? changes(from, to).filter((name) => now[name] === from[name]) : ["removed", "going"];
-    return { ...now, ...Object.fromEntries(names.map((name) => [name, to[name]])) };
-  }), false);
+  commit(
+    step.map(([id, before, after]) => {
+      const now = entries.get(id);
+      const gone = { ...now, removed: true, going: false };
+      const [from, to] = which === "before" ? [after, before ?? gone] : [before ?? gone, after];
+      // Only what this step did: what somebody else has changed since is left alone.
+      const names = before ? changes(from, to).filter((name) => now[name] === from[name]) : ["removed", "going"];
+      return { ...now, ...Object.fromEntries(names.map((name) => [name, to[name]])) };
+    }),
+    false,
+  );
 }
 
 // ---- showing ----
@@ -165,7 +239,11 @@ function fill(row, entry) {
   at.textContent = clock(entry.at);
   doing.textContent = entry.activity ?? "";
   const label = entry.kind === "does" ? "" : entry.text ? `${KINDS[entry.kind]}: ` : KINDS[entry.kind];
-  what.textContent = entry.quote ? `“${entry.text}”` : entry.kind === "says" ? entry.text : label + entry.text + (begins && !entry.text ? "begins" : "");
+  what.textContent = entry.quote
+    ? `“${entry.text}”`
+    : entry.kind === "says"
+      ? entry.text
+      : label + entry.text + (begins && !entry.text ? "begins" : "");
   const notes = [];
   if (entry.marked) notes.push("★ marked");
   if (entry.until !== null && !entry.going) notes.push(`${Math.max(1, Math.round((entry.until - entry.at) / 1000))} s`);
@@ -176,8 +254,15 @@ function fill(row, entry) {
 
 function show(entry) {
   let row = rows.get(entry.id);
-  if (entry.removed) { row?.remove(); rows.delete(entry.id); return; }
-  if (!row) { row = line(entry); rows.set(entry.id, row); }
+  if (entry.removed) {
+    row?.remove();
+    rows.delete(entry.id);
+    return;
+  }
+  if (!row) {
+    row = line(entry);
+    rows.set(entry.id, row);
+  }
   fill(row, entry);
   if (!row.isConnected || Number(row.dataset.at) !== entry.at) put(row, entry);
 }
@@ -202,10 +287,24 @@ function put(row, entry) {
 
 function drawKeys() {
   const running = activity();
-  keys.replaceChildren(...facts.activities.slice(0, 8).map((name, place) => button(`F${place + 1}`, name, name === running, () => start(name))));
-  if (running && !facts.activities.slice(0, 8).includes(running)) keys.append(button("", running, true, () => start(running)));
-  keys.append(button("F9", "Waits", Boolean(going("waits")), wait), button("F10", "Rework", false, () => commit([make("rework", { at: now() })])));
-  if (!facts.activities.length) keys.prepend(Object.assign(document.createElement("span"), { className: "hint", textContent: "Type /name to begin an activity; it gets a key of its own." }));
+  keys.replaceChildren(
+    ...facts.activities
+      .slice(0, 8)
+      .map((name, place) => button(`F${place + 1}`, name, name === running, () => start(name))),
+  );
+  if (running && !facts.activities.slice(0, 8).includes(running))
+    keys.append(button("", running, true, () => start(running)));
+  keys.append(
+    button("F9", "Waits", Boolean(going("waits")), wait),
+    button("F10", "Rework", false, () => commit([make("rework", { at: now() })])),
+  );
+  if (!facts.activities.length)
+    keys.prepend(
+      Object.assign(document.createElement("span"), {
+        className: "hint",
+        textContent: "Type /name to begin an activity; it gets a key of its own.",
+      }),
+    );
   const one = facts.participants.find((known) => known.number === person);
   $("who").textContent = [one?.name, place].filter(Boolean).join(" · ");
 }
@@ -215,15 +314,27 @@ function button(key, name, pressed, act) {
   made.type = "button";
   made.tabIndex = -1;
   made.setAttribute("aria-pressed", String(pressed));
-  if (key) { made.append(Object.assign(document.createElement("kbd"), { textContent: key })); made.setAttribute("aria-keyshortcuts", key); }
+  if (key) {
+    made.append(Object.assign(document.createElement("kbd"), { textContent: key }));
+    made.setAttribute("aria-keyshortcuts", key);
+  }
   made.append(name);
-  made.addEventListener("click", () => { act(); box.focus(); });
+  made.addEventListener("click", () => {
+    act();
+    box.focus();
+  });
   return made;
 }
 
 function type() {
   const first = box.value[0];
-  sort.textContent = editing ? "Change" : PREFIX[first] ? KINDS[PREFIX[first]] : JUMP[first] ? { activity: "Activity", case: "Case", person: "Who" }[JUMP[first]] : "Does";
+  sort.textContent = editing
+    ? "Change"
+    : PREFIX[first]
+      ? KINDS[PREFIX[first]]
+      : JUMP[first]
+        ? { activity: "Activity", case: "Case", person: "Who" }[JUMP[first]]
+        : "Does";
 }
 
 // ---- going back ----
@@ -236,7 +347,11 @@ function choose(id) {
 }
 
 // From what is kept and not from the page, which may be a moment behind a fast hand.
-const order = () => [...entries.values()].filter((entry) => !entry.removed).sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1)).map((entry) => entry.id);
+const order = () =>
+  [...entries.values()]
+    .filter((entry) => !entry.removed)
+    .sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1))
+    .map((entry) => entry.id);
 
 function move(by) {
   const all = order();
@@ -262,7 +377,8 @@ function mark() {
 function edit() {
   const entry = entries.get(chosen);
   editing = entry;
-  box.value = (entry.kind === "says" ? '"' : entry.kind === "pain" ? "!" : entry.kind === "note" ? "?" : "") + entry.text;
+  box.value =
+    (entry.kind === "says" ? '"' : entry.kind === "pain" ? "!" : entry.kind === "note" ? "?" : "") + entry.text;
   began = entry.at;
   type();
 }
@@ -287,25 +403,45 @@ async function leave() {
   await send();
   await send(); // what was kept while the first one was under way
   if (!(await unsent()) && !(await stopOf(facts.session))) location.href = facts.review;
-  else { $("unsent").textContent = "Stopped. It is told to the server as soon as it can be reached; you may close this page."; setTimeout(leave, 3000); }
+  else {
+    $("unsent").textContent =
+      "Stopped. It is told to the server as soon as it can be reached; you may close this page.";
+    setTimeout(leave, 3000);
+  }
 }
 
 // ---- keys ----
 
 const empty = () => box.value === "" && !editing;
 const ACTS = [
-  [(e) => /^F[1-8]$/.test(e.key) && !e.ctrlKey && !e.altKey, (e) => { const name = facts.activities[Number(e.key.slice(1)) - 1]; if (name) start(name); }],
+  [
+    (e) => /^F[1-8]$/.test(e.key) && !e.ctrlKey && !e.altKey,
+    (e) => {
+      const name = facts.activities[Number(e.key.slice(1)) - 1];
+      if (name) start(name);
+    },
+  ],
   [(e) => e.key === "F9", wait],
   [(e) => e.key === "F10", () => commit([make("rework", { at: now() })])],
   [(e) => e.ctrlKey && !e.shiftKey && e.key.toLowerCase() === "z" && empty(), () => back(done, undone, "before")],
-  [(e) => e.ctrlKey && (e.key.toLowerCase() === "y" || (e.shiftKey && e.key.toLowerCase() === "z")) && empty(), () => back(undone, done, "after")],
+  [
+    (e) => e.ctrlKey && (e.key.toLowerCase() === "y" || (e.shiftKey && e.key.toLowerCase() === "z")) && empty(),
+    () => back(undone, done, "after"),
+  ],
   [(e) => e.ctrlKey && e.key.toLowerCase() === "m", mark],
   [(e) => e.ctrlKey && e.key === ".", stop],
   [(e) => e.ctrlKey && e.key === "ArrowLeft" && empty(), (e) => shift(e.shiftKey ? -10 : -1)],
   [(e) => e.ctrlKey && e.key === "ArrowRight" && empty(), (e) => shift(e.shiftKey ? 10 : 1)],
   [(e) => e.key === "ArrowUp" && empty(), () => move(-1)],
   [(e) => e.key === "ArrowDown" && empty(), () => move(1)],
-  [(e) => e.key === "Delete" && chosen && empty(), () => { const id = chosen; move(-1); commit([{ ...entries.get(id), removed: true, going: false }]); }],
+  [
+    (e) => e.key === "Delete" && chosen && empty(),
+    () => {
+      const id = chosen;
+      move(-1);
+      commit([{ ...entries.get(id), removed: true, going: false }]);
+    },
+  ],
   [(e) => e.key === "Enter" && !e.shiftKey && !e.isComposing && chosen && empty(), edit],
   [(e) => e.key === "Enter" && !e.shiftKey && !e.isComposing && (e.target === box || e.target === document.body), log],
   [(e) => e.key === "Escape" && (chosen || editing), clear],
@@ -314,15 +450,27 @@ const ACTS = [
 document.addEventListener("keydown", (event) => {
   if (stopped || event.target.closest("dialog, .bar, #toasts")) return;
   const found = ACTS.find(([when]) => when(event));
-  if (found) { event.preventDefault(); found[1](event); return; }
+  if (found) {
+    event.preventDefault();
+    found[1](event);
+    return;
+  }
   // The time of an entry is that of its first key, not of Enter.
   if (event.key.length === 1 && !event.ctrlKey && !event.metaKey) {
     if (document.activeElement !== box && !event.target.matches("button, a, input, select")) box.focus();
     if (document.activeElement === box) began ??= now();
   }
 });
-box.addEventListener("input", () => { if (!box.value && !editing) began = null; else began ??= now(); type(); });
-$("entry").addEventListener("submit", (event) => { event.preventDefault(); log(); box.focus(); });
+box.addEventListener("input", () => {
+  if (!box.value && !editing) began = null;
+  else began ??= now();
+  type();
+});
+$("entry").addEventListener("submit", (event) => {
+  event.preventDefault();
+  log();
+  box.focus();
+});
 $("stop").addEventListener("click", stop);
 document.addEventListener("click", (event) => {
   const row = event.target.closest("#entries li[data-id]");
@@ -337,10 +485,18 @@ onChange((count, trouble) => {
   $("unsent").className = count ? "state waiting" : "state done";
   $("unsent").textContent = count ? `${count} on this device only. ${trouble}`.trim() : "All on the server";
 });
-setInterval(() => { if (!stopped) { $("clock").textContent = clock(now()); stamp.textContent = clock(began ?? now()); } }, 250);
+setInterval(() => {
+  if (!stopped) {
+    $("clock").textContent = clock(now());
+    stamp.textContent = clock(began ?? now());
+  }
+}, 250);
 
 async function fetched(since) {
-  const response = await fetch(`/api/research/sessions/${facts.session}/observations/${since ? `?since=${since}` : ""}`, { headers: { Accept: "application/json" } });
+  const response = await fetch(
+    `/api/research/sessions/${facts.session}/observations/${since ? `?since=${since}` : ""}`,
+    { headers: { Accept: "application/json" } },
+  );
   if (!response.ok) throw new Error(String(response.status));
   return response.json();
 }
@@ -348,7 +504,10 @@ async function fetched(since) {
 // The newer revision of two is the entry, wherever it was kept. One that this device has not sent yet stays as it is
 // here: what becomes of both is found when it is sent.
 function take(found) {
-  const newer = found.filter(({ id, revision }) => { const mine = entries.get(id); return !mine || (!mine.pending && mine.revision < revision); });
+  const newer = found.filter(({ id, revision }) => {
+    const mine = entries.get(id);
+    return !mine || (!mine.pending && mine.revision < revision);
+  });
   for (const entry of newer) entries.set(entry.id, { ...entry, session: facts.session });
   showAll(newer);
 }
@@ -373,13 +532,39 @@ async function others() {
 }
 
 async function begin() {
-  take((await ofSession(facts.session)).map((entry) => ({ ...entry, stored: entry.pending ? entry.stored : entry.stored ?? picked(entry) })));
-  try { await others(); } catch { toast("The server cannot be reached. What you log stays on this device until it can."); }
-  if (!list.children.length) list.append(Object.assign(document.createElement("li"), { className: "hollow", textContent: "The clock runs. Type what you see and press Enter." }));
+  take(
+    (await ofSession(facts.session)).map((entry) => ({
+      ...entry,
+      stored: entry.pending ? entry.stored : (entry.stored ?? picked(entry)),
+    })),
+  );
+  try {
+    await others();
+  } catch {
+    toast("The server cannot be reached. What you log stays on this device until it can.");
+  }
+  if (!list.children.length)
+    list.append(
+      Object.assign(document.createElement("li"), {
+        className: "hollow",
+        textContent: "The clock runs. Type what you see and press Enter.",
+      }),
+    );
   list.scrollTop = list.scrollHeight;
   drawKeys();
-  if (await stopOf(facts.session)) { stopped = true; box.disabled = true; await leave(); return; }
-  setInterval(() => others().catch(() => { /* offline: the next question asks for this time too */ }), 20000);
+  if (await stopOf(facts.session)) {
+    stopped = true;
+    box.disabled = true;
+    await leave();
+    return;
+  }
+  setInterval(
+    () =>
+      others().catch(() => {
+        /* offline: the next question asks for this time too */
+      }),
+    20000,
+  );
   $("entry").dataset.ready = "yes";
   box.focus();
   send();

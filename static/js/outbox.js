@@ -17,7 +17,10 @@ const db = openDB("desirepath", 1, {
 export function uuid7() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   let now = Date.now();
-  for (let i = 5; i >= 0; i--) { bytes[i] = now & 0xff; now = Math.floor(now / 256); }
+  for (let i = 5; i >= 0; i--) {
+    bytes[i] = now & 0xff;
+    now = Math.floor(now / 256);
+  }
   bytes[6] = (bytes[6] & 0x0f) | 0x70;
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
   const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -44,7 +47,8 @@ const pages = new BroadcastChannel("desirepath-outbox");
 async function hear(news) {
   if (news.user !== user) return;
   for (const hearer of hearers) hearer(news);
-  if (news.said) (await import("./desirepath.js")).toast(news.said, { error: !news.passing }); // stays until it is closed
+  // An error stays until it is closed.
+  if (news.said) (await import("./desirepath.js")).toast(news.said, { error: !news.passing });
 }
 pages.addEventListener("message", (event) => hear(event.data));
 function tell(news) {
@@ -68,7 +72,8 @@ export async function keepStop(session, at) {
   await tx.done;
 }
 
-export const ofSession = async (session) => (await (await db).getAllFromIndex("entries", "session", session)).filter((entry) => entry.user === user);
+export const ofSession = async (session) =>
+  (await (await db).getAllFromIndex("entries", "session", session)).filter((entry) => entry.user === user);
 export const stopOf = async (session) => (await db).get("stops", session);
 
 export async function unsent() {
@@ -77,7 +82,12 @@ export async function unsent() {
 }
 
 function cookie(name) {
-  return document.cookie.split("; ").find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
+  return (
+    document.cookie
+      .split("; ")
+      .find((part) => part.startsWith(`${name}=`))
+      ?.slice(name.length + 1) ?? ""
+  );
 }
 
 // The answer as far as it can be read: { ok, status, said }, where `said` is null if it is not JSON.
@@ -86,14 +96,27 @@ async function ask(method, url, body) {
   const patience = setTimeout(() => aborter.abort(), 15000);
   try {
     const response = await fetch(url, {
-      method, body: JSON.stringify(body), signal: aborter.signal, redirect: "error",
-      headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": cookie("desirepath_csrf") },
+      method,
+      body: JSON.stringify(body),
+      signal: aborter.signal,
+      redirect: "error",
+      headers: {
+        "Content-Type": "application/json",
+        Accept: "application/json",
+        "X-CSRFToken": cookie("desirepath_csrf"),
+      },
     });
     const text = await response.text();
     let said = null;
-    try { said = JSON.parse(text); } catch { /* not JSON */ }
+    try {
+      said = JSON.parse(text);
+    } catch {
+      /* not JSON */
+    }
     return { ok: response.ok, status: response.status, said };
-  } finally { clearTimeout(patience); }
+  } finally {
+    clearTimeout(patience);
+  }
 }
 
 class Later extends Error {}
@@ -124,17 +147,33 @@ function joined(base, mine, theirs) {
   if (both.until !== null) both.until = Math.max(both.at, both.until);
   const [at, words] = [clock(theirs.at), quoted(theirs.text)];
   if (clash && mine.text && !mine.removed) {
-    const said = `Somebody else changed the entry at ${at} while you did. It says what they wrote: ${words}. What you wrote is an entry of its own beside it: ${quoted(mine.text)}.`;
-    return { both, apart: { ...picked(mine), id: uuid7(), until: null, going: false, revision: 1, stored: null }, said };
+    const said =
+      `Somebody else changed the entry at ${at} while you did. It says what they wrote: ${words}. ` +
+      `What you wrote is an entry of its own beside it: ${quoted(mine.text)}.`;
+    return {
+      both,
+      apart: { ...picked(mine), id: uuid7(), until: null, going: false, revision: 1, stored: null },
+      said,
+    };
   }
   if (both.removed && here.has("removed") && there.has("text")) {
-    return { both: { ...both, removed: false }, said: `Somebody else changed the entry at ${at} while you removed it. It is still there and says: ${words}.` };
+    return {
+      both: { ...both, removed: false },
+      said: `Somebody else changed the entry at ${at} while you removed it. It is still there and says: ${words}.`,
+    };
   }
   if (both.removed && there.has("removed") && here.has("text")) {
-    return { both: { ...both, removed: false }, said: `Somebody else removed the entry at ${at} while you changed it. It is there again, with what you wrote.` };
+    return {
+      both: { ...both, removed: false },
+      said: `Somebody else removed the entry at ${at} while you changed it. It is there again, with what you wrote.`,
+    };
   }
   const lost = [...here].some((name) => both[name] !== mine[name]);
-  const end = both.removed ? "It is removed." : lost ? "Where both changed the same, theirs stays." : "It has both changes.";
+  const end = both.removed
+    ? "It is removed."
+    : lost
+      ? "Where both changed the same, theirs stays."
+      : "It has both changes.";
   return { both, said: `Somebody else changed the entry at ${at} while you did. ${end}`, passing: true };
 }
 
@@ -153,14 +192,19 @@ function settled(now, body, before, answer) {
   if (ours || before.some((one) => one.revision === answer.revision && same(answer, one))) {
     const stored = { ...picked(answer.kept ? body : answer), revision: answer.revision };
     const pending = ours && now.revision === body.revision ? 0 : 1; // changed while it was on its way
-    return { found: [{ ...now, stored, pending, revision: Math.max(now.revision, answer.revision + pending) }], ours: true };
+    return {
+      found: [{ ...now, stored, pending, revision: Math.max(now.revision, answer.revision + pending) }],
+      ours: true,
+    };
   }
   if (answer.participant === null) {
-    const refused = `The entry at ${clock(now.at)} was changed on the server, and you may not read it any more. Yours stays on this device.`;
+    const refused =
+      `The entry at ${clock(now.at)} was changed on the server, and you may not read it any more. ` +
+      "Yours stays on this device.";
     return { found: [{ ...now, pending: 1, refused }], said: refused };
   }
   // The first revision is always our own; of a later one, somebody else may have made it from what we sent first.
-  const base = now.stored ?? (answer.revision === 1 ? answer : before[0] ?? null);
+  const base = now.stored ?? (answer.revision === 1 ? answer : (before[0] ?? null));
   const { both, apart, said, passing } = joined(base, now, answer);
   const pending = same(both, answer) ? 0 : 1;
   const revision = pending ? Math.max(now.revision, answer.revision) + 1 : answer.revision;
@@ -181,7 +225,11 @@ async function sendEntry(entry) {
   let news = null;
   if (answer.said?.kept) remember(entry.id, picked(answer.said)); // in the server's own words
   if (now && !refused) news = settled(now, body, before, answer.said);
-  else if (now?.revision === entry.revision) news = { found: [{ ...now, pending: 1, refused }], said: `The entry at ${clock(now.at)} stays on this device. ${refused}` };
+  else if (now?.revision === entry.revision)
+    news = {
+      found: [{ ...now, pending: 1, refused }],
+      said: `The entry at ${clock(now.at)} stays on this device. ${refused}`,
+    };
   for (const found of news?.found ?? []) tx.store.put(found);
   await tx.done;
   if (news) tell({ ...news, over: now.revision });
@@ -190,9 +238,14 @@ async function sendEntry(entry) {
 async function sendAll() {
   const store = await db;
   for (;;) {
-    const pending = (await store.getAllFromIndex("entries", "pending", 1, 50)).filter((entry) => entry.user === user && !entry.refused);
+    const pending = (await store.getAllFromIndex("entries", "pending", 1, 50)).filter(
+      (entry) => entry.user === user && !entry.refused,
+    );
     if (!pending.length) break;
-    for (const entry of pending) { await sendEntry(entry); changed(); }
+    for (const entry of pending) {
+      await sendEntry(entry);
+      changed();
+    }
   }
   for (const stop of await store.getAll("stops")) {
     if (stop.user !== user) continue;
@@ -217,8 +270,15 @@ let timer = 0;
 export function send() {
   if (!user) return Promise.resolve();
   // What was kept while an attempt was ending has not been seen by it: another follows.
-  if (sending) return (following ??= sending.finally(() => { following = null; }).then(send));
-  sending = attempt().finally(() => { sending = null; });
+  if (sending)
+    return (following ??= sending
+      .finally(() => {
+        following = null;
+      })
+      .then(send));
+  sending = attempt().finally(() => {
+    sending = null;
+  });
   return sending;
 }
 
@@ -241,5 +301,10 @@ async function attempt() {
   await changed();
 }
 
-addEventListener("online", () => { wait = 1000; send(); });
-document.addEventListener("visibilitychange", () => { if (!document.hidden) send(); });
+addEventListener("online", () => {
+  wait = 1000;
+  send();
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) send();
+});

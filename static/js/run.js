@@ -13,8 +13,20 @@ const centre = () => {
   course().scrollLeft += at.left + at.width / 2 - (frame.left + frame.width / 2);
 };
 let follows = true;
-document.addEventListener("wheel", (event) => { if (event.target.closest("#run-course")) follows = false; }, { passive: true });
-document.addEventListener("touchstart", (event) => { if (event.target.closest("#run-course")) follows = false; }, { passive: true });
+document.addEventListener(
+  "wheel",
+  (event) => {
+    if (event.target.closest("#run-course")) follows = false;
+  },
+  { passive: true },
+);
+document.addEventListener(
+  "touchstart",
+  (event) => {
+    if (event.target.closest("#run-course")) follows = false;
+  },
+  { passive: true },
+);
 
 const bring = async () => {
   const left = course()?.scrollLeft ?? 0;
@@ -27,7 +39,10 @@ const bring = async () => {
   course()?.scrollTo({ left });
   if (follows) centre();
   if (log()) log().scrollTop = atEnd ? log().scrollHeight : top;
-  if (link) course()?.querySelector(`a[href="${CSS.escape(link)}"]`)?.focus({ preventScroll: true });
+  if (link)
+    course()
+      ?.querySelector(`a[href="${CSS.escape(link)}"]`)
+      ?.focus({ preventScroll: true });
   const asks = document.querySelector("#run-now [data-asks]")?.dataset.asks ?? "";
   const shown = document.querySelector("#run-asks");
   if (asks !== shown.dataset.asks) {
@@ -55,7 +70,9 @@ if (page) centre();
 if (page && !page.dataset.ended) {
   if (log()) log().scrollTop = log().scrollHeight;
   const source = new EventSource(`${page.dataset.run}events/?after=${page.dataset.after}`);
-  source.addEventListener("open", () => { page.dataset.listening = "yes"; });
+  source.addEventListener("open", () => {
+    page.dataset.listening = "yes";
+  });
   source.addEventListener("step", want);
   source.addEventListener("over", () => {
     source.close();

@@ -26,4 +26,4 @@ def test_500_needs_no_database():
 def test_an_old_page_is_told_to_reload(alice):
     answer = Client(enforce_csrf_checks=True).post("/settings/theme/", {"theme": "dark"})
     assert answer.status_code == 403
-    assert b"too old" in answer.content
+    assert b"has expired" in answer.content

@@ -9,7 +9,7 @@ from tests.running import HAND, drained
 
 
 def text(client, run_pk) -> str:
-    return str(client.get(f"/runs/{run_pk}/").content.decode())
+    return " ".join(client.get(f"/runs/{run_pk}/").content.decode().split())
 
 
 def test_it_says_who_has_voted_until_when_and_what_then(as_bob, quorum):

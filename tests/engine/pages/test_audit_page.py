@@ -47,7 +47,7 @@ def test_what_programs_printed_is_not_in_it(as_bob, begin):
 
 def test_others_do_not_see_it(as_charlie, begin):
     begin(HAND)
-    assert "Nothing like this has happened" in text(as_charlie, who="all")
+    assert "No event matches" in text(as_charlie, who="all")
 
 
 def test_long_ones_come_a_page_at_a_time(as_bob, begin, alice):

@@ -41,7 +41,7 @@ def test_what_others_of_the_team_have_stands_apart_from_ones_own(as_bob, bob, li
     Persona.objects.bring()
     bob.persona = Persona.objects.get(slug="app-developer")
     bob.save()
-    page = as_bob.get("/live/").content.decode()
+    page = " ".join(as_bob.get("/live/").content.decode().split())
     assert "Nothing is live yet" in page
     assert "What others of your teams have live: churn" in page
     bob.persona = live.persona

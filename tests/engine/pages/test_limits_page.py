@@ -25,7 +25,8 @@ def test_it_says_what_is_at_work_and_how_many_wait(as_bob, begin, team):
     other = begin(HAND, drain=False)
     other.steps.update(state="waiting", queue=limit.key)
     page = as_bob.get(HERE).content.decode()
-    assert '<td data-label="at work">1</td><td data-label="wait">1</td>' in page
+    assert '<td data-label="running">1</td>' in page
+    assert '<td data-label="queued">1</td>' in page
 
 
 def test_nonsense_changes_nothing_and_says_so(as_bob, team):

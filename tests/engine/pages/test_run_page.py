@@ -131,7 +131,7 @@ def test_a_viewer_may_neither_cancel_nor_resume(asking, vera):
 def test_a_failed_run_says_what_resume_runs_again(as_bob, owner, clara):
     owner.vote(clara, approve=False)
     executor.drain()
-    page = as_bob.get(f"/runs/{owner.run_id}/").content.decode()
+    page = " ".join(as_bob.get(f"/runs/{owner.run_id}/").content.decode().split())
     assert "Resuming runs again: Ask the owner" in page
     as_bob.post(f"/runs/{owner.run_id}/resume/")
     executor.drain()

@@ -27,7 +27,7 @@ def test_it_is_narrowed_by_state_template_and_person(as_alice, as_bob, begin, bo
     assert links(text(as_bob, state="paused")) == [one.pk]
     assert links(text(as_bob, template="other")) == [two.pk]
     assert links(text(as_alice, mine="1")) == [two.pk, one.pk]
-    assert "No run is like this" in text(as_bob, mine="1")
+    assert "No run matches" in text(as_bob, mine="1")
 
 
 def test_nonsense_in_the_address_is_no_failure(as_bob, begin):

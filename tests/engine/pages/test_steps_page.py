@@ -67,7 +67,7 @@ def test_the_list_is_narrowed_and_comes_a_page_at_a_time(as_bob, begin):
     last = run.steps.order_by("pk")[99].pk
     assert f"after={last}" in page
     assert "item 101<" in text(as_bob, f"{here}?after={last}")
-    assert "No step is like this" in text(as_bob, f"{here}?state=failed")
+    assert "No step matches" in text(as_bob, f"{here}?state=failed")
     assert text(as_bob, f"{here}?step=one&state=succeeded&after=nonsense").count('id="step-') == 100
 
 
