@@ -12,16 +12,20 @@ happened and what to do.
 
 from __future__ import annotations
 
+import importlib
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, cast
-
-import httpx
+from typing import TYPE_CHECKING, Any, cast
 
 from desirepath import connection, folders
+
+if TYPE_CHECKING:
+    import httpx
 
 Json = dict[str, Any]
 Told = Callable[[Json], None]
@@ -59,7 +63,7 @@ class Desirepath:
     def __init__(self, server: str | None = None, token: str | None = None, *, timeout: float = 60) -> None:
         self.place = connection.find(server, token)
         headers = {"Authorization": f"Token {self.place.token}", "Accept": "application/json"}
-        self.http = httpx.Client(base_url=f"{self.place.url}/api/", headers=headers, timeout=timeout)
+        self.http = _httpx().Client(base_url=f"{self.place.url}/api/", headers=headers, timeout=timeout)
 
     # --- from a file to an answer ---
 
@@ -371,12 +375,24 @@ class Desirepath:
 
     def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            answer = self.http.request(method, path, **options)
-        except httpx.HTTPError as error:
+            answer: httpx.Response = self.http.request(method, path, **options)
+        except _httpx().HTTPError as error:
             raise ApiError(f"{self.place.url} does not answer: {error}. Is the server running?") from error
         if answer.is_success:
             return answer
         raise _refusal(answer, self.place.url)
+
+
+@cache
+def _httpx() -> Any:
+    """httpx, loaded by the first request and without its own command line, which takes longer than all the rest."""
+    unwanted: dict[str, Any] = {} if "httpx" in sys.modules else {"httpx._main": None}
+    sys.modules.update(unwanted)
+    try:
+        return importlib.import_module("httpx")
+    finally:
+        for name in unwanted:
+            del sys.modules[name]
 
 
 def _refusal(answer: httpx.Response, url: str) -> ApiError:

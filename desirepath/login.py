@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-import webbrowser
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlencode, urlparse
 
 from desirepath import connection
@@ -19,6 +17,9 @@ class Refused(Exception):
 
 def login(url: str, *, tell: object = print, within: float = 300, browser: bool = True) -> connection.Place:
     """Open the page, wait for the token, keep it. Raises Refused after `within` seconds."""
+    import webbrowser  # these two would cost every other verb its start
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
     code = secrets.token_urlsafe(9)
     taken: dict[str, str] = {}
     arrived = threading.Event()
