@@ -13,6 +13,7 @@ from engine.definition.document import Input
 from engine.definition.vocabulary import FILE_TYPES
 from engine.definition.yaml_text import YamlError, read
 from engine.models import Artefact, Revision, Run, StepRun
+from engine.outcomes import Needs
 from people.access import can
 from people.models import Team, User
 
@@ -54,10 +55,10 @@ class AnswerForm(forms.Form):
     def __init__(self, *args: Any, step: StepRun, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.step = step
-        needs = (step.asking or {}).get("needs", {})
-        made: dict[str, forms.Field] = {n: field_for(Input(type=t), n) for n, t in needs.get("outputs", {}).items()}
-        if choices := needs.get("choices"):
-            pairs = [(choice, choice) for choice in choices]
+        needs = step.asks.needs if step.asks else Needs()
+        made: dict[str, forms.Field] = {n: field_for(Input(type=t), n) for n, t in needs.outputs.items()}
+        if needs.choices:
+            pairs = [(choice, choice) for choice in needs.choices]
             made["choice"] = forms.ChoiceField(choices=pairs, label="Which way", widget=forms.RadioSelect)
         self.fields = made | self.fields
         self.asked = list(made)
@@ -86,7 +87,7 @@ class TellForm(forms.Form):
     def __init__(self, *args: Any, step: StepRun, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.step = step
-        events = (step.asking or {}).get("needs", {}).get("events", [])
+        events = step.asks.needs.events if step.asks else ()
         self.fields["name"] = forms.ChoiceField(label="What happened", choices=[(name, name) for name in events])
 
     def clean_values(self) -> dict[str, Any]:

@@ -38,15 +38,89 @@ class Poll:
     note: str = ""
 
 
+def groups_of(by: Any, otherwise: str = "team") -> tuple[str, ...]:
+    """Who may answer, as a list: a template writes one name or several."""
+    if by in (None, "", []):
+        return (otherwise,)
+    return tuple(map(str, by)) if isinstance(by, list | tuple) else (str(by),)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What an answer has to bring, and who may not give it."""
+
+    outputs: Mapping[str, str] = field(default_factory=dict)  # name -> type, declared by a manual step
+    choices: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()  # any of these answers too
+    quorum: int = 1
+    barred: tuple[str, ...] = ()  # user names
+    on_deadline: str = ""  # fail, approve or skip
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON, without what says nothing. `barred` is stored as `not`, as versions before this one did."""
+        lists = {"choices": list(self.choices), "events": list(self.events), "not": list(self.barred)}
+        every = {"outputs": dict(self.outputs), **lists, "on_deadline": self.on_deadline}
+        found = {name: value for name, value in every.items() if value}
+        return found | ({"quorum": self.quorum} if self.quorum != 1 else {})
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Needs:
+        return cls(
+            dict(stored.get("outputs", {})), tuple(stored.get("choices", ())), tuple(stored.get("events", ())),
+            int(stored.get("quorum", 1)), tuple(stored.get("not", ())), str(stored.get("on_deadline", "")),
+        )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Asking:
     """Waits for a person, without a time of its own unless `deadline` (seconds since the epoch) is given."""
 
     question: str
-    by: str | list[str] = "team"  # who may answer: team, champion, a role, a user name, or several of these
+    by: tuple[str, ...] = ("team",)  # who may answer: team, champion, a role, a user name, or nobody (an event alone)
     verb: str = "confirm"  # or approve, decide
-    needs: Mapping[str, Any] = field(default_factory=dict)  # declared outputs, choices, quorum
+    needs: Needs = field(default_factory=Needs)
     deadline: float | None = None
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON, in a step's row."""
+        deadline = {"deadline": self.deadline} if self.deadline else {}
+        return {
+            "question": self.question,
+            "by": list(self.by),
+            "verb": self.verb,
+            "needs": self.needs.stored(),
+        } | deadline
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Asking:
+        """From what `stored` gave, also by an older version of it."""
+        return cls(
+            str(stored.get("question", "")), groups_of(stored.get("by")), str(stored.get("verb", "confirm")),
+            Needs.read(stored.get("needs", {})), stored.get("deadline"),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person answered."""
+
+    by: str  # user name
+    at: str  # ISO 8601
+    values: Mapping[str, Any] = field(default_factory=dict)
+    comment: str = ""
+
+    @property
+    def choice(self) -> str:
+        return str(self.values.get("choice", ""))
+
+    def stored(self) -> dict[str, Any]:
+        return {"by": self.by, "values": dict(self.values), "comment": self.comment, "at": self.at}
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Answer:
+        return cls(
+            str(stored["by"]), str(stored.get("at", "")), dict(stored.get("values", {})), stored.get("comment", "")
+        )
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def _said(outcome: Outcome) -> tuple[CriterionState, str, dict[str, Any] | None]
         case Failed():
             return CriterionState.OPEN, outcome.reason, None
         case Asking():
-            return CriterionState.OPEN, outcome.question, {"question": outcome.question, "by": outcome.by}
+            return CriterionState.OPEN, outcome.question, outcome.stored()
         case _:
             return CriterionState.NEEDS, getattr(outcome, "reason", "still looking"), None
 

@@ -195,7 +195,7 @@ def _asking(request: Request, pk: int, leaf: str, *verbs: str) -> StepRun:
     found = fetch(me(request), Run, pk=pk)
     steps = found.waiting_steps()
     step = steps.filter(pk=int(leaf)).first() if leaf.isdecimal() and len(leaf) < 18 else steps.filter(leaf=leaf).last()
-    if step is None or (step.asking or {}).get("verb") not in verbs:
+    if step is None or step.asks is None or step.asks.verb not in verbs:
         asks = ", ".join(s.leaf or str(s.pk) for s in steps) or "no step"
         raise NotFound(f"Step {leaf} of run {pk} does not wait for this; waiting: {asks}.")
     if why := step.why_not(me(request)):

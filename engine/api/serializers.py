@@ -25,6 +25,7 @@ from engine.models import (
     Template,
 )
 from engine.models.schedule import NeverComes, next_time
+from engine.outcomes import groups_of
 
 Slug = serializers.SlugRelatedField[Any]
 Key = serializers.PrimaryKeyRelatedField[Any]
@@ -46,8 +47,7 @@ class AskingSerializer(serializers.Serializer[Any]):
     needs = serializers.DictField(required=False)
 
     def get_by(self, asking: dict[str, Any]) -> str:
-        by = asking.get("by", "team")
-        return " or ".join(by) if isinstance(by, list) else str(by)
+        return " or ".join(groups_of(asking.get("by")))
 
 
 class StepSerializer(serializers.ModelSerializer[StepRun]):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from engine.definition.flow import Branch, Choose, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub, nodes_in
+from engine.outcomes import groups_of
 from lib import durations
 
 R = 18.0  # radius of a control
@@ -212,8 +213,7 @@ def branch_words(branch: Branch) -> str:
             said = durations.said(float(seconds)) if isinstance(seconds, int | float) else condition(seconds)
             return f"after {said}"
         case {"approve": form}:
-            by = (form or {}).get("by", "champion")
-            return f"{' or '.join(by) if isinstance(by, list) else by} says so"
+            return f"{' or '.join(groups_of((form or {}).get('by'), 'champion'))} says so"
         case _:
             return condition(branch.when)
 

@@ -56,4 +56,4 @@ class Signal(models.Model):
 
 def _waiting_for(run: Run, name: str) -> list[StepRun]:
     live = run.steps.filter(state__in=LIVE_STEPS).exclude(asking=None)
-    return [step for step in live if name in (step.asking or {}).get("needs", {}).get("events", [])]
+    return [step for step in live if step.asks and name in step.asks.needs.events]

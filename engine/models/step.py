@@ -11,6 +11,7 @@ from engine import doorbell
 from engine.models import prepared
 from engine.models.event import Event
 from engine.models.run import Block, Run
+from engine.outcomes import Answer, Asking
 from engine.statuses import LIVE_STEPS, StepState
 from people.models.team import Role
 
@@ -62,9 +63,9 @@ class StepRun(models.Model):
     outputs = models.JSONField(default=dict)
     note = models.CharField(max_length=300, blank=True)
     reason = models.TextField(blank=True)
-    asking = models.JSONField(null=True)  # outcomes.Asking, as a dictionary
+    asking = models.JSONField(null=True)  # outcomes.Asking.stored
     asked_at = models.DateTimeField(null=True)
-    answer = models.JSONField(null=True)  # {"by": user name, "values": {...}, "comment": "", "at": iso}
+    answer = models.JSONField(null=True)  # outcomes.Answer.stored
 
     made_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)  # of this attempt
@@ -128,23 +129,30 @@ class StepRun(models.Model):
             )
         )  # fmt: skip
 
+    @property
+    def asks(self) -> Asking | None:
+        """What it waits for from a person; None while it waits for nobody."""
+        return Asking.read(self.asking) if self.asking else None
+
+    @property
+    def answered(self) -> Answer | None:
+        """What somebody answered; None before."""
+        return Answer.read(self.answer) if self.answer else None
+
     def may_answer(self, user: "User") -> bool:
         """Whether it is this person whom the step waits for."""
         return self.state in LIVE_STEPS and self.why_not(user) == ""
 
     def why_not(self, user: "User") -> str:
         """Why this person may not answer what it asks, or nothing."""
-        if not self.asking or not self.run.team.has(user):
+        asks = self.asks
+        if asks is None or not self.run.team.has(user):
             return "This waits for nobody."
-        if user.username in self.asking.get("needs", {}).get("not", []):
+        if user.username in asks.needs.barred:
             return "A second person has to say so: you started this."
-        by = self.asking.get("by", "team")
-        groups = by if isinstance(by, list) else [by]
-        return (
-            ""
-            if any(self._is(user, group) for group in groups)
-            else f"This waits for {' or '.join(groups)}, not for you."
-        )
+        if any(self._is(user, group) for group in asks.by):
+            return ""
+        return f"This waits for {' or '.join(asks.by)}, not for you."
 
     def _is(self, user: "User", group: str) -> bool:
         if group == "team":
@@ -155,9 +163,7 @@ class StepRun(models.Model):
 
     def confirm(self, user: "User", values: dict[str, Any] | None = None, comment: str = "") -> bool:
         """Answer what the step asks; it wakes and goes on. False when somebody else was quicker."""
-        answer = {
-            "by": user.username, "values": values or {}, "comment": comment, "at": timezone.now().isoformat(),
-        }  # fmt: skip
+        answer = Answer(user.username, timezone.now().isoformat(), values or {}, comment).stored()
         with transaction.atomic():
             waiting = StepRun.objects.filter(pk=self.pk, state=StepState.WAITING, asking__isnull=False)
             if waiting.update(state=StepState.READY, asking=None, wake_at=None, queue="", answer=answer) != 1:

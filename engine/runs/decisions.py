@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.utils import timezone
 
 from engine.definition.expressions import Absent, ExpressionError, expressions_in, parse, resolve
 from engine.definition.flow import Branch, Choose, Foreach, Repeat, read_path
 from engine.models import Signal, StepRun
-from engine.outcomes import Asking, Failed, Outcome, Succeeded
+from engine.outcomes import Asking, Failed, Needs, Outcome, Succeeded, groups_of
 from engine.runs.context import context_for, met
 
 MOST_ITEMS = 10_000
@@ -41,18 +39,18 @@ def _choose(row: StepRun, node: Choose) -> Outcome:
 
 def _ask_branch(row: StepRun, node: Choose) -> Outcome:
     labels = [branch.called(number) for number, branch in enumerate(node.branches, 1)]
-    chosen = str(row.answer["values"].get("choice", "")) if row.answer else ""
+    chosen = row.answered.choice if row.answered else ""
     if chosen not in labels:
-        return Asking("Which way?", verb="decide", needs={"choices": labels})
+        return Asking("Which way?", verb="decide", needs=Needs(choices=tuple(labels)))
     return Succeeded({"branch": labels.index(chosen)}, chosen)
 
 
 def _repeat(row: StepRun, node: Repeat) -> Outcome:
     round_ = read_path(row.iteration)[-1]
     if node.ask:
-        if row.answer is None:
-            return Asking("Is it good enough, or again?", verb="decide", needs={"choices": ["enough", "again"]})
-        over = row.answer["values"].get("choice") != "again"
+        if row.answered is None:
+            return Asking("Is it good enough, or again?", verb="decide", needs=Needs(choices=("enough", "again")))
+        over = row.answered.choice != "again"
     else:
         assert node.until is not None
         expression = parse(node.until)
@@ -90,8 +88,8 @@ def _first(row: StepRun, node: Choose) -> Outcome:
         name = (branch.on or {}).get("event")
         if name and (signal := Signal.take(row, name)):
             return Succeeded({"branch": index, "data": signal.data}, f"{name} came first")
-    if row.answer and (chosen := row.answer["values"].get("choice")) in labels:
-        return Succeeded({"branch": labels.index(chosen)}, f"{row.answer['by']}: {chosen}")
+    if (answer := row.answered) and answer.choice in labels:
+        return Succeeded({"branch": labels.index(answer.choice)}, f"{answer.by}: {answer.choice}")
     times = {i: _seconds(row, branch) for i, branch in enumerate(node.branches) if "after" in (branch.on or {})}
     begun = (row.asked_at or timezone.now()).timestamp()
     if times and begun + min(times.values()) <= timezone.now().timestamp():
@@ -104,15 +102,11 @@ def _wait_for_first(node: Choose, labels: list[str], deadline: float | None) -> 
     asked = [
         (label, b.on["approve"]) for label, b in zip(labels, node.branches, strict=True) if b.on and "approve" in b.on
     ]
-    events = [b.on["event"] for b in node.branches if b.on and "event" in b.on]
-    by = sorted({group for _, form in asked for group in _groups(form)})
-    needs = {"choices": [label for label, _ in asked], "events": events}
-    return Asking(f"Waits for the first of: {', '.join(labels)}", by or "nobody", "decide", needs, deadline)
-
-
-def _groups(form: Any) -> list[str]:
-    by = (form or {}).get("by", "champion")
-    return [str(group) for group in by] if isinstance(by, list) else [str(by)]
+    events = tuple(b.on["event"] for b in node.branches if b.on and "event" in b.on)
+    by = sorted({group for _, form in asked for group in groups_of((form or {}).get("by"), "champion")})
+    needs = Needs(choices=tuple(label for label, _ in asked), events=events)
+    question = f"Waits for the first of: {', '.join(labels)}"
+    return Asking(question, groups_of(by, "nobody"), "decide", needs, deadline)
 
 
 def _seconds(row: StepRun, branch: Branch) -> float:

@@ -41,17 +41,10 @@ def changes_of(step: StepRun, outcome: Outcome) -> tuple[dict[str, Any], str, st
             begun = {} if step.checkpoint.get("jobs") else {"started_at": None}
             return {"state": StepState.WAITING, "queue": outcome.queue, "wake_at": None, **begun}, "", ""
         case Asking():
-            asking = {
-                "question": outcome.question,
-                "by": outcome.by,
-                "verb": outcome.verb,
-                "needs": dict(outcome.needs),
-                **({"deadline": outcome.deadline} if outcome.deadline else {}),
-            }
             until = datetime.fromtimestamp(outcome.deadline, UTC) if outcome.deadline else None
-            asked = step.asking is not None and step.asking.get("question") == outcome.question
+            asked = step.asks is not None and step.asks.question == outcome.question
             return {
-                "state": StepState.WAITING, "asking": asking, "asked_at": step.asked_at or now,
+                "state": StepState.WAITING, "asking": outcome.stored(), "asked_at": step.asked_at or now,
                 "checkpoint": step.checkpoint, "wake_at": until,
             }, "" if asked else "step.asks", outcome.question  # fmt: skip
         case Failed():

@@ -79,16 +79,16 @@ def _where(run: Run, row: StepRun, totals: wording.Totals) -> str:
 
 
 def _ask(row: StepRun, user: User, where: str, votes: list[Vote], may_tell: bool, filled: forms.Form | None) -> Ask:
-    asking = row.asking or {}
-    needs = asking.get("needs", {})
-    waits_for_nobody = wording.groups_of(asking) == ["nobody"]
+    asks = row.asks
+    assert asks  # only rows that ask something come here
+    waits_for_nobody = asks.by == ("nobody",)
     mine = filled if getattr(filled, "step", None) == row else None
     why_not = _why_not(row, user, votes)
     return Ask(
-        row, where, "Event" if waits_for_nobody else VERBS[asking["verb"]], wording.whom(asking), why_not,
+        row, where, "Event" if waits_for_nobody else VERBS[asks.verb], wording.whom(asks.by), why_not,
         form=None if why_not or waits_for_nobody else _form(row, mine),
-        tell=_tell(row, mine) if may_tell and needs.get("events") else None,
-        votes=votes, quorum=needs.get("quorum", 1), deadline=wording.deadline(row), ways=wording.ways(row),
+        tell=_tell(row, mine) if may_tell and asks.needs.events else None,
+        votes=votes, quorum=asks.needs.quorum, deadline=wording.deadline(row), ways=wording.ways(row),
     )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def _why_not(row: StepRun, user: User, votes: list[Vote]) -> str:
 def _form(row: StepRun, filled: forms.Form | None) -> forms.Form:
     if isinstance(filled, AnswerForm | VoteForm):
         return filled
-    return VoteForm() if (row.asking or {})["verb"] == "approve" else AnswerForm(step=row)
+    return VoteForm() if row.asks and row.asks.verb == "approve" else AnswerForm(step=row)
 
 
 def _tell(row: StepRun, filled: forms.Form | None) -> TellForm:

@@ -57,7 +57,7 @@ def _now(row: StepRun) -> str:
     if wording.held(row):
         return "waits for its turn" if row.queue and row.queue != PAUSED else "paused"
     if row.asking:
-        return "waits for an event" if wording.groups_of(row.asking) == ["nobody"] else "waits for a person"
+        return "waits for an event" if row.asks and row.asks.by == ("nobody",) else "waits for a person"
     return "undone" if row.undone else "tries again" if wording.retrying(row) else ""
 
 

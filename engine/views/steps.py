@@ -101,7 +101,7 @@ def tell(request: HttpRequest, pk: int, step_pk: int) -> HttpResponse:
     found = fetch(me(request), StepRun.objects.select_related("run"), pk=step_pk, run=pk)
     may(me(request), "change", found.run)
     form = TellForm(request.POST, step=found, prefix=f"tell-{found.pk}")
-    if not (found.asking or {}).get("needs", {}).get("events"):
+    if found.asks is None or not found.asks.needs.events:
         warn(request, "Nobody waits for this any more.")
     elif not form.is_valid():
         return render(request, "engine/run.html", run_context(request, pk, form), status=422)

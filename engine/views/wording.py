@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 
 from engine.definition.flow import Branch, Choose, Flow, Foreach, Path, Repeat, leaves, read_path, write_path
 from engine.models import Limit, StepRun
+from engine.outcomes import groups_of
 from engine.queue import concurrency
 from engine.statuses import RunState, StepState
 from lib import durations
@@ -105,8 +106,8 @@ def says(row: StepRun, limits: Mapping[str, Limit]) -> str:
         return held_by(row.queue, limits)
     if retrying(row):
         return f"attempt {row.attempt} comes {soon(row.wake_at)}; before: {row.reason}"
-    if row.asking:
-        return "" if row.asking["question"] == title(row) else str(row.asking["question"])
+    if row.asks:
+        return "" if row.asks.question == title(row) else row.asks.question
     return row.reason or row.note
 
 
@@ -139,14 +140,9 @@ def soon(moment: datetime | None) -> str:
 # --- what a step asks ------------------------------------------------------------------------------------------------
 
 
-def groups_of(asking: Mapping[str, Any]) -> list[str]:
-    by = asking.get("by", "team")
-    return [str(group) for group in by] if isinstance(by, list) else [str(by)]
-
-
-def whom(asking: Mapping[str, Any]) -> str:
+def whom(groups: Iterable[str]) -> str:
     """“the champion or Clara”."""
-    return " or ".join(GROUPS.get(group) or _role(group) for group in groups_of(asking))
+    return " or ".join(GROUPS.get(group) or _role(group) for group in groups)
 
 
 def _role(group: str) -> str:
@@ -161,13 +157,13 @@ class Deadline:
 
 
 def deadline(row: StepRun) -> Deadline | None:
-    asking = row.asking or {}
-    if not asking.get("deadline"):
+    asks = row.asks
+    if asks is None or not asks.deadline:
         return None
-    at = datetime.fromtimestamp(asking["deadline"], UTC)
-    if asking["verb"] == "decide":
+    at = datetime.fromtimestamp(asks.deadline, UTC)
+    if asks.verb == "decide":
         return Deadline(at, f"it goes the way of “{_by_time(row)}”")
-    return Deadline(at, LATE.get(asking.get("needs", {}).get("on_deadline", ""), "it goes on without you"))
+    return Deadline(at, LATE.get(asks.needs.on_deadline, "it goes on without you"))
 
 
 def _by_time(row: StepRun) -> str:
@@ -204,7 +200,7 @@ def _comes(branch: Branch, until: Deadline | None) -> str:
     if "event" in on:
         return f"the run is told “{on['event']}”"
     if "approve" in on:
-        return f"{whom({'by': (on['approve'] or {}).get('by', 'champion')})} says so"
+        return f"{whom(groups_of((on['approve'] or {}).get('by'), 'champion'))} says so"
     after = on.get("after")
     time = f" ({durations.said(after)})" if isinstance(after, int | float) else ""
     at = date_format(timezone.localtime(until.at), "j M H:i") if until else "the time it was given"

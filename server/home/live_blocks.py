@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from engine.models import CriterionResult, Deployment, Revision, Run, StepRun
 from engine.models.step import Vote
+from engine.outcomes import Asking, Needs
 from engine.views import marks
 from engine.views.asks import VERBS
 from engine.views.live import lines
@@ -153,35 +154,31 @@ def steps(user: User) -> Iterator[Waiting]:
     known: dict[Any, tuple[bool, bool]] = {}  # many ask the same people: each group is looked up once
     titles: dict[int, str] = {}
     for row in rows.exclude(Exists(voted))[: waiting.MOST]:
-        asking = row.asking or {}
-        asks = (row.run.team_id, row.run.revision.template.persona_id, str(asking.get("by")), str(_barred(asking)))
-        if asks not in known:
-            known[asks] = row.may_answer(user), can(user, "change", row.run)
-        mine, may_tell = known[asks]
-        if mine or (may_tell and asking.get("needs", {}).get("events")):
-            yield _waiting(row, mine, titles.setdefault(row.run_id, row.run.title))
+        asks = row.asks
+        assert asks  # only rows that ask something are read
+        whom = (row.run.team_id, row.run.revision.template.persona_id, asks.by, asks.needs.barred)
+        if whom not in known:
+            known[whom] = row.may_answer(user), can(user, "change", row.run)
+        mine, may_tell = known[whom]
+        if mine or (may_tell and asks.needs.events):
+            yield _waiting(row, asks, mine, titles.setdefault(row.run_id, row.run.title))
 
 
-def _barred(asking: dict[str, Any]) -> list[str]:
-    return list(asking.get("needs", {}).get("not", []))
-
-
-def _waiting(row: StepRun, mine: bool, title: str) -> Waiting:
-    asking, until = row.asking or {}, deadline(row)
+def _waiting(row: StepRun, asks: Asking, mine: bool, title: str) -> Waiting:
+    until = deadline(row)
     return Waiting(
-        VERBS[asking["verb"]] if mine else "Event", asking["question"], reverse("run", args=[row.run_id]),
+        VERBS[asks.verb] if mine else "Event", asks.question, reverse("run", args=[row.run_id]),
         row.asked_at or timezone.now(), asked_by=str(row.run.started_by or ""),
-        details=" · ".join([title, *_said_so_far(row, asking)]),
+        details=" · ".join([title, *_said_so_far(row, asks.needs)]),
         deadline=until.at if until else None, otherwise=until.otherwise if until else "", mine=mine,
     )  # fmt: skip
 
 
-def _said_so_far(row: StepRun, asking: dict[str, Any]) -> Iterator[str]:
-    needs = asking.get("needs", {})
-    if needs.get("quorum", 1) > 1:
-        yield f"{row.votes.filter(attempt=row.attempt, approve=True).count()} of {needs['quorum']} said yes"
-    if events := needs.get("events"):
-        yield f"goes on when told {' or '.join(events)}"
+def _said_so_far(row: StepRun, needs: Needs) -> Iterator[str]:
+    if needs.quorum > 1:
+        yield f"{row.votes.filter(attempt=row.attempt, approve=True).count()} of {needs.quorum} said yes"
+    if needs.events:
+        yield f"goes on when told {' or '.join(needs.events)}"
 
 
 def criteria(user: User) -> Iterator[Waiting]:

@@ -333,10 +333,10 @@ def test_the_kinds_of_a_starter_say_nothing_they_should_not(slug):
 # What is for those who run the server, what the example's walk tells, what is about a model file or an app's
 # folder alone, and the help of a field that only researchers fill in.
 APART = (
-    "migrations", "management", "server/demo/", "server/installation/backup.py", "server/example.py",
+    "migrations", "management", "server/demo/", "server/installation/", "server/example.py",
     "engine/deployments/model_release.py",
     "engine/artefacts/app_folder.py", "engine/doorbell.py", "engine/steps/", "engine/runtimes/", "engine/targets/",
-    "research/models/case.py",
+    "engine/telemetry/xes.py", "engine/telemetry/spans.py", "research/models/case.py",
 )  # fmt: skip
 SHARED = [
     file
@@ -355,7 +355,7 @@ def test_what_is_said_to_everybody_is_nobodys_own_word(file):
 THEIR_VERBS = ("serve",)
 THEIR_FILES = {"app_verbs": "app-developer", "folders": "app-developer"}
 TERMINAL = [
-    "checkout_verbs", "cli", "client", "clock_verbs", "login", "place", "run_verbs", "served",
+    "checkout_verbs", "cli", "client", "clock_verbs", "login", "connection", "run_verbs", "served",
     "template_verbs", "terminal", "trace_verbs",
     "words",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from django.utils import timezone
 from pydantic import Field
 
-from engine.outcomes import Asking, Failed, Outcome, Skipped, Succeeded
+from engine.outcomes import Asking, Failed, Needs, Outcome, Skipped, Succeeded, groups_of
 from engine.steps.base import Form, Planning, Step, StepKind
 from engine.targets.base import Change
 
@@ -39,12 +39,10 @@ class Approve(StepKind):
     def _ask(self, step: Step[ApproveForm], votes: int) -> Asking:
         form = step.form
         more = f" ({votes} of {form.quorum} so far)" if form.quorum > 1 else ""
-        needs: dict[str, Any] = {"quorum": form.quorum}
-        if form.second_person and step.run.started_by:
-            needs["not"] = [step.run.started_by.username]
-        if form.deadline:
-            needs["on_deadline"] = form.on_deadline
-        return Asking((form.question or f"{step.leaf.name}?") + more, form.by, "approve", needs, self._until(step))
+        barred = (step.run.started_by.username,) if form.second_person and step.run.started_by else ()
+        needs = Needs(quorum=form.quorum, barred=barred, on_deadline=form.on_deadline if form.deadline else "")
+        question = (form.question or f"{step.leaf.name}?") + more
+        return Asking(question, groups_of(form.by), "approve", needs, self._until(step))
 
     def _until(self, step: Step[ApproveForm]) -> float | None:
         asked = step.row.asked_at or timezone.now()
@@ -65,8 +63,7 @@ class Approve(StepKind):
                 return Failed(f"{said}.")
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
-        by = planning.values.get("by", "champion")
-        who = " or ".join(by) if isinstance(by, list) else by
+        who = " or ".join(groups_of(planning.values.get("by"), "champion"))
         return [Change("ask", planning.values.get("question") or planning.leaf.name, f"{who} approves")]
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from engine.definition.expressions import ExpressionError, typed
 from engine.definition.vocabulary import FILE_TYPES
 from engine.models import Artefact, Confirmation
-from engine.outcomes import Asking, Outcome, Succeeded
+from engine.outcomes import Asking, Needs, Outcome, Succeeded, groups_of
 from engine.steps.base import Form, Planning, Step, StepKind
 from engine.targets.base import Change
 
@@ -25,18 +25,18 @@ class Manual(StepKind):
 
     def run(self, step: Step[ManualForm]) -> Outcome:
         question = step.form.instructions or step.leaf.name
-        answer = step.row.answer
+        answer = step.row.answered
         if answer is None:
             return self._ask(step, question)
-        values = {name: answer["values"].get(name) for name in step.leaf.outputs}
+        values = {name: answer.values.get(name) for name in step.leaf.outputs}
         if missing := [name for name, value in values.items() if value in (None, "")]:
             return self._ask(step, f"{question} — still needs: {', '.join(missing)}")
         try:
             values = {name: self._fits(step, value, step.leaf.outputs[name]) for name, value in values.items()}
         except ExpressionError as error:
             return self._ask(step, f"{question} — {error}")
-        by = f"confirmed by {answer['by']}"
-        return Succeeded(values, f"{by}: {answer['comment']}" if answer["comment"] else by)
+        by = f"confirmed by {answer.by}"
+        return Succeeded(values, f"{by}: {answer.comment}" if answer.comment else by)
 
     def _fits(self, step: Step[ManualForm], value: Any, type_: str) -> Any:
         """The value as its type; a file has to be one that this team has handed in."""
@@ -49,7 +49,7 @@ class Manual(StepKind):
         return found.value()
 
     def _ask(self, step: Step[ManualForm], question: str) -> Asking:
-        return Asking(question, by=step.form.by, needs={"outputs": dict(step.leaf.outputs)})
+        return Asking(question, groups_of(step.form.by), needs=Needs(outputs=dict(step.leaf.outputs)))
 
     def judge(self, step: Step[ManualForm]) -> Outcome:
         """As a criterion: whether somebody confirmed it for this release."""

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 def test_it_asks_the_champion_its_title(step):
     row = step("uses: approve")
     assert row.state == "waiting"
-    assert (row.asking["question"], row.asking["by"], row.asking["verb"]) == ("A step?", "champion", "approve")
+    assert (row.asking["question"], row.asking["by"], row.asking["verb"]) == ("A step?", ["champion"], "approve")
 
 
 def test_a_yes_is_enough_and_names_who_said_it(step, alice):

@@ -17,7 +17,7 @@ def confirmed(row, user, **values):
 
 def test_it_asks_the_instructions_and_takes_the_time(step, alice):
     row = step("uses: manual, with: {instructions: Train again, by: champion}")
-    assert (row.asking["question"], row.asking["by"], row.asking["verb"]) == ("Train again", "champion", "confirm")
+    assert (row.asking["question"], row.asking["by"], row.asking["verb"]) == ("Train again", ["champion"], "confirm")
     row = confirmed(row, alice)
     assert row.state == "succeeded"
     assert row.note == "confirmed by alice"
