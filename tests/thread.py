@@ -8,9 +8,10 @@ import pytest
 from django.utils import timezone
 
 from engine.models import Artefact, Deployment, Release, Revision, Run, StepRun, Target
+from engine.models.release_settings import ServedModel
 from engine.models.target import connect
 from engine.runs import transitions
-from engine.targets.base import Kind, Workload
+from engine.targets.base import Environment, Kind, Workload
 from engine.workers import executor
 from journeys.actions.derive import DeriveTemplate
 from journeys.actions.draft import DraftCurrent
@@ -181,7 +182,8 @@ def release(deployment: Deployment, number: int, weight: int, run: Run | None = 
     connect("dummy").apply(Workload(name, Kind.SERVICE, ("true",)))
     return Release.objects.create(
         deployment=deployment, number=number, run=run, effect=name, workload=name, artefact="0" * 64,
-        artefact_name="forest.pkl", weight=weight, settings={"sample_row": {"x": 1}},
+        artefact_name="forest.pkl", weight=weight,
+        settings=ServedModel("0" * 64, Environment("3.11", ()), sample_row={"x": 1}).stored(),
         made_at=timezone.now() - timedelta(hours=3 - number),
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from engine.models import Deployment, Event, Release
 from engine.runs import transitions
-from engine.targets.base import Environment, Kind, Log, Source, Status, Workload
+from engine.targets.base import Kind, Log, Status, Workload
 from people.models import User
 
 AT_MOST = 3600.0  # seconds
@@ -25,18 +25,19 @@ class OneOff:
     def check(self) -> Release:
         """The live release. Raises NotPossible where it is none of an app."""
         live = self.deployment.live
-        if live is None or "source" not in live.settings:
+        if live is None or live.app is None:
             raise transitions.NotPossible(f"{self.deployment.name} has no release that a command could run in")
         return live
 
     def execute(self) -> str:
         """Start it; the name to look at it by."""
         live = self.check()
-        name, made = f"exec-{uuid.uuid4().hex[:12]}", live.settings
+        name, made = f"exec-{uuid.uuid4().hex[:12]}", live.app
+        assert made
         workload = Workload(
             name, Kind.JOB, ("/bin/sh", "-c", 'exec "$@"', "sh", *self.command),
-            env={**made["env"], "PYTHONUNBUFFERED": "1", "PROCESS": "exec", "RELEASE": str(live.number)},
-            environment=Environment.read(made["environment"]), source=Source(**made["source"]), timeout=AT_MOST,
+            env={**made.env, "PYTHONUNBUFFERED": "1", "PROCESS": "exec", "RELEASE": str(live.number)},
+            environment=made.environment, source=made.source, timeout=AT_MOST,
             secrets=self.deployment.settings(), labels={"deployment": self.deployment.name},
         )  # fmt: skip
         # Said first, so that what is started is on record; without what follows the program, which may hold secrets.

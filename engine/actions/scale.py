@@ -68,6 +68,6 @@ class Scale:
         before = set(release.processes.values())
         release.deployment = self.deployment
         app = app_release.app_of(release.artefact)
-        release.settings = {**release.settings, "programs": app_release.programs(release, app, release.settings)}
-        release.save(update_fields=["settings"])
+        assert release.app  # only releases with programs come here
+        release.keep(app_release.described(release, app, release.app))
         return sorted(before - set(release.processes.values()))

@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import sys
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from engine.artefacts import app_folder
 from engine.artefacts.app_folder import App, BadApp
@@ -15,8 +13,9 @@ from engine.artefacts.archives import BadArchive, texts
 from engine.artefacts.store import ArtefactError
 from engine.models import Deployment, Release
 from engine.models.artefact import store
+from engine.models.release_settings import Program, RunningApp
 from engine.outcomes import PermanentFailure
-from engine.targets.base import Environment, Kind, Source, Target, Workload
+from engine.targets.base import Environment, Kind, Target, Workload
 
 OWN = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Until 3.12 every Python's own environment came with it, and old packages count on its pkg_resources.
@@ -107,35 +106,26 @@ def test_env(app: App) -> dict[str, str]:
 # --- programs --------------------------------------------------------------------------------------------------------
 
 
-def described(
-    release: Release, app: App, environment: Environment, source: Source, check: str | None
-) -> dict[str, Any]:  # fmt: skip
-    """What a release's row keeps, without any secret: enough to start all of it again."""
-    made = {
-        "source": dataclasses.asdict(source), "environment": dataclasses.asdict(environment), "check": check,
-        "env": paths_of(app) | plain_env(app),
-    }  # fmt: skip
-    return {**made, "programs": programs(release, app, made)}
-
-
-def programs(release: Release, app: App, made: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What runs of this release: [{"process": "web.1", "answers": bool, "workload": …}], as often as it is scaled."""
+def described(release: Release, app: App, made: RunningApp) -> RunningApp:
+    """What a release's row keeps: its programs as often as they are scaled, and the values for everybody to read."""
+    made = dataclasses.replace(made, env=paths_of(app) | plain_env(app))
     counts = {process: app.count(process, release.deployment.scale) for process in app.processes}
-    return [
+    programs = [
         _program(release, made, process, text, number)
         for process, text in app.processes.items()
         for number in range(1, counts[process] + 1)
     ]
+    return dataclasses.replace(made, programs=tuple(programs))
 
 
-def _program(release: Release, made: Mapping[str, Any], process: str, text: str, number: int) -> dict[str, Any]:
+def _program(release: Release, made: RunningApp, process: str, text: str, number: int) -> Program:
     # Not DYNO, which tells an app that it stands behind Heroku's router: it would send every visitor to https.
-    name, answers, check = f"{process}.{number}", process == ANSWERING, made["check"]
+    name, answers = f"{process}.{number}", process == ANSWERING
     workload = Workload(
         f"{release.workload}.{name}", Kind.SERVICE, command(text),
-        env={**made["env"], "PYTHONUNBUFFERED": "1", "PROCESS": name, "RELEASE": str(release.number)},
-        environment=Environment.read(made["environment"]), source=Source(**made["source"]),
-        health=(check or "/") if answers else "", any_answer=not check,
+        env={**made.env, "PYTHONUNBUFFERED": "1", "PROCESS": name, "RELEASE": str(release.number)},
+        environment=made.environment, source=made.source,
+        health=(made.check or "/") if answers else "", any_answer=not made.check,
         labels={"deployment": release.deployment.name, "release": str(release.number), "process": name},
     )  # fmt: skip
-    return {"process": name, "answers": answers, "workload": workload.stored()}
+    return Program(name, answers, workload)

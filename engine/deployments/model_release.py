@@ -40,16 +40,16 @@ def environment_for(target: Target, sha256: str) -> Environment:
 
 def server_of(release: Release) -> Workload:
     """The model server of a release. Everything it needs is in the release's row, so it can be started again."""
-    settings = release.settings
+    model = release.model
+    if model is None:
+        raise PermanentFailure(f"{release} is not prepared yet.")
     argv = (
-        "{python}", "-m", "model_runtime.server", "--artefact", f"{{artefact:{settings['packed']}}}", "--sha256",
-        settings["packed"], "--name", release.deployment.name, "--version", str(release.number), "--port", "{port}",
+        "{python}", "-m", "model_runtime.server", "--artefact", f"{{artefact:{model.packed}}}", "--sha256",
+        model.packed, "--name", release.deployment.name, "--version", str(release.number), "--port", "{port}",
     )  # fmt: skip
-    made = settings["environment"]
-    environment = Environment(made["python"], tuple(made["requirements"]), tuple(made["optional"]))
     labels = {"deployment": release.deployment.name, "release": str(release.number)}
     return Workload(
-        release.workload, Kind.SERVICE, argv, env={"PYTHONPATH": "{runtimes}"}, environment=environment,
+        release.workload, Kind.SERVICE, argv, env={"PYTHONPATH": "{runtimes}"}, environment=model.environment,
         health="/v2/health/ready", labels=labels,
     )  # fmt: skip
 
@@ -72,7 +72,7 @@ def wait_until_ready(target: Target, release: Release, names: Sequence[str] | No
 
 def sample_of(release: Release) -> dict[str, Any]:
     """One real row the model can be asked with."""
-    return {"rows": [release.settings.get("sample_row") or {}]}
+    return {"rows": [dict(release.model.sample_row or {}) if release.model else {}]}
 
 
 def curl_for(deployment: Deployment) -> str:
@@ -83,6 +83,6 @@ def curl_for(deployment: Deployment) -> str:
     if live is None or not deployment.address:
         return ""
     if live.programs:
-        return f"curl -s {deployment.address}{live.settings.get('check') or '/'}"
+        return f"curl -s {deployment.address}{live.health_path}"
     body = json.dumps(sample_of(live), ensure_ascii=False).replace("'", "'\\''")
     return f"curl -s {deployment.address}/predict -H 'Content-Type: application/json' -d '{body}'"

@@ -1,5 +1,6 @@
 """What lives on: deployments, their releases, and how far each is from its persona's done."""
 
+import dataclasses
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -10,10 +11,11 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from engine.models.event import Event
+from engine.models.release_settings import Program, RunningApp, ServedModel
 from engine.models.run import Run
 from engine.models.setting import problem_with, sealed
 from engine.statuses import CriterionState, DeploymentState, RunState
-from engine.targets.base import Backend, Route, Workload
+from engine.targets.base import Backend, Route
 from engine.targets.base import Target as TargetAdapter
 from lib.statistics import Rate
 
@@ -329,26 +331,47 @@ class Release(models.Model):
         return f"{self.deployment.name} {self.number}"
 
     @property
-    def programs(self) -> list[dict[str, Any]]:
-        """What runs of it: [{"process": "web.1", "answers": true, "workload": …}]; none noted: one that answers."""
-        return list(self.settings.get("programs", []))
+    def model(self) -> ServedModel | None:
+        """What it runs when it is a model's; None for an app's, and before it is prepared."""
+        return ServedModel.read(self.settings) if "packed" in self.settings else None
+
+    @property
+    def app(self) -> RunningApp | None:
+        """What it runs when it is an app's; None for a model's, and before it is prepared."""
+        return RunningApp.read(self.settings) if "source" in self.settings else None
+
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """What runs of it; empty where one unnamed server answers."""
+        return self.app.programs if self.app else ()
+
+    @property
+    def health_path(self) -> str:
+        """The path that says whether it answers well."""
+        return (self.app.check if self.app else None) or "/"
 
     @property
     def answering(self) -> tuple[str, ...]:
         """The workloads that take its requests."""
-        if "programs" not in self.settings:
+        if self.app is None:
             return (self.workload,)
-        return tuple(one["workload"]["name"] for one in self.programs if one["answers"])
+        return tuple(program.workload.name for program in self.programs if program.answers)
 
     @property
     def beside(self) -> tuple[str, ...]:
         """The workloads that work beside those."""
-        return tuple(one["workload"]["name"] for one in self.programs if not one["answers"])
+        return tuple(program.workload.name for program in self.programs if not program.answers)
 
     @property
     def processes(self) -> dict[str, str]:
         """Its processes by name, each with its workload: {"web.1": …}; of a single server none has a name."""
-        return {one["process"]: one["workload"]["name"] for one in self.programs}
+        return {program.process: program.workload.name for program in self.programs}
+
+    def keep(self, made: ServedModel | RunningApp) -> None:
+        """Note what it runs. When its workloads were begun stays noted."""
+        begun = {"begun": self.begun} if self.begun else {}
+        self.settings = {**made.stored(), **begun}
+        self.save(update_fields=["settings"])
 
     def workload_of(self, process: str) -> str | None:
         """The workload of this process; without a name the first. None when it has none of that name."""
@@ -358,14 +381,14 @@ class Release(models.Model):
 
     def begin(self, target: TargetAdapter, *, answering: bool) -> list[str]:
         """Start those that answer, or those beside them, where they do not run; their names."""
-        ours = [one["workload"] for one in self.programs if one["answers"] == answering]
+        ours = [program.workload for program in self.programs if program.answers == answering]
         config = self.deployment.settings() if ours else {}
-        names = [stored["name"] for stored in ours]
+        names = [workload.name for workload in ours]
         if begun := [name for name in names if not target.status(name).state.is_up]:
             self.settings = {**self.settings, "begun": {**self.begun, **dict.fromkeys(begun, time.time())}}
             self.save(update_fields=["settings"])
-        for stored in ours:
-            target.apply(Workload.read(stored, config))
+        for workload in ours:
+            target.apply(dataclasses.replace(workload, secrets=config))
         return names
 
     @property
@@ -382,8 +405,8 @@ class Release(models.Model):
         """End all of it. `for_good`: its folder goes too."""
         for name in (*self.answering, *self.beside):
             target.stop(name)
-        if for_good and (source := self.settings.get("source")):
-            target.discard(source["name"])
+        if for_good and self.app:
+            target.discard(self.app.source.name)
 
     def previous(self) -> "Release | None":
         """The one to go back to: what was live when this one came, or else the newest before it that runs."""

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from engine.deployments import model_release
 from engine.models import Release
+from engine.models.release_settings import ServedModel
 from engine.outcomes import Outcome, PermanentFailure, Succeeded
 from engine.steps import model_jobs
 from engine.steps.base import FileValue, Form, Job, NotYet, Planning, Step, StepKind
@@ -60,15 +61,13 @@ def settle(step: Step[ReleaseForm], release: Release, prepared: Job) -> None:
     if release.settings:
         return
     environment = model_release.environment_for(step.target, step.form.model.sha256)
-    release.settings = {
-        "packed": prepared.files["model.zip"], "onnx": prepared.result["onnx"], "why_not_onnx": prepared.result["why"],
-        "sample_row": prepared.result["sample_row"], "sample_answer": prepared.result["sample_answer"],
-        "environment": {
-            "python": environment.python, "requirements": list(environment.requirements),
-            "optional": list(environment.optional),
-        },
-    }  # fmt: skip
-    release.save(update_fields=["settings"])
+    said = prepared.result
+    release.keep(
+        ServedModel(
+            prepared.files["model.zip"], environment, said["onnx"], said["why"], said["sample_row"],
+            said["sample_answer"],
+        )
+    )  # fmt: skip
 
 
 def _share(weights: dict[str, int], release: Release) -> str:

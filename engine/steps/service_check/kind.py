@@ -33,13 +33,13 @@ class ServiceCheck(StepKind):
             return ended
         if not release.answering:
             return Succeeded({}, f"{len(release.beside)} running; none of them answers requests")
-        path = form.path or release.settings.get("check") or "/"
+        path = form.path or release.health_path
         address = f"{step.deployment.address}{path}"
         try:
             answer = ask(address, release=str(release.number), within=form.within)
         except NoAnswer as error:
             return Failed(str(error), temporary=True)
-        if answer.status >= (400 if form.path or release.settings.get("check") else 500):
+        if answer.status >= (400 if form.path or (release.app and release.app.check) else 500):
             return Failed(f"{address} answered {answer.status}: {_gist(answer.text)}", temporary=True)
         note = f"release {release.number} answers {answer.status} in {answer.milliseconds:.0f} ms"
         return Succeeded({"milliseconds": answer.milliseconds}, note)

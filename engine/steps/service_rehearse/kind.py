@@ -13,7 +13,7 @@ class ServiceRehearse(Rehearse):
     one = "release"
 
     def ask(self, step: Step[Any], before: Release) -> tuple[Answer, bool]:
-        answer = ask(f"{step.deployment.address}{before.settings.get('check') or '/'}")
+        answer = ask(f"{step.deployment.address}{before.health_path}")
         return answer, answer.status < 500
 
 

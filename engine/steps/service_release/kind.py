@@ -8,6 +8,7 @@ from pydantic import Field
 from engine.artefacts.app_folder import App
 from engine.deployments import app_release
 from engine.models import Release
+from engine.models.release_settings import RunningApp
 from engine.outcomes import Outcome, PermanentFailure, Succeeded, TemporaryFailure
 from engine.steps import app_jobs
 from engine.steps.base import FileValue, Form, NotYet, Planning, Step, StepKind
@@ -43,7 +44,7 @@ class ServiceRelease(StepKind):
             release.stop(step.target)
             raise
         step.deployment.retire_older(step.target, release, step.run)
-        running = [one["process"] for one in release.programs]
+        running = [program.process for program in release.programs]
         outputs = {"release": release.number, "address": step.deployment.address, "processes": running}
         return Succeeded(outputs, f"release {release.number} gets every request; runs {', '.join(running)}")
 
@@ -105,8 +106,7 @@ def settle(step: Step[ServiceForm], release: Release, app: App, environment: Env
         return
     if made := app_release.make_up(app, step.deployment):
         step.log(f"Made up and kept: {', '.join(made)}")
-    release.settings = app_release.described(release, app, environment, source, step.form.check)
-    release.save(update_fields=["settings"])
+    release.keep(app_release.described(release, app, RunningApp(source, environment, step.form.check)))
 
 
 def _told(step: Step[ServiceForm], process: str, status: Status) -> str:

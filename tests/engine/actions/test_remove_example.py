@@ -3,7 +3,8 @@
 import pytest
 
 from engine.models import Deployment, Release, Run, Target, Template
-from engine.targets.base import Kind, Source, State, Workload
+from engine.models.release_settings import Program, RunningApp
+from engine.targets.base import Environment, Kind, Source, State, Workload
 from people.models import Persona, Team, User
 from research.models import Observation, Study
 from server import example, starters
@@ -50,12 +51,10 @@ def test_an_apps_processes_end_and_its_folder_goes(workspace, target):
     shelf = Deployment.objects.create(team=on.team, target=on, name="shelf")
     folder = Source("app-1", "1" * 64)
     workloads = {name: Workload(f"s.{name}", Kind.SERVICE, (name,), source=folder) for name in ("web.1", "worker.1")}
-    programs = [
-        {"process": name, "answers": name == "web.1", "workload": one.stored()} for name, one in workloads.items()
-    ]
+    programs = tuple(Program(name, name == "web.1", one) for name, one in workloads.items())
     Release.objects.create(
         deployment=shelf, number=1, effect="s", workload="s", artefact="1" * 64, weight=100,
-        settings={"programs": programs, "source": {"name": folder.name, "archive": folder.archive}},
+        settings=RunningApp(folder, Environment("3.11", ()), programs=programs).stored(),
     )  # fmt: skip
     for one in workloads.values():
         target.apply(one)

@@ -11,8 +11,10 @@ from django.test import Client
 from knox.models import AuthToken
 
 from engine.models import Artefact, Deployment, Release, Revision, Run, Target, Template
+from engine.models.release_settings import ServedModel
 from engine.runs import transitions
 from engine.steps import catalogue
+from engine.targets.base import Environment
 from engine.workers import executor
 from people.models import Persona, Team, User
 from tests.engine.conftest import document
@@ -165,8 +167,8 @@ def live(churn: Deployment, target: Scripted, revision: Revision, team: Team, on
 
         ended = Run.objects.create(revision=revision, team=team, target=on, deployment=churn, state="succeeded")
         for number, weight in weights.items():
-            environment = {"python": "3.11", "requirements": ["scikit-learn==1.7.2"], "optional": []}
-            settings = {"packed": "f" * 64, "environment": environment, "sample_row": PREPARED["sample_row"]}
+            environment = Environment("3.11", ("scikit-learn==1.7.2",))
+            settings = ServedModel("f" * 64, environment, sample_row=PREPARED["sample_row"]).stored()
             release = Release.objects.create(
                 deployment=churn, number=int(number), weight=weight, run=ended, effect=f"e{number}",
                 workload=f"server-{number}", settings=settings, artefact=number * 64, artefact_name="model.pkl",

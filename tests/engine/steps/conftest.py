@@ -11,9 +11,10 @@ import pytest
 from engine.actions import plan_run
 from engine.actions.start_run import StartRun
 from engine.models import Artefact, Deployment, Release, Revision, Run, StepRun, Target, Template
+from engine.models.release_settings import Program, RunningApp, ServedModel
 from engine.runs import transitions
 from engine.steps import catalogue
-from engine.targets.base import Kind, Workload
+from engine.targets.base import Environment, Kind, Source, Workload
 from engine.workers import executor
 from people.models import Persona, Team, User
 from tests.apps import packed
@@ -95,8 +96,8 @@ def release(churn: Deployment, target: Scripted) -> Callable[..., Release]:
     def make(number: int, weight: int = 0, run: Run | None = None, **more: Any) -> Release:
         from engine.deployments import model_release
 
-        environment = {"python": "3.11", "requirements": ["scikit-learn==1.7.2"], "optional": []}
-        settings = {"packed": "f" * 64, "environment": environment, "sample_row": PREPARED["sample_row"]}
+        environment = Environment("3.11", ("scikit-learn==1.7.2",))
+        settings = ServedModel("f" * 64, environment, sample_row=PREPARED["sample_row"]).stored()
         made = Release.objects.create(
             deployment=churn, number=number, weight=weight, run=run, effect=f"e{number}", workload=f"server-{number}",
             settings=settings, **{"artefact": f"{number}" * 64, **more},
@@ -121,12 +122,13 @@ def app_release(churn: Deployment, target: Scripted) -> Callable[..., Release]:
     """A release of churn that is an app: one program that answers, and one worker."""
 
     def make(number: int, weight: int = 0, run: Run | None = None, check: str | None = None) -> Release:
-        programs = [
-            {"process": f"{what}.1", "answers": what == "web", "workload": Workload(
-                f"r{number}.{what}.1", Kind.SERVICE, ("true",), health="/" if what == "web" else "").stored()}
+        programs = tuple(
+            Program(f"{what}.1", what == "web", Workload(
+                f"r{number}.{what}.1", Kind.SERVICE, ("true",), health="/" if what == "web" else ""))
             for what in ("web", "worker")
-        ]  # fmt: skip
-        settings = {"programs": programs, "check": check, "source": {"name": f"app-{number}", "archive": "f" * 64}}
+        )  # fmt: skip
+        source = Source(f"app-{number}", "f" * 64)
+        settings = RunningApp(source, Environment("3.11", ()), check, programs=programs).stored()
         made = Release.objects.create(
             deployment=churn, number=number, weight=weight, run=run, effect=f"r{number}", workload=f"r{number}",
             settings=settings, artefact="f" * 64,
