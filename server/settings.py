@@ -6,6 +6,7 @@ from typing import Any
 
 import django_stubs_ext
 
+from desirepath import __version__
 from server import logs
 from server.installation import environment
 
@@ -147,7 +148,7 @@ REST_KNOX = {"TOKEN_TTL": timedelta(days=90), "AUTO_REFRESH": True, "MIN_REFRESH
 SPECTACULAR_SETTINGS = {
     "TITLE": "Desirepath",
     "DESCRIPTION": "Watch how people ship, map it, and run the map.",
-    "VERSION": "0.3.0",
+    "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
