@@ -4,6 +4,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 
 from server import errors, example_page, look, outcomes
+from server.help import views as help_views
 from server.home import page, search, waiting
 
 urlpatterns = [
@@ -13,6 +14,9 @@ urlpatterns = [
     path("search/", search.search, name="search"),
     path("look/", look.look, name="look"),
     path("outcomes/", outcomes.outcomes, name="outcomes"),
+    path("help/", help_views.index, name="help"),
+    path("help/pictures/<str:name>", help_views.shown_picture, name="help-picture"),
+    path("help/<str:name>/", help_views.document, name="help-document"),
     path("settings/example/", example_page.example, name="example"),
     path("accounts/", include("allauth.account.urls")),
     path("", include("people.urls")),

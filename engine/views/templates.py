@@ -14,7 +14,6 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from django.views.decorators.http import require_POST
-from markdown_it import MarkdownIt
 
 from engine.actions import plan_run
 from engine.actions.start_run import Refused, StartRun
@@ -30,6 +29,7 @@ from engine.views.limits import bound
 from engine.views.onboarding import onboarding
 from engine.views.schedules import planned
 from engine.views.step_list import MOST_DRAWN
+from lib.pages.markdown import rendered
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me, visible
 from people.models import Team, User
@@ -183,7 +183,5 @@ def kind(request: HttpRequest, name: str) -> HttpResponse:
     found = registry().get(name)
     if found is None:
         raise Http404
-    page = MarkdownIt("commonmark").enable("table").render(found.page)
-    page = page.replace("<pre>", '<pre tabindex="0">')  # long lines scroll, by keyboard too
     words = found.says(me(request).persona)
-    return render(request, "engine/kind.html", {"kind": found, "page": mark_safe(page), "words": words})  # noqa: S308 - our own text
+    return render(request, "engine/kind.html", {"kind": found, "page": rendered(found.page).html, "words": words})
