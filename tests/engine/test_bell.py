@@ -77,11 +77,11 @@ def test_rings_that_come_while_it_sends_become_one():
 
     ringer = doorbell.Ringer(send)
     ringer.ring()
-    until(lambda: len(sent) == 1)
+    until(lambda: len(sent) >= 1)
     for _ in range(50):
         ringer.ring()
     go_on.set()
-    until(lambda: len(sent) == 2)
+    until(lambda: len(sent) >= 2)
     ringer.wanted.wait(0.1)
     assert len(sent) == 2
 
@@ -94,10 +94,10 @@ def test_what_is_rung_is_heard_and_again_after_the_broker_was_away(broker, own_r
     thread = threading.Thread(target=doorbell.listen, args=(lambda: heard.append(time.monotonic()), stopping))
     thread.start()
     try:
-        until(lambda: len(heard) == 1, what="for the first look")
+        until(lambda: len(heard) >= 1, what="for the first look")
         rang = time.monotonic()
         doorbell.ring()
-        until(lambda: len(heard) == 2, what="for the ring")
+        until(lambda: len(heard) >= 2, what="for the ring")
         assert heard[1] - rang < 5 * slowness()
         own_redis.stop()
         own_redis.start()
