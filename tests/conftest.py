@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from pytest_django import DjangoDbBlocker
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from engine.models.template import pinned
 from engine.queue import concurrency
@@ -43,7 +43,7 @@ ON_ONE_WORKER = {
 }  # fmt: skip
 
 
-class Scheduling(LoadScopeScheduling):
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
     """Such files first, then one test at a time. (pytest 9.2 does away with what xdist's own groups are stored in.)"""
 
     def _split_scope(self, nodeid: str) -> str:
