@@ -49,7 +49,7 @@ class Section:
 
 
 def pytest(name: str, marks: str, *paths: str, workers: int = CORES, **env: str) -> Section:
-    return Section(name, [*PYTEST, "-n", str(workers), "--dist", "loadgroup", "-m", marks, *paths], env)
+    return Section(name, [*PYTEST, "-n", str(workers), "-m", marks, *paths], env)
 
 
 def sections() -> list[Section]:

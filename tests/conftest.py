@@ -4,12 +4,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
 from django.test import Client
 from pytest_django import DjangoDbBlocker
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from engine.models.template import pinned
 from engine.queue import concurrency
@@ -30,6 +32,27 @@ def pytest_configure() -> None:
 
 def pytest_unconfigure() -> None:
     made.__exit__(None, None, None)
+
+
+# Files whose tests share a running home or server stay on one worker; every other test goes where there is room.
+ON_ONE_WORKER = {
+    "tests/desirepath/test_cli.py": "terminal", "tests/desirepath/test_login.py": "terminal",
+    "tests/desirepath/test_install.py": "installed", "tests/acceptance/test_bad_input.py": "bad input",
+    "tests/acceptance/test_apps.py": "apps", "tests/acceptance/test_service_page.py": "service page",
+    "tests/engine/runtimes/test_server.py": "model server",
+}  # fmt: skip
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Such files first, then one test at a time. (pytest 9.2 does away with what xdist's own groups are stored in.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return ON_ONE_WORKER.get(nodeid.partition("::")[0], nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

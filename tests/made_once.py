@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -61,12 +62,12 @@ def once(name: str, make: Make) -> Path:
 
 
 def count(name: str) -> int:
-    """1, 2, 3 …: no two processes of the session are told the same number."""
+    """One more each time, from a number of this session's own: no two of its processes are told the same."""
     with (folder() / name).open("a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.write(".")
         file.flush()
-        return file.tell()
+        return zlib.crc32(folder().name.encode()) + file.tell()
 
 
 def manage(home: Path, *arguments: str, **more: str) -> None:

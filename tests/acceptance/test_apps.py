@@ -21,8 +21,6 @@ from tests.homes import Home, environments_folder, seed
 from tests.pace import slowness
 from tests.waiting import until
 
-pytestmark = pytest.mark.xdist_group("apps")
-
 __all__ = ["environments_folder", "seed"]
 
 

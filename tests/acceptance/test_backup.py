@@ -34,7 +34,7 @@ def test_a_backup_during_runs_comes_back_elsewhere_and_everything_goes_on(home, 
     until(lambda: [s for s in client.run(asks)["steps"] if s["asking"]])
     client.keep_template(CHECKS.format(url=asked.url))
     running = client.start({}, template="checks")["id"]
-    until(lambda: asked.count["/hold"] == 1)
+    until(lambda: asked.count["/hold"] >= 1)
 
     file = home.folder.parent / f"{home.folder.name}.tar"
     said = home.manage("backup", str(file))
@@ -58,7 +58,7 @@ def test_a_backup_during_runs_comes_back_elsewhere_and_everything_goes_on(home, 
         until(lambda: httpx.get(f"{back.url}/health/ready").status_code == 200)
         until(lambda: answers(deployment["address"], row), what="for the endpoint, at the address it had")
         client = back.client()
-        until(lambda: asked.count["/hold"] == 2, what="for the step that was at work to be taken up")
+        until(lambda: asked.count["/hold"] >= 2, what="for the step that was at work to be taken up")
         asked.let_go.set()
         until(lambda: client.run(running)["state"] == "succeeded")
         client.approve(asks, "owner")

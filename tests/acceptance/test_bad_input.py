@@ -28,7 +28,7 @@ from engine.targets.local.environments import Environments
 from tests.homes import CHECKOUT, LABEL, Home, answers, environments_folder, examples, home, live, row_of, seed
 from tests.waiting import until
 
-pytestmark = [pytest.mark.model, pytest.mark.xdist_group("bad input")]
+pytestmark = pytest.mark.model
 __all__ = ["environments_folder", "examples", "home", "seed"]
 
 NAME = "progression"

@@ -15,7 +15,7 @@ from tests.apps import WORKER, write_app
 from tests.homes import Home, environments_folder, seed
 from tests.waiting import until
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("service page")]
+pytestmark = pytest.mark.browser
 __all__ = ["environments_folder", "seed"]
 
 TWO = "web: exec python web.py\nworker: exec python worker.py\n"

@@ -36,12 +36,12 @@ def test_two_workers_run_each_step_once_though_no_broker_rings(scaled: Scaled, a
 def test_a_killed_worker_costs_a_lease_and_no_step(scaled: Scaled, asked: Asked, capsys):
     first = scaled.worker()
     run = scaled.start(checks(asked, "/hold/a", "/b"))
-    until(lambda: asked.count["/hold/a"] == 1)
+    until(lambda: asked.count["/hold/a"] >= 1)
     scaled.worker()
     first.kill()
     killed = time.monotonic()
     asked.let_go.set()
-    until(lambda: asked.count["/hold/a"] == 2, what="for the second worker to take it up")
+    until(lambda: asked.count["/hold/a"] >= 2, what="for the second worker to take it up")
     took = time.monotonic() - killed
     with capsys.disabled():
         print(f"\nfrom kill -9 of a worker to progress by another: {took:.1f} s")
@@ -53,7 +53,7 @@ def test_a_killed_worker_costs_a_lease_and_no_step(scaled: Scaled, asked: Asked,
 def test_a_worker_told_to_stop_finishes_the_step_at_hand_and_another_goes_on(scaled: Scaled, asked: Asked):
     first = scaled.worker()
     run = scaled.start(checks(asked, "/hold/a", "/b"))
-    until(lambda: asked.count["/hold/a"] == 1)
+    until(lambda: asked.count["/hold/a"] >= 1)
     first.send_signal(signal.SIGTERM)
     scaled.worker()
     assert first.poll() is None, "it let go of its step"
@@ -66,7 +66,7 @@ def test_a_worker_told_to_stop_finishes_the_step_at_hand_and_another_goes_on(sca
 def test_a_step_that_does_not_finish_holds_a_worker_only_so_long(scaled: Scaled, asked: Asked):
     worker = scaled.worker("--stop-within", "1")
     scaled.start(checks(asked, "/hold/a"))
-    until(lambda: asked.count["/hold/a"] == 1)
+    until(lambda: asked.count["/hold/a"] >= 1)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(240) == 0
 
@@ -125,7 +125,7 @@ def test_a_killed_celery_worker_gives_its_ring_back_and_its_step_is_taken_up(sca
     scaled.broker = own_redis.url
     celery = scaled.celery()
     run = scaled.start(checks(asked, "/hold/a", "/b"), ring=True)
-    until(lambda: asked.count["/hold/a"] == 1)
+    until(lambda: asked.count["/hold/a"] >= 1)
     celery.kill()
     asked.let_go.set()
     scaled.worker()

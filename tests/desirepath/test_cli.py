@@ -15,7 +15,7 @@ from tests.homes import LABEL, answers, row_of
 from tests.pace import slowness
 from tests.waiting import until
 
-pytestmark = [pytest.mark.model, pytest.mark.xdist_group("terminal")]
+pytestmark = pytest.mark.model
 
 NAME = "churn"
 

@@ -12,7 +12,7 @@ import pytest
 from engine.targets.local.machine import uv
 from tests.homes import CHECKOUT
 
-pytestmark = [pytest.mark.model, pytest.mark.xdist_group("install")]
+pytestmark = pytest.mark.model
 AT_MOST = 20  # packages, ours included
 
 

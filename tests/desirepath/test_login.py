@@ -16,8 +16,6 @@ from desirepath import login
 from tests.homes import CHECKOUT, Home
 from tests.waiting import until
 
-pytestmark = pytest.mark.xdist_group("terminal")
-
 
 @pytest.fixture
 def terminal(standing: Home, tmp_path):

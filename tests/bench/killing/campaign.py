@@ -19,10 +19,11 @@ import psycopg
 from desirepath.client import ApiError
 from tests.bench.killing.setups import Setup
 from tests.bench.killing.work import Verdict
+from tests.pace import slowness
 
 LOOK = 0.02  # seconds
-GIVE_UP = 60.0  # seconds without progress after a kill
-FINISH = 180.0  # seconds for the runs to end when nothing is killed any more
+GIVE_UP = 60.0  # seconds without progress after a kill, on an idle machine
+FINISH = 180.0  # seconds without any event while the runs end and nothing is killed any more
 ENDED = "('succeeded', 'failed', 'cancelled')"
 
 
@@ -62,14 +63,21 @@ class People(threading.Thread):
                 self.client.approve(run, leaf)
 
     def finish(self) -> None:
-        """Let what was begun end; when that takes too long the verdict says so."""
+        """Let what was begun end; when nothing happens for too long the verdict says so."""
         self.closing.set()
-        deadline = time.monotonic() + FINISH
+        deadline, seen = time.monotonic() + FINISH, -1
         while self.alive_or(1) and time.monotonic() < deadline:
             self.setup.tend()
+            if (newest := self.newest_event()) != seen:
+                deadline, seen = time.monotonic() + FINISH, newest
             time.sleep(0.1)
         self.ending.set()
         self.join(60)
+
+    def newest_event(self) -> int:
+        with contextlib.suppress(psycopg.Error):
+            return int(self.setup.query("select coalesce(max(id), 0) from engine_event")[0][0])
+        return 0
 
     def alive_or(self, otherwise: int) -> int:
         try:
@@ -128,7 +136,7 @@ class Campaign:
             with contextlib.suppress(psycopg.Error):
                 if kill.over():
                     kill.took = since
-            if kill.took is None and since > GIVE_UP:
+            if kill.took is None and since > GIVE_UP and since > GIVE_UP * slowness():
                 kill.took = since
                 self.stuck.append(f"{kill.victim} after kill {len(self.kills)}")
 

@@ -96,7 +96,7 @@ class Setup(ABC):
     def prepare(self) -> None:
         self.home.client().keep_template(template())
         self.target.apply(Workload("served", Kind.SERVICE, ("{python}", "-S", "-c", SERVICE)))
-        until(lambda: self.target.status("served").state is State.READY, 30, "for the service")
+        until(lambda: self.target.status("served").state is State.READY, what="for the service")
         self.address = self.target.route(Route("served", (Backend("1", "served", 100),))).address
 
     def pid_of(self, victim: str) -> int | None:
@@ -164,7 +164,7 @@ class ScaledSetup(Setup):
     def start(self) -> None:
         for name in self.names:
             self._spawn(name)
-        until(lambda: self.answers("web"), 60, "for the web process")
+        until(lambda: self.answers("web"), what="for the web process")
         self.prepare()
 
     def _spawn(self, name: str) -> None:

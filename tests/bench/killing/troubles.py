@@ -19,8 +19,8 @@ from tests.bench.killing.work import Verdict
 from tests.scaled import Postgres, Redis
 from tests.waiting import until
 
-ROOM = "64m"
-FULL_FOR = 8.0  # seconds
+ROOM = "128m"
+FULL_FOR = 5.0  # seconds: a third of the time for which a step asks a target in trouble again
 Found = tuple[Verdict, float]
 
 
@@ -28,10 +28,10 @@ def under(setup: Setup, trouble: Callable[[], None], runs: int = 6) -> Found:
     """What becomes of runs in whose middle this happens; and how long after it was over the first step went on."""
     people = People(setup, runs)
     people.start()
-    until(lambda: _tended(setup) > 30, 60, "for the runs to be in their middle")
+    until(lambda: _tended(setup) > 30, what="for the runs to be in their middle")
     trouble()
     over, before = time.monotonic(), _events(setup)
-    until(lambda: _tended(setup) > before, 90, "for a step to go on")
+    until(lambda: _tended(setup) > before, what="for a step to go on")
     took = time.monotonic() - over
     people.finish()
     return verdict(setup, people.started), took

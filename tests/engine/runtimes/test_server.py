@@ -16,7 +16,7 @@ from tests.waiting import until
 
 from .conftest import MINE, RUNTIMES
 
-pytestmark = [pytest.mark.model, pytest.mark.xdist_group("model server")]
+pytestmark = pytest.mark.model
 
 ROW = {"age": 59, "sex": "male", "bmi": 32.1, "bp": 101.0, "s1": 157, "s2": 93.2, "s3": 38.0, "s4": 4.0, "s5": 4.8598,
        "s6": 87}  # fmt: skip

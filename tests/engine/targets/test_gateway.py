@@ -80,7 +80,7 @@ def test_killing_a_release_under_load_gives_no_bad_answer(target, two, victim):
         more()
         for starts in (2, 3, 4):
             os.kill(state_of(target, victim)["program"]["pid"], signal.SIGKILL)
-            until(lambda starts=starts: target.status(victim).starts == starts)  # type: ignore[misc]
+            until(lambda starts=starts: target.status(victim).starts >= starts)  # type: ignore[misc]
             until_state(target, victim, State.READY)
 
     seen, _ = load(address, INFER, meanwhile=kill)
