@@ -81,7 +81,7 @@ class Session(Removable):
             raise ValidationError({"ended_at": "A session cannot end before it begins. Check both times."})
 
     def get_absolute_url(self) -> str:
-        return reverse("session" if self.ended_at else "session_live", args=[self.pk])
+        return reverse("session" if self.ended_at else "session-live", args=[self.pk])
 
     @property
     def state(self) -> str:

@@ -18,7 +18,7 @@ def participant_new(request: HttpRequest, slug: str) -> HttpResponse:
     form = ParticipantForm(request.POST or None, initial={"persona": study.persona_id})
     if request.method == "POST" and form.is_valid():
         made = study.new_participant(**form.cleaned_data)
-        return redirect("consent_new", slug, made.number)
+        return redirect("consent-new", slug, made.number)
     context = {"form": form, "title": "New participant", "button": "Next: consent", "back_name": study}
     return render(request, "form.html", {**context, "back": study.get_absolute_url()})
 

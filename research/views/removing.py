@@ -49,7 +49,7 @@ def page_after(thing: Any) -> str:
 def remove(request: HttpRequest, kind: str, pk: int | UUID) -> HttpResponse:
     thing = fetch(me(request), model(kind, pk), "remove", pk=pk)
     thing.remove()
-    say(request, f"{kind.capitalize()} removed.", undo=reverse("evidence_restore", args=[kind, pk]))
+    say(request, f"{kind.capitalize()} removed.", undo=reverse("evidence-restore", args=[kind, pk]))
     return redirect(page_after(thing))
 
 

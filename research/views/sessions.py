@@ -29,7 +29,7 @@ def watch(request: HttpRequest) -> HttpResponse:
     study = fetch(me(request), Study, "watch", slug=request.POST.get("study", ""))
     fresh = {"started_at": None, "planned_for": None, "watcher": me(request)}
     session = study.sessions.filter(**fresh).first() or study.sessions.create(watcher=me(request))
-    return redirect("session_live", session.pk)
+    return redirect("session-live", session.pk)
 
 
 @login_required
@@ -98,7 +98,7 @@ def begin(request: HttpRequest, session: Session, form: SetupForm, consent: Cons
         now = Session.everything.locked(session.pk)
         if now.started_at is None:  # else it was pressed twice, and the first press wrote it all down
             write_down(request, now, form, consent)
-    return redirect("session_live", session.pk)
+    return redirect("session-live", session.pk)
 
 
 def write_down(request: HttpRequest, session: Session, form: SetupForm, consent: ConsentForm) -> None:

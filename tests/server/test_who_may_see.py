@@ -18,12 +18,12 @@ CHAMPIONS = {
     "template-limit",
 }  # fmt: skip
 FORBIDDEN = {*CHAMPIONS, "journey-draft"}  # of a thing that everybody sees: 403, and not 404
-MINE = {"token_revoke"}  # one's own alone
+MINE = {"token-revoke"}  # one's own alone
 THEIRS = {
     "run", "run-events", "run-cancel", "run-resume", "run-step", "run-approve", "run-confirm", "run-evidence", "trace",
     "deployment", "deployment-rollback", "deployment-remove", "deployment-restore", "criterion-confirm", "team",
     "deployment-config", "deployment-scale", "deployment-log",
-    "invite", "membership_remove", "run-pause", "run-continue", "run-steps", "run-tell", "run-compare", "limits",
+    "invite", "membership-remove", "run-pause", "run-continue", "run-steps", "run-tell", "run-compare", "limits",
     "schedule", "schedule-pause", "schedule-remove", "schedule-restore",
 }  # fmt: skip
 ENGINEERS = {
@@ -93,13 +93,13 @@ def arguments(
         "trace": {"kind": "run", "pk": run.pk}, "trace-leaf": {"pk": run.revision_id},
         "cell": {"pk": step.cells.first().pk}, "step-evidence": {"pk": step.pk},
         **{key: {"slug": team.slug} for key in ("team", "invite")},
-        "membership_remove": {"slug": team.slug, "pk": team.memberships.first().pk},
-        **{key: {"pk": case.pk} for key in ("case", "case_change")}, "consent_withdraw": {"pk": consent.pk},
+        "membership-remove": {"slug": team.slug, "pk": team.memberships.first().pk},
+        **{key: {"pk": case.pk} for key in ("case", "case-change")}, "consent-withdraw": {"pk": consent.pk},
         **{key: {"pk": insight.pk} for key in RESEARCH if key.startswith(("insight", "evidence_d", "evidence_m"))},
         **{key: {"pk": session.pk} for key in [n for n in RESEARCH if n.startswith("session")]},
         **{key: {"pk": quote.pk} for key in [n for n in RESEARCH if n.startswith("observation")]},
-        "observation_new": {"pk": session.pk}, "study_member_remove": {"pk": study.members.first().pk},
-        **{key: {"kind": "observation", "pk": quote.pk} for key in ("evidence_remove", "evidence_restore")},
+        "observation-new": {"pk": session.pk}, "study-member-remove": {"pk": study.members.first().pk},
+        **{key: {"kind": "observation", "pk": quote.pk} for key in ("evidence-remove", "evidence-restore")},
     }  # fmt: skip
 
     def address(name: str) -> str:
