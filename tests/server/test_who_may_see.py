@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from engine.models import Schedule
 from tests.conftest import signed_in
 
-PUBLIC = {"consent", "invitation"}  # the secret in the address is the key
+PUBLIC = {"consent", "invitation", "help-document", "help-picture"}  # the secret in the address is the key
 EVERYBODYS = {
     "persona", "journey", "template", "template-start", "kind", "trace-leaf", "journey-review", "cell", "step-evidence",
     "schedule-new", "journey-compare",
@@ -95,9 +95,10 @@ def arguments(
         **{key: {"slug": team.slug} for key in ("team", "invite")},
         "membership-remove": {"slug": team.slug, "pk": team.memberships.first().pk},
         **{key: {"pk": case.pk} for key in ("case", "case-change")}, "consent-withdraw": {"pk": consent.pk},
-        **{key: {"pk": insight.pk} for key in RESEARCH if key.startswith(("insight", "evidence_d", "evidence_m"))},
+        **{key: {"pk": insight.pk} for key in RESEARCH if key.startswith(("insight", "evidence-d", "evidence-m"))},
         **{key: {"pk": session.pk} for key in [n for n in RESEARCH if n.startswith("session")]},
         **{key: {"pk": quote.pk} for key in [n for n in RESEARCH if n.startswith("observation")]},
+        "help-document": {"name": "apps"}, "help-picture": {"name": "screenshot.png"},
         "observation-new": {"pk": session.pk}, "study-member-remove": {"pk": study.members.first().pk},
         **{key: {"kind": "observation", "pk": quote.pk} for key in ("evidence-remove", "evidence-restore")},
     }  # fmt: skip
