@@ -32,31 +32,57 @@ ASK_FOR = 0.05  # seconds for which it is asked again when all that was found ha
 AGAIN = timedelta(seconds=1)  # after which a step that could not be recorded may be taken again
 
 
-class _Asked:
-    """When this process last asked for what is asked for only now and then; monotonic."""
-
-    overdue_first = float("-inf")
-    forgotten = float("-inf")
-
-
 def new_owner() -> str:
     """A name for a claiming loop that says on which machine and in which process it lives."""
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def claim(owner: str, limit: int = 1) -> list[StepRun]:
-    """Up to `limit` steps that this owner now holds: ready ones, those whose time has come, those whose lease ran out.
+class Claimer:
+    """Takes steps for one owner, and remembers when it last asked for what is asked for only now and then."""
 
-    Safe with any number of engines; inside a transaction the steps are held when it is committed.
-    """
-    with _at_once():
-        taken: list[StepRun] = []
-        for due, order in _questions(timezone.now()):
-            taken += _taken(due, order, owner, limit - len(taken))
-            if len(taken) >= limit:
-                break
-    _let_in_the_forgotten()
-    return taken
+    def __init__(self, owner: str, *, overdue_first: float = OVERDUE_FIRST, reconcile: float = RECONCILE) -> None:
+        """The two are seconds between one look and the next; a new claimer looks at once."""
+        self.owner = owner
+        self.overdue_first, self.reconcile = overdue_first, reconcile
+        self.overdue_at = self.reconciled_at = float("-inf")  # monotonic
+
+    def claim(self, limit: int = 1) -> list[StepRun]:
+        """Up to `limit` steps that this owner now holds: ready, due by the clock, or left by an owner that is gone.
+
+        Safe with any number of engines; inside a transaction the steps are held when it is committed.
+        """
+        with _at_once():
+            taken: list[StepRun] = []
+            for due, order in self._questions(timezone.now()):
+                taken += _taken(due, order, self.owner, limit - len(taken))
+                if len(taken) >= limit:
+                    break
+        if time.monotonic() - self.reconciled_at > self.reconcile:
+            self.reconciled_at = time.monotonic()
+            concurrency.reconcile()
+        return taken
+
+    def _questions(self, now: datetime) -> list[tuple[Q, str]]:
+        """What is due, in the order it is asked for.
+
+        New work comes first. Now and then what waits comes first, because a backlog of ready steps must not hide that a
+        job has ended or that a worker has died. Each question has its own index and is asked in that index's order; in
+        another, SQLite walks the whole table.
+        """
+        questions = [
+            (Q(state=StepState.READY), "pk"),
+            (Q(state=StepState.WAITING, wake_at__lte=now), "wake_at"),
+            (Q(state=StepState.RUNNING, lease_until__lt=now), "lease_until"),
+        ]
+        if time.monotonic() - self.overdue_at < self.overdue_first:
+            return questions
+        self.overdue_at = time.monotonic()
+        return questions[::-1]
+
+
+def claim(owner: str, limit: int = 1) -> list[StepRun]:
+    """What a new claimer of this name takes: for a shell, and for tests."""
+    return Claimer(owner).claim(limit)
 
 
 def _taken(due: Q, order: str, owner: str, count: int) -> list[StepRun]:
@@ -75,23 +101,6 @@ def _at_once() -> AbstractContextManager[object]:
     On SQLite looking takes no lock, and only who finds something writes.
     """
     return transaction.atomic(savepoint=False) if connection.vendor == "postgresql" else nullcontext()
-
-
-def _questions(now: datetime) -> list[tuple[Q, str]]:
-    """What is due, in the order it is asked for. New work comes first, but now and then what waits: a backlog of
-    ready steps must keep nobody from seeing that a job has ended or that a worker has died.
-
-    Each has its own index and is asked in that index's order; in another, SQLite walks the whole table.
-    """
-    questions = [
-        (Q(state=StepState.READY), "pk"),
-        (Q(state=StepState.WAITING, wake_at__lte=now), "wake_at"),
-        (Q(state=StepState.RUNNING, lease_until__lt=now), "lease_until"),
-    ]
-    if time.monotonic() - _Asked.overdue_first < OVERDUE_FIRST:
-        return questions
-    _Asked.overdue_first = time.monotonic()
-    return questions[::-1]
 
 
 def loaded() -> StepRunQuerySet:
@@ -142,12 +151,6 @@ def _hold(step: StepRun, owner: str) -> bool:
     if before == StepState.RUNNING:
         step.say(TAKEN_OVER, "Its worker was gone; this one took it over")
     return True
-
-
-def _let_in_the_forgotten() -> None:
-    if time.monotonic() - _Asked.forgotten > RECONCILE:
-        _Asked.forgotten = time.monotonic()
-        concurrency.reconcile()
 
 
 def next_wake() -> float | None:

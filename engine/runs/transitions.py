@@ -20,7 +20,7 @@ from django.utils import timezone
 from engine.models import Run, StepRun, prepared
 from engine.outcomes import Outcome, Poll, Queued, in_words
 from engine.queue import concurrency
-from engine.queue.claims import claim
+from engine.queue.claims import Claimer
 from engine.runs import successors
 from engine.runs.opening import ring
 from engine.runs.progress import RunProgress
@@ -99,8 +99,11 @@ class Recorded:
     next: StepRun | None = None
 
 
-def record(step: StepRun, outcome: Outcome, *, take_next: bool = False) -> Recorded:
-    """Store what this claim of the step came to, and take the run on. Nothing is written when the claim was lost."""
+def record(step: StepRun, outcome: Outcome, *, take_next: Claimer | None = None) -> Recorded:
+    """Store the outcome of this claim and open what follows. Nothing is written when the claim was lost.
+
+    With `take_next` the same owner holds its next step in the same commit: what follows in the run, else what is due.
+    """
     outcome = in_words(outcome)
     with transaction.atomic():
         # Who changes a run's rows queues here on PostgreSQL; on SQLite writers queue anyway.
@@ -124,7 +127,7 @@ def record(step: StepRun, outcome: Outcome, *, take_next: bool = False) -> Recor
         if not isinstance(outcome, Poll):
             concurrency.admit(step)
         if take_next and walk.taken is None:
-            walk.taken = next(iter(claim(owner)), None)
+            walk.taken = next(iter(take_next.claim()), None)
     return Recorded(True, walk.taken)
 
 

@@ -35,7 +35,7 @@ from engine.outcomes import (
     TemporaryFailure,
 )
 from engine.queue import concurrency
-from engine.queue.claims import LEASE, claim, let_go, loaded, new_owner, renew
+from engine.queue.claims import LEASE, Claimer, let_go, loaded, new_owner, renew
 from engine.runs import decisions, outputs, transitions
 from engine.runs.context import context_for, met
 from engine.statuses import ENDING_RUNS, RunState
@@ -58,22 +58,23 @@ def execute(row: StepRun) -> bool:
     return transitions.record(row, outcome_of(row)).written
 
 
-def work(row: StepRun, at_work: set[int] | None = None) -> int:
+def work(row: StepRun, at_work: set[int] | None = None, claimer: Claimer | None = None) -> int:
     """Execute a claimed step and then, for a moment, the next: what follows it in its run, or else what is due.
 
     Each is taken in the commit that ended the one before. Returns how many steps that were. `at_work` holds the step at
     hand, whose lease the heartbeat prolongs. Raises when the database does not answer; then the step is let go of.
     """
     began, count = time.monotonic(), 0
+    claimer = claimer or Claimer(row.owner)
     following: StepRun | None = row
     while following:
         count += 1
         still = time.monotonic() - began < CHAIN
-        following = _work_one(following, set() if at_work is None else at_work, still)
+        following = _work_one(following, set() if at_work is None else at_work, claimer if still else None)
     return count
 
 
-def _work_one(row: StepRun, at_work: set[int], take_next: bool) -> StepRun | None:
+def _work_one(row: StepRun, at_work: set[int], take_next: Claimer | None) -> StepRun | None:
     at_work.add(row.pk)
     owner = row.owner
     try:
@@ -87,7 +88,7 @@ def _work_one(row: StepRun, at_work: set[int], take_next: bool) -> StepRun | Non
         at_work.discard(row.pk)
 
 
-def _recorded(row: StepRun, outcome: Outcome, take_next: bool) -> StepRun | None:
+def _recorded(row: StepRun, outcome: Outcome, take_next: Claimer | None) -> StepRun | None:
     """Record it. An outcome that no database will ever take is a failure, or it would be tried for ever."""
     owner, claim = row.owner, row.claim
     try:
@@ -245,7 +246,7 @@ def heartbeat(owner: str, at_work: set[int]) -> Iterator[None]:
 
 def drain(owner: str | None = None, *, limit: int = 100_000, at_work: set[int] | None = None) -> int:
     """Execute whatever is due, in this thread, until nothing is. Returns how many executions that took."""
-    owner, count = owner or new_owner(), 0
-    while count < limit and (steps := claim(owner)):
-        count += work(steps[0], at_work)
+    claimer, count = Claimer(owner or new_owner()), 0
+    while count < limit and (steps := claimer.claim()):
+        count += work(steps[0], at_work, claimer)
     return count

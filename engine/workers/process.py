@@ -22,7 +22,6 @@ from engine.actions import judge
 from engine.models import EngineHeartbeat, Target
 from engine.models.target import connect
 from engine.queue import claims
-from engine.queue.claims import claim
 from engine.telemetry import spans
 from engine.workers import executor, scheduler
 
@@ -62,6 +61,7 @@ class Engine:
 
     def __init__(self, threads: int = 4, *, stop_within: float = STOP_WITHIN, poll: float = POLL) -> None:
         self.owner = claims.new_owner()
+        self.claimer = claims.Claimer(self.owner)
         self.stop_within, self.poll = stop_within, poll
         self.stopping = threading.Event()
         self.at_work: set[int] = set()  # the steps that its threads are executing
@@ -179,12 +179,12 @@ class Engine:
 
     def _step(self) -> bool:
         """Claim a step and execute it; False when nothing is due."""
-        steps = claim(self.owner)
+        steps = self.claimer.claim()
         self.looked = (timezone.now(), bool(steps))
         if not steps:
             return False
         self.ring()
-        executor.work(steps[0], self.at_work)
+        executor.work(steps[0], self.at_work, self.claimer)
         return True
 
     def _judge(self) -> None:

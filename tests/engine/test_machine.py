@@ -71,8 +71,6 @@ class Machine(RuleBasedStateMachine):
         kinds.FAILING.update({f"s{number}": times for number, times in failing.items()})
         Run.objects.all().delete()
         concurrency.limits.forget()
-        # What an engine does now and then is done here when it is drawn, not by the clock.
-        claims._Asked.overdue_first = claims._Asked.forgotten = float("inf")
         revision = Template.objects.keep(catalogue.compose("probe", "", "probe", {}, node), self.alice)
         self.run = transitions.start(
             Run(revision=revision, team=self.team, target=self.target, started_by=self.alice)
@@ -84,9 +82,11 @@ class Machine(RuleBasedStateMachine):
 
     @rule(skew=SKEWS, count=st.integers(1, 3), overdue_first=st.booleans())
     def a_worker_claims(self, skew: int, count: int, overdue_first: bool) -> None:
-        claims._Asked.overdue_first = float("-inf" if overdue_first else "inf")
+        # What an engine does now and then is done here when it is drawn, not by the clock.
+        claimer = claims.Claimer(claims.new_owner(), reconcile=float("inf"))
+        claimer.overdue_at = float("-inf" if overdue_first else "inf")
         with time_machine.travel(timezone.now() + timedelta(seconds=skew), tick=False):
-            self.held += [(step, None) for step in claim(claims.new_owner(), limit=count)]
+            self.held += [(step, None) for step in claimer.claim(count)]
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
@@ -101,7 +101,8 @@ class Machine(RuleBasedStateMachine):
         done = [at for at, (_, outcome) in enumerate(self.held) if outcome]
         step, outcome = self.held.pop(data.draw(st.sampled_from(done)))
         assert outcome
-        recorded = transitions.record(step, outcome, take_next=go_on)
+        claimer = claims.Claimer(step.owner, reconcile=float("inf")) if go_on else None
+        recorded = transitions.record(step, outcome, take_next=claimer)
         assert not transitions.record(step, outcome).written
         if recorded.next:
             self.held.append((recorded.next, None))
@@ -234,9 +235,6 @@ def test_whatever_happens_every_run_ends_and_nothing_is_done_twice(
     @seed(number)
     class Here(Machine):
         pass
-
-    monkeypatch.setattr(claims._Asked, "overdue_first", 0.0)
-    monkeypatch.setattr(claims._Asked, "forgotten", 0.0)
 
     Here.team, Here.alice = team, alice
     Here.target = Target.objects.create(team=team, name="dummy", kind="dummy")
