@@ -11,7 +11,7 @@ from people.ids import uuid7
 from research import api
 from research.models import Observation, Session
 from tests.conftest import signed_in
-from tests.engine.test_at_once import waits_for_a_lock
+from tests.engine.runs.test_at_once import waits_for_a_lock
 from tests.research.test_entries import put
 from tests.waiting import until
 

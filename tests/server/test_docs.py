@@ -1,7 +1,8 @@
 """What the documents show is there: commands parse, snippets run, files, addresses and headings exist.
 
 The tutorials are run for real in tests/acceptance/test_tutorials.py; docs/template.md and docs/apps.md have tests of
-their own (tests/engine/test_docs.py, tests/engine/test_docs_of_apps.py).
+their own (tests/engine/steps/test_docs_of_templates.py,
+tests/engine/artefacts/test_docs_of_apps.py).
 """
 
 from __future__ import annotations

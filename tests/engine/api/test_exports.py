@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from engine.models import Run
 from tests.engine.api.conftest import Api, standard
-from tests.engine.exports.test_xes import read
+from tests.engine.telemetry.test_xes import read
 
 
 def text(answer: Iterable[bytes]) -> str:

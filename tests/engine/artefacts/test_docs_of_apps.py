@@ -10,7 +10,7 @@ import typer.main
 from desirepath import cli
 from engine.artefacts.app_folder import Wanted, parse
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "apps.md").read_text()
+TEXT = (Path(__file__).resolve().parents[3] / "docs" / "apps.md").read_text()
 
 
 def test_the_folder_it_shows_is_read_as_it_says() -> None:

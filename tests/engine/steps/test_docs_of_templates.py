@@ -12,7 +12,7 @@ from engine.models.template import lookup
 from engine.runs import outputs
 from engine.steps import catalogue
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE = (DOCS / "template.md").read_text()
 
 
