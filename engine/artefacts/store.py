@@ -18,6 +18,8 @@ from typing import IO, BinaryIO, cast
 SHA256 = re.compile(r"[0-9a-f]{64}")
 CHUNK = 1 << 20  # bytes read at a time
 DEFAULT_LIMIT = 2 << 30  # bytes
+FULL = (errno.ENOSPC, errno.EDQUOT)  # what the kernel says of a full disk
+NO_ROOM = (*FULL, errno.EFBIG)  # the last: larger than the file system or a limit allows
 
 
 class ArtefactError(Exception):
@@ -90,7 +92,7 @@ class Artefacts:
                 self._settle(name, sha)
                 return sha
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if error.errno in NO_ROOM:
                 raise DiskFull(
                     "The disk is full: the file was not stored. Make room where DESIREPATH_HOME is, then try again."
                 ) from error

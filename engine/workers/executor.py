@@ -7,7 +7,6 @@ decides: a claim is a conditional update, holds a lease, and every write is fenc
 from __future__ import annotations
 
 import contextlib
-import errno
 import threading
 import time
 import traceback
@@ -18,7 +17,7 @@ from typing import Any
 from django.db import Error, InterfaceError, OperationalError, close_old_connections, connection
 from django.utils import timezone
 
-from engine.artefacts.store import DiskFull
+from engine.artefacts.store import FULL, DiskFull
 from engine.definition.expressions import ExpressionError, parse, typed
 from engine.definition.semantics import expressions_of
 from engine.models import Run, StepRun
@@ -47,7 +46,6 @@ from engine.targets.base import TargetError
 TROUBLES = 5  # how often a target may be in trouble for a moment before its step fails
 CHAIN = 0.25  # seconds for which a worker goes on with the next step before it asks in the order of all
 ROOM_WAIT = 2.0  # seconds between two looks whether there is room on a full disk
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 # --- executing -------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from journeys.grid import seen_of
 from journeys.models import Journey, JourneyMap, MapVersion
 from journeys.trace import reached_production
 from lib.durations import said
+from lib.statistics import FEW
 from people.access import can
 from people.models import Role, Team, User
 from research.models import Observation
@@ -32,9 +33,6 @@ from server.home import thread, waiting
 from server.home.page import BEGINNINGS, BLOCKS, Beginning, Block
 from server.home.thread import Step
 from server.home.waiting import Waiting
-
-FEW = 5  # below this a median pretends to know
-
 
 # --- Home ------------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ are built again, and so do logs. The last member lists the digest of every other
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import io
 import json
@@ -22,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from engine.artefacts.store import human
+from engine.artefacts.store import NO_ROOM, human
 from engine.targets.local import LocalTarget
 from engine.targets.local import backup as local_backup
 from server.installation.embedded import is_ours
@@ -32,7 +31,6 @@ MANIFEST = "manifest.json"
 DATABASE = "db.sqlite3"
 BESIDE = {"up.lock", "secret_key"}  # what a home has before anybody used it, with empty folders
 HEARTBEATS = ("engine_engineheartbeat", "engine_presence")  # the second: in a backup of version 0.3 and older
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Tell = Callable[[str], None]
 
 
@@ -272,5 +270,5 @@ def _sync(folder: Path) -> None:
 
 
 def _why(error: OSError | sqlite3.Error, what: str, room: str) -> str:
-    full = getattr(error, "errno", None) in FULL or "full" in str(error)
+    full = getattr(error, "errno", None) in NO_ROOM or "full" in str(error)
     return f"{what}: the disk is full. {room}" if full else f"{what}: {error}."

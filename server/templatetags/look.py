@@ -8,11 +8,11 @@ from django.contrib.messages.storage.base import Message
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from lib.statistics import FEW
 from server.home import thread as course
 
 register = template.Library()
 MOST_PIPS = 9  # beyond this nobody counts dots
-FEW = 5  # below this an interval pretends to know
 
 
 @register.simple_tag
@@ -72,7 +72,7 @@ def took(milliseconds: float | None) -> str:
     units = [("d", seconds // 86400), ("h", seconds // 3600 % 24), ("min", seconds // 60 % 60), ("s", seconds % 60)]
     first = next(place for place, (_, count) in enumerate(units) if count)
     shown = (
-        units[first : first + 2] if units[first][0] in ("d", "h") or units[first][1] < FEW else units[first : first + 1]
+        units[first : first + 2] if units[first][0] in ("d", "h") or units[first][1] < 5 else units[first : first + 1]
     )
     return " ".join(f"{count} {unit}" for unit, count in shown if count)
 
