@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from celery import current_app
 from django.test import override_settings
+from kombu import pools
 
 from engine import doorbell
 from tests.homes import free_port
@@ -34,7 +35,7 @@ def broker() -> Iterator[Callable[[str], None]]:
         app.set_default()
         app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
         app.set_current()
-        app.pool.force_close_all()
+        pools.reset()  # a pool that was closed alone would be handed out again for the same broker
         app._pool = None
         app.amqp._producer_pool = None
 
