@@ -46,7 +46,10 @@ lock: $(VENV)/uv.ok  ## resolve requirements again
 	  --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; done
 
 lint: $(VENV)/test.ok  ## ruff, the formatters of templates and style sheets, mypy strict, import-linter
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m tests.formatting --check && $(BIN)/mypy . && $(BIN)/lint-imports
+	@$(BIN)/lint-imports && $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m tests.formatting --check && $(BIN)/mypy .
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 clean:  ## remove what was set up; evidence and models in var/ stay
 	@rm -rf $(VENV) static/vendor node_modules

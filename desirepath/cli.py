@@ -35,7 +35,9 @@ from desirepath.terminal import (
 )
 from desirepath.trace_verbs import trace_app
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="From what you have in hand to an answer, and back.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Put a model or an app into production, watch it, and go back."
+)
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ def schedule_add(
     template: str, cron: Annotated[str, typer.Argument(help="Minute, hour, day, month, weekday: '30 2 * * 1-5'.")],
     inputs: Annotated[list[str] | None, typer.Argument(help="name=value; name=@file hands a file in.")] = None,
     zone: Annotated[str, typer.Option(help="Whose clock: Europe/Paris.")] = "UTC",
-    name: Annotated[str | None, typer.Option(help="Of the deployment.")] = None,
+    name: Annotated[str | None, typer.Option(help="The deployment's name.")] = None,
     missed: Annotated[str, typer.Option(help="What was missed is run once, each, or skip: not at all.")] = "once",
     team: Team = None, json: AsJson = False,
 ) -> None:  # fmt: skip
@@ -94,7 +94,7 @@ def limit_set(
 
 @limit_app.command("list")
 def limit_list(json: AsJson = False) -> None:
-    """The limits that bear on you."""
+    """The limits that apply to your teams' runs."""
     rows = here().limits()
 
     def say() -> None:
@@ -108,6 +108,6 @@ def limit_list(json: AsJson = False) -> None:
 
 @limit_app.command("lift")
 def limit_lift(limit: Annotated[int, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
-    """Lift a limit; whoever waited goes on."""
+    """Remove a limit; queued steps start."""
     here().lift_limit(limit)
     show({"lifted": limit}, json, lambda: out.print(f"limit {limit} is lifted"))

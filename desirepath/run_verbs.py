@@ -31,7 +31,7 @@ run_app = typer.Typer(no_args_is_help=True, help="Start runs, look at them, answ
 def run_start(
     template: str,
     inputs: Annotated[list[str] | None, typer.Argument(help="name=value; name=@file hands a file in.")] = None,
-    name: Annotated[str | None, typer.Option(help="Of the deployment.")] = None,
+    name: Annotated[str | None, typer.Option(help="The deployment's name.")] = None,
     team: Team = None,
     revision: Annotated[int | None, typer.Option()] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would do, and do nothing.")] = False,
@@ -171,7 +171,7 @@ def run_tell(
     """Tell a run that something happened; whatever waits for it goes on."""
     client = here()
     found = client.tell(run, event, dict(input_of(client, text, None) for text in values or []))
-    show(found, json, lambda: out.print(f"run {run} was told: {event}"))
+    show(found, json, lambda: out.print(f"event {event} was sent to run {run}"))
 
 
 @run_app.command("diff")

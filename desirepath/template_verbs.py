@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from desirepath import words
+from desirepath.client import ApiError, Json
 from desirepath.terminal import (
     AsJson,
     here,
@@ -57,6 +58,18 @@ def template_show(
     show(rows, json, say)
 
 
+@template_app.command("keep")
+def template_keep(file: Annotated[Path, typer.Argument(help="A template document.")], json: AsJson = False) -> None:
+    """Store a template as a draft, to try it before its champion publishes it."""
+    kept = here().keep_template(read(file))
+    show(kept, json, lambda: out.print(f"{words.sign('succeeded')} {draft(kept)}"))
+
+
+def draft(kept: Json) -> str:
+    name = kept["template"]
+    return f"{name} {kept['number']} is kept as a draft. Try it: desirepath run start {name}"
+
+
 @template_app.command("publish")
 def template_publish(
     what: Annotated[str, typer.Argument(help="A file, which is kept first, or a template's name.")],
@@ -65,9 +78,13 @@ def template_publish(
 ) -> None:
     """Let a template be what new runs take. Needs the champion of its persona."""
     client, file = here(), Path(what)
-    if file.suffix in (".yaml", ".yml") or file.exists():
+    if not (file.suffix in (".yaml", ".yml") or file.exists()):
+        found = client.publish(what, revision)
+    else:
         kept = client.keep_template(read(file))
-        what, revision = kept["template"], kept["number"]
-    found = client.publish(what, revision)
+        try:
+            found = client.publish(kept["template"], kept["number"])
+        except ApiError as error:
+            raise ApiError(f"{error} {draft(kept)}", error.status) from error
     done = words.sign("succeeded")
     show(found, json, lambda: out.print(f"{done} {found['template']} {found['number']} is published"))

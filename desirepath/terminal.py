@@ -18,8 +18,8 @@ out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print what the API answers.")]
-Team = Annotated[str | None, typer.Option(help="When a name is on several teams.")]
-Target = Annotated[str | None, typer.Option(help="When a name is on several targets.")]
+Team = Annotated[str | None, typer.Option(help="The team, where several teams use this name.")]
+Target = Annotated[str | None, typer.Option(help="The target, where several targets have this name.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")]
 RunId = Annotated[int, typer.Argument(metavar="RUN", help="The run's number.")]
 StepId = Annotated[str, typer.Argument(metavar="STEP", help="The step's id in the template.")]

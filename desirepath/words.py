@@ -37,6 +37,7 @@ def standing(run: Json, deployment: Json | None) -> str:
     parts = ["answering", f"{met} of {of} done" if of else "not judged yet"]
     waits = [f"{s['asking']['by']}: {s['asking']['question']}" for s in run["steps"] if s["asking"]]
     waits += [s["note"] for s in run["steps"] if s["state"] == "waiting" and not s["asking"] and s["note"]]
+    waits += [s["waits"].removeprefix("waits: ") for s in run["steps"] if s.get("waits")]
     if not waits and run["state"] in ("succeeded", "failed", "cancelled"):
         waits = [c["title"] for c in deployment.get("criteria", []) if c["state"] != "met"]
     return " · ".join([*parts, *([f"waiting: {'; '.join(waits)}"] if waits else [])])
@@ -44,7 +45,7 @@ def standing(run: Json, deployment: Json | None) -> str:
 
 def step_line(step: Json) -> str:
     name = step["title"] + (f" (round {step['iteration']})" if step["iteration"] else "")
-    why = step["note"] or step["reason"] or (step["asking"] or {}).get("question", "")
+    why = step.get("waits") or step["note"] or step["reason"] or (step["asking"] or {}).get("question", "")
     return f"{sign(step['state'])} {name:<28} {duration(step['seconds']):>8}  {why}"
 
 

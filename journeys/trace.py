@@ -101,7 +101,7 @@ def _below(revision: Revision, leaf: str, user: User) -> tuple[list[Link], str]:
     if origin is None:
         named = revision.parsed.flow.leaf(leaf).evidence
         links = _named_evidence(named, user)
-        return links, "" if links else "Nobody has tied this step to a journey: it came from elsewhere."
+        return links, "" if links else "This step is linked to no journey: its template was not derived from one."
     return [_journey_link(origin), *_insights(origin.step), *_evidence(origin.step, user)], ""
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 
 def words(separator: str | None) -> Callable[[str], list[str]]:
-    """A list; without a separator its parts are apart by blanks."""
+    """A list; without a separator its parts are separated by spaces."""
     return lambda text: [part for part in text.split(separator) if part]
 
 
@@ -94,12 +95,29 @@ def one_of(*options: str) -> Callable[[str], str]:
     return read
 
 
-def address(schemes: Iterable[str]) -> Callable[[str], str]:
+def each(read: Callable[[str], Any], separator: str | None) -> Callable[[str], list[Any]]:
+    """A list, each part of it read by itself."""
+    return lambda text: [read(part) for part in words(separator)(text)]
+
+
+def host(text: str) -> str:
+    if "/" in text:
+        raise ValueError("names of hosts, without https:// before them")
+    return text
+
+
+def address(schemes: Iterable[str], *, path: str = "") -> Callable[[str], str]:
+    """An address of one of these schemes; `path` says what its path has to name, where it has to name something."""
     known = tuple(schemes)
 
     def read(text: str) -> str:
         if text.partition("://")[0] not in known:
             raise ValueError("an address that begins with " + " or ".join(f"{scheme}://" for scheme in known))
+        parts = urlsplit(text)
+        if not parts.netloc and not parts.path.strip("/"):
+            raise ValueError("an address with a host")
+        if path and not parts.path.strip("/"):
+            raise ValueError(f"an address that ends in /{path}")
         return text
 
     return read

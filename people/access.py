@@ -38,6 +38,9 @@ def visible(user: "User", what: type[M] | QuerySet[M]) -> QuerySet[M]:
     return cast("QuerySet[M]", cast(Visible, rows).visible_to(user))
 
 
+CHAMPIONS_VERBS = ("publish", "limit")
+
+
 def can(user: "User | AnonymousUser", action: str, thing: Model | type[Model]) -> bool:
     """Whether the rules let this person do that. A class stands for making one. What has no rule is forbidden."""
     meta = thing._meta
@@ -49,7 +52,8 @@ def can(user: "User | AnonymousUser", action: str, thing: Model | type[Model]) -
 def may(user: "User | AnonymousUser", action: str, thing: Model | type[Model]) -> None:
     """Go on, or answer 403 in words."""
     if not can(user, action, thing):
-        raise PermissionDenied(f"You may not {action} this {thing._meta.verbose_name}.")
+        who = " Its persona's champion may." if action in CHAMPIONS_VERBS else ""
+        raise PermissionDenied(f"You may not {action} this {thing._meta.verbose_name}.{who}")
 
 
 def me(request: HttpRequest) -> "User":

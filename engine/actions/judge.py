@@ -134,6 +134,6 @@ def _settle(deployment: Deployment, release: Release, results: list[CriterionRes
         deployment.become(DeploymentState.DONE, f"{release} is done: {_all(results)} met")
     elif release.done_at:
         lost = ", ".join(r.title for r in results if r.state != CriterionState.MET)
-        deployment.become(DeploymentState.REGRESSED, f"{release} was done and is no longer: {lost}")
+        deployment.become(DeploymentState.REGRESSED, f"{release} no longer meets: {lost}")
     else:
         deployment.become(DeploymentState.DEPLOYED, f"{release} answers")

@@ -1,4 +1,4 @@
-"""How many of each process of a service run: started before they are asked, asked no more before they are stopped."""
+"""How many of each process of a service run: a new one gets requests once it answers, an old one loses them first."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from people.rest import me
 @extend_schema(methods=["PUT"], request=LimitSetSerializer, responses=LimitSerializer)
 @api_view(["GET", "PUT"])
 def limits(request: Request) -> Response:
-    """The limits that bear on you; or set one, in place of the one there was."""
+    """The limits that apply to your teams' runs; or set one, in place of an earlier one."""
     if request.method == "GET":
         return Response(LimitSerializer(visible(me(request), Limit), many=True).data)
     sent = body(request, LimitSetSerializer)
@@ -48,7 +48,7 @@ def _scope(user: User, sent: dict[str, Any]) -> dict[str, Any]:
 @extend_schema(responses={204: None})
 @api_view(["DELETE"])
 def limit(request: Request, pk: int) -> Response:
-    """Lift it; whoever waited is let in."""
+    """Remove it; queued steps start."""
     found = fetch(me(request), Limit, pk=pk)
     if found.template:
         may(me(request), "limit", found.template)

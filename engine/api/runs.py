@@ -154,7 +154,7 @@ def tell(request: Request, pk: int) -> Response:
     """Tell a run that something happened; whatever waits for this name goes on."""
     found = fetch(me(request), Run, "change", pk=pk)
     if found.ended:
-        raise Conflict(f"Run {pk} is over; nobody waits for anything there.")
+        raise Conflict(f"Run {pk} has ended; it waits for no event.")
     sent = body(request, SignalSerializer)
     Signal.send(found, sent["name"], sent["values"], me(request))
     return Response(sent, status=201)
@@ -197,7 +197,7 @@ def _asking(request: Request, pk: int, leaf: str, *verbs: str) -> StepRun:
     step = steps.filter(pk=int(leaf)).first() if leaf.isdecimal() and len(leaf) < 18 else steps.filter(leaf=leaf).last()
     if step is None or step.asks is None or step.asks.verb not in verbs:
         asks = ", ".join(s.leaf or str(s.pk) for s in steps) or "no step"
-        raise NotFound(f"Step {leaf} of run {pk} does not wait for this; waiting: {asks}.")
+        raise NotFound(f"Step {leaf} of run {pk} does not ask for this. Steps that wait for a person: {asks}.")
     if why := step.why_not(me(request)):
         raise Conflict(why)
     return step

@@ -26,6 +26,7 @@ from engine.models import (
 )
 from engine.models.schedule import NeverComes, next_time
 from engine.outcomes import groups_of
+from engine.queue import concurrency
 
 Slug = serializers.SlugRelatedField[Any]
 Key = serializers.PrimaryKeyRelatedField[Any]
@@ -54,13 +55,17 @@ class StepSerializer(serializers.ModelSerializer[StepRun]):
     title = serializers.CharField(read_only=True)
     seconds = serializers.FloatField(read_only=True, allow_null=True)
     asking = AskingSerializer(allow_null=True, read_only=True)
+    waits = serializers.SerializerMethodField(help_text="what it is queued for, and who holds it")
 
     class Meta:
         model = StepRun
         fields = [
             "id", "leaf", "title", "purpose", "iteration", "state", "attempt", "note", "reason", "outputs", "asking",
-            "started_at", "ended_at", "seconds",
+            "waits", "started_at", "ended_at", "seconds",
         ]  # fmt: skip
+
+    def get_waits(self, step: StepRun) -> str:
+        return concurrency.waits_for(step) if step.queue else ""
 
 
 class RunSerializer(serializers.ModelSerializer[Run]):

@@ -176,7 +176,7 @@ def _check_bounds(text: str) -> None:
 def _check_macros(tree: Tree[Token], text: str) -> None:
     for node in tree.find_pred(_is_macro):
         if any(inner is not node for inner in node.find_pred(_is_macro)):
-            raise ExpressionError(f"“{text}” has a macro inside a macro; one level is the most")
+            raise ExpressionError(f"“{text}” nests one macro in another; one level is allowed")
 
 
 def _is_macro(node: Tree[Token]) -> bool:

@@ -97,7 +97,7 @@ class Structure:
 
     def id(self, leaf_id: str, place: Place) -> None:
         if leaf_id in self.leaf_places:
-            self.wrong((*place, "id"), f"the id “{leaf_id}” stands twice")
+            self.wrong((*place, "id"), f"the id “{leaf_id}” is used twice; ids are unique")
         self.leaf_places[leaf_id] = place
 
     # --- blocks: what the table cannot say ---

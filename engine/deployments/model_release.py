@@ -66,7 +66,7 @@ def wait_until_ready(target: Target, release: Release, names: Sequence[str] | No
     for name in release.answering if names is None else names:
         while (status := target.status(name)).state != State.READY:
             if status.state == State.FAILED or time.monotonic() > deadline:
-                raise TargetError(f"{release} did not come up: {status.reason or 'no answer'}")
+                raise TargetError(f"{release} did not start: {status.reason or 'no answer'}")
             time.sleep(0.1)
 
 

@@ -44,7 +44,8 @@ class Limit(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"at most {self.at_most} steps of {self.of} at once"
+        steps = "step" if self.at_most == 1 else "steps"
+        return f"at most {self.at_most} {steps} of {self.of} at once"
 
     @property
     def of(self) -> str:

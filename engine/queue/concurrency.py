@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from engine.models import Limit, StepRun
 from engine.statuses import LIVE_STEPS, StepState
@@ -140,7 +141,7 @@ def _untouched(steps: QuerySet[StepRun], count: int) -> list[int]:
 
 
 def reconcile() -> int:
-    """Let in whoever could go and was not told: a worker died between, or a limit was raised or lifted."""
+    """Make ready the queued steps that were missed: a worker died between, or a limit was raised or lifted."""
     limits.forget()
     known = {limit.key: _limit(limit) for limit in limits()}
     let = 0
@@ -151,3 +152,40 @@ def reconcile() -> int:
         free = turn.free() if turn else ALL_AT_ONCE  # its limit was lifted
         let += _let_in(key, free) if free > 0 else 0
     return let
+
+
+# --- said of a queue -------------------------------------------------------------------------------------------------
+
+
+def waits_for(step: StepRun) -> str:
+    """What a queued step waits for and who holds it, as a sentence; "" where it is not queued.
+
+    A holder of another team is not named: limits of templates and targets are shared, runs are not.
+    """
+    kind, _, name = step.queue.partition(":")
+    if kind == "mutex":
+        return f"waits for the mutex {name.partition(':')[2]}{_held_by(holders(step.queue), step.run.team_id)}"
+    if kind == "limit":
+        limit = Limit.objects.select_related("team", "template", "target").filter(pk=name).first()
+        return f"waits: {limit}{_held_by(holders(step.queue), step.run.team_id)}" if limit else "waits for its turn"
+    return "waits: the run is paused" if step.queue == PAUSED else ""
+
+
+def holders(queue: str) -> QuerySet[StepRun]:
+    """The steps that have what this queue waits for, the first that started first."""
+    kind, _, name = queue.partition(":")
+    if kind == "mutex":
+        found = StepRun.objects.filter(HOLDING, mutex=name)
+    else:
+        limit = Limit.objects.filter(pk=name).first()
+        found = limit.steps().filter(WORKING) if limit else StepRun.objects.none()
+    return found.select_related("run").order_by("started_at", "pk")
+
+
+def _held_by(steps: QuerySet[StepRun], team: int) -> str:
+    first = steps.filter(run__team=team).first()
+    if first is None:
+        return ""
+    since = f" since {timezone.localtime(first.started_at):%H:%M}" if first.started_at else ""
+    more = steps.count() - 1
+    return f", held by run {first.run_id} ({first.title}){since}" + (f" and {more} more" if more else "")

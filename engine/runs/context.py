@@ -124,7 +124,7 @@ def _given(scope: Sub, name: str, spec: Any, context: dict[str, Any]) -> Any:
     except Absent:
         value = None
     if value is None and not spec.optional and spec.default is None:
-        raise ExpressionError(f"{scope.id} needs {name}, which is not there")
+        raise ExpressionError(f"{scope.id} needs {name}, which was not given")
     return typed(value, spec.type)
 
 

@@ -77,7 +77,7 @@ class Busy(NotPossible):
 def by_hand(deployment: Deployment, *, removed: bool = False) -> Iterator[None]:
     """Hold the deployment: no run and nobody else changes it, and nobody judges it half-way. Raises NotPossible.
 
-    It is judged anew afterwards. Of somebody who was killed it is free again after `HELD`.
+    It is judged anew afterwards. If the process dies, the hold expires after `HELD`.
     """
     same, until = type(deployment).objects.filter(pk=deployment.pk), timezone.now() + HELD
     with transaction.atomic():

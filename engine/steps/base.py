@@ -24,14 +24,14 @@ from engine.targets.base import Change, Environment, Kind, Source, State, Target
 
 # What a step is for, whoever it is for: steps of two personas with the same purpose are the same stop on their ways.
 PURPOSES = {
-    "prepare": "get ready what was brought",
+    "prepare": "prepare the files that were handed in",
     "prove": "show that it is good enough",
     "match": "show that it fits what it will be given",
     "start": "start it beside what is live",
     "try": "ask it something and look at the answer",
-    "compare": "hold it against what is live",
+    "compare": "compare it with what is live",
     "ask": "somebody says yes",
-    "switch": "give it its share of the requests",
+    "switch": "send it a share of the requests",
     "rehearse": "prove the way back",
     "go back": "take the way back",
     "watch": "keep an eye on it",

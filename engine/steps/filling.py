@@ -28,7 +28,7 @@ def fill(kind: StepKind, leaf: Leaf, context: dict[str, Any]) -> Form:
             values[key] = None
         if values[key] is None:
             if fields[key].is_required():
-                raise MissingInput(f"needs {_what(key, value)}, which is not there")
+                raise MissingInput(f"needs {_what(key, value)}, which was not given")
             del values[key]
     try:
         return kind.form.model_validate(values)

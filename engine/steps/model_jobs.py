@@ -39,7 +39,7 @@ def model_job(
     if known := CachedResult.objects.filter(key=key).first():
         if key not in step.checkpoint.setdefault("known", []):
             step.checkpoint["known"].append(key)
-            step.log(f"Known already: {what or program} of the same files was reckoned by {known.job}")
+            step.log(f"Reused the result of {known.job}: the same files, the same program")
         return Job(known.job, known.result, known.files)
     env = {"PYTHONPATH": "{runtimes}"}
     done = step.job(what or program, argv, environment=environment, env=env, timeout=600)

@@ -54,7 +54,7 @@ class Rehearse(WayBack):
         release = step.release
         before = release.previous()
         if before is None:
-            return Succeeded({}, f"the first {self.one}: there is none before it to go back to")
+            return Succeeded({}, f"this is the first {self.one}, so there is no earlier one to go back to")
         # Noted before anything moves: after a kill the traffic goes back to this, whatever it is then.
         weights = step.checkpoint.setdefault("weights", step.deployment.traffic())
         step.remember()
@@ -108,7 +108,7 @@ class Rehearsed(WayBack):
             when = f"{release.rehearsed_at:%d %b %H:%M}"
             return Succeeded({}, f"rehearsed {when}: {self.one} {seen.get('fell_back_to')} answered")
         if release.previous() is None:
-            return Failed(f"the first {self.one}: there is none before it to go back to yet")
+            return Failed(f"this is the first {self.one}, so there is no earlier one to go back to yet")
         return Failed(f"the way back has not been rehearsed for this {self.one}")
 
     def plan(self, planning: Planning[Any]) -> list[Change]:

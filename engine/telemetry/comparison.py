@@ -81,7 +81,7 @@ def _templates(before: Run, after: Run) -> list[Difference]:
 
 
 def _drop_unshared(ours: dict[str, dict[str, Any]], theirs: dict[str, dict[str, Any]]) -> None:
-    """Out of what blocks hold, take what only one template has: that is told by itself, and what is left is order."""
+    """Drop from each block what one template alone has: that is reported by itself, and order is left."""
     for one, other in ((ours, dict(theirs)), (theirs, dict(ours))):
         for said in one.values():
             if HOLDS in said:

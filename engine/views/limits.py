@@ -71,4 +71,4 @@ def _keep(request: HttpRequest, of: dict[str, Any]) -> None:
         say(request, f"From now on {limit}.")
     else:
         Limit.objects.filter(**of).delete()
-        say(request, "There is no limit any more; who waited is let in within seconds.")
+        say(request, "The limit is removed. Queued steps start within seconds.")

@@ -45,7 +45,7 @@ def resume(request: HttpRequest, pk: int) -> HttpResponse:
     except transitions.NotPossible as error:
         form.add_error(None, sentence(error))
         return _page(request, found, form, {}, status=409)
-    say(request, "It goes on.")
+    say(request, "The run is resumed.")
     return redirect("run", pk)
 
 

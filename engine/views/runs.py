@@ -155,15 +155,13 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def pause(request: HttpRequest, pk: int) -> HttpResponse:
-    return _move(
-        request, pk, transitions.pause, "Paused: nothing new begins. What is at work is looked after to its end."
-    )
+    return _move(request, pk, transitions.pause, "Paused: no new step begins. Steps that run are finished.")
 
 
 @login_required
 @require_POST
 def go_on(request: HttpRequest, pk: int) -> HttpResponse:
-    return _move(request, pk, transitions.go_on, "It goes on.")
+    return _move(request, pk, transitions.go_on, "The run continues.")
 
 
 def _move(request: HttpRequest, pk: int, verb: Any, said: str) -> HttpResponse:

@@ -177,7 +177,7 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
     except NeverComes as error:
         warn(request, str(error))
     else:
-        say(request, "Paused. Times that come meanwhile are not made up for." if paused else "It runs again.")
+        say(request, "Paused. Runs that fall due while it is paused are skipped." if paused else "It runs again.")
     return redirect("template", found.template.name)
 
 
@@ -200,5 +200,5 @@ def restore(request: HttpRequest, pk: int) -> HttpResponse:
     except NeverComes as error:
         warn(request, str(error))
     else:
-        say(request, "It is back.")
+        say(request, "The schedule is restored.")
     return redirect("template", found.template.name)

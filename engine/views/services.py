@@ -39,7 +39,7 @@ def configure(request: HttpRequest, team: str, target: str, name: str) -> HttpRe
 def _again(request: HttpRequest, found: Deployment, done: str) -> HttpResponse:
     here = redirect("deployment", found.team.slug, found.target.name, found.name)
     if found.live is None:
-        say(request, f"{done}. It is there at the first release.")
+        say(request, f"{done}. The first release will use it.")
         return here
     try:
         run = ReleaseAgain(found, me(request)).execute()
@@ -58,7 +58,7 @@ def scale(request: HttpRequest, team: str, target: str, name: str) -> HttpRespon
     sent = request.POST.dict().items()
     counts = {key.removeprefix("count-"): str(value) for key, value in sent if key.startswith("count-")}
     if not counts or not all(value.isdigit() and len(value) < 6 for value in counts.values()):
-        warn(request, "How many is a number, for instance 2.")
+        warn(request, "Enter a whole number of processes, for instance 2.")
         return redirect("deployment", team, target, name)
     try:
         Scale(found, me(request), {process: int(value) for process, value in counts.items()}).execute()

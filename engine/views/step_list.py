@@ -106,7 +106,7 @@ def totals_of(run: Run, rows: Iterable[StepRun]) -> dict[tuple[str, str], int]:
 
 
 def lines(run: Run, rows: list[StepRun], seen: Mapping[str, Watched]) -> list[Line]:
-    totals, limits = totals_of(run, rows), wording.limits_of(rows)
+    totals, limits = totals_of(run, rows), wording.queues_of(rows)
     return [
         Line(
             row, wording.title(row), wording.place(run.flow, row, totals), wording.word(row), wording.mark(row, MARKS),

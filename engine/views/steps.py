@@ -53,7 +53,7 @@ def step(request: HttpRequest, pk: int, step_pk: int) -> HttpResponse:
         "where": wording.place(found.run.flow, found, totals),
         "word": wording.word(found),
         "mark": wording.mark(found, MARKS),
-        "waits": wording.says(found, wording.limits_of([found]))
+        "waits": wording.says(found, wording.queues_of([found]))
         if wording.held(found) or wording.retrying(found)
         else "",
         "outputs": list(found.outputs.items()),  # not as a mapping: an output may be called “items”
@@ -90,7 +90,7 @@ def confirm(request: HttpRequest, pk: int, step_pk: int) -> HttpResponse:
     if not form.is_valid() or (values := form.kept(me(request))) is None:
         return render(request, "engine/run.html", run_context(request, pk, form), status=422)
     done = found.confirm(me(request), values, form.cleaned_data["comment"])
-    say(request, "Confirmed." if done else "Somebody was quicker.")
+    say(request, "Confirmed." if done else "Somebody else confirmed this step first; nothing was changed.")
     return redirect("run", pk)
 
 
@@ -102,12 +102,12 @@ def tell(request: HttpRequest, pk: int, step_pk: int) -> HttpResponse:
     may(me(request), "change", found.run)
     form = TellForm(request.POST, step=found, prefix=f"tell-{found.pk}")
     if found.asks is None or not found.asks.needs.events:
-        warn(request, "Nobody waits for this any more.")
+        warn(request, "This step no longer waits for an event.")
     elif not form.is_valid():
         return render(request, "engine/run.html", run_context(request, pk, form), status=422)
     else:
         Signal.send(found.run, form.cleaned_data["name"], form.cleaned_data["values"], me(request))
-        say(request, f"The run is told: {form.cleaned_data['name']}.")
+        say(request, f"The event {form.cleaned_data['name']} was sent to the run.")
     return redirect("run", pk)
 
 

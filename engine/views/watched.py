@@ -23,9 +23,9 @@ class Watched:
     def in_words(self) -> str:
         """How long it took, with how often that was timed; a few times are no median."""
         if not self.people:
-            return "nobody was watched at it"
+            return "nobody was observed doing this"
         if not self.times:
-            return "nobody was timed at it"
+            return "observed, never timed"
         if len(self.times) >= FEW:
             return f"took people a median of {said(median(self.times))} (n {len(self.times)})"
         shortest, longest = said(min(self.times)), said(max(self.times))

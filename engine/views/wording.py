@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from engine.definition.flow import Branch, Choose, Flow, Foreach, Path, Repeat, leaves, read_path, write_path
-from engine.models import Limit, StepRun
+from engine.models import StepRun
 from engine.outcomes import groups_of
 from engine.queue import concurrency
 from engine.statuses import RunState, StepState
@@ -20,7 +20,12 @@ from people.models import Role
 
 Totals = Mapping[tuple[str, str], int]  # (path, iteration) of a foreach's block -> how many items it has
 LATE = {"fail": "the step fails", "approve": "it counts as a yes", "skip": "the step is skipped"}
-GROUPS = {"team": "an engineer of the team", "champion": "the champion", "nobody": "an event, and for nobody's word"}
+MOST_QUEUES = 5  # whose holders a page names
+GROUPS = {
+    "team": "an engineer of the team",
+    "champion": "the champion",
+    "nobody": "an event only, which nobody can answer for",
+}
 
 
 # --- where a step stands ---------------------------------------------------------------------------------------------
@@ -100,10 +105,10 @@ def mark(row: StepRun, marks: Mapping[str, str]) -> str:
     return "going" if row.state == StepState.WAITING and not row.asking else marks[row.state]
 
 
-def says(row: StepRun, limits: Mapping[str, Limit]) -> str:
+def says(row: StepRun, queues: Mapping[str, str]) -> str:
     """The sentence beside a step's state: what holds it up, what it asks, why it failed, or what it noted."""
     if held(row):
-        return held_by(row.queue, limits)
+        return queues.get(row.queue) or ("waits for its turn" if row.queue else "waits: the run is paused")
     if retrying(row):
         return f"attempt {row.attempt} comes {soon(row.wake_at)}; before: {row.reason}"
     if row.asks:
@@ -111,20 +116,10 @@ def says(row: StepRun, limits: Mapping[str, Limit]) -> str:
     return row.reason or row.note
 
 
-def held_by(queue: str, limits: Mapping[str, Limit]) -> str:
-    kind, _, name = queue.partition(":")
-    if kind == "mutex":
-        return f"waits for its turn: mutex {name.partition(':')[2]}"
-    if queue in limits:
-        return f"waits: {limits[queue]}"
-    return "waits: the run is paused" if queue in ("", concurrency.PAUSED) else "waits for its turn"
-
-
-def limits_of(rows: list[StepRun]) -> dict[str, Limit]:
-    """The limits that some of these wait for, by their key."""
-    if not any(row.queue.startswith("limit:") for row in rows):
-        return {}
-    return {limit.key: limit for limit in Limit.objects.select_related("team", "template", "target")}
+def queues_of(rows: list[StepRun]) -> dict[str, str]:
+    """What each queue that some of these stand in waits for, by its key. Two queries a queue, and few queues a page."""
+    first = {row.queue: row for row in reversed(rows) if row.queue}
+    return {queue: concurrency.waits_for(row) for queue, row in list(first.items())[:MOST_QUEUES]}
 
 
 def soon(moment: datetime | None) -> str:
@@ -163,7 +158,7 @@ def deadline(row: StepRun) -> Deadline | None:
     at = datetime.fromtimestamp(asks.deadline, UTC)
     if asks.verb == "decide":
         return Deadline(at, f"it goes the way of “{_by_time(row)}”")
-    return Deadline(at, LATE.get(asks.needs.on_deadline, "it goes on without you"))
+    return Deadline(at, LATE.get(asks.needs.on_deadline, "the run continues without an answer"))
 
 
 def _by_time(row: StepRun) -> str:
@@ -198,7 +193,7 @@ def _then(branch: Branch) -> str:
 def _comes(branch: Branch, until: Deadline | None) -> str:
     on = branch.on or {}
     if "event" in on:
-        return f"the run is told “{on['event']}”"
+        return f"the event “{on['event']}” arrives"
     if "approve" in on:
         return f"{whom(groups_of((on['approve'] or {}).get('by'), 'champion'))} says so"
     after = on.get("after")

@@ -36,7 +36,7 @@ CLOCK = 1.0  # seconds between two looks whether a schedule's time has come
 SPANS = 2.0  # seconds between two looks whether a run has ended whose spans are wanted
 TEND = 1.0  # seconds between two looks after what the targets should have running
 SET_BACK = 2.0  # seconds by which a clock may be wrong before it counts as set back
-STOP_WITHIN = 5.0  # seconds that steps at work have to finish when the engine is told to stop
+STOP_WITHIN = 5.0  # seconds that steps at work have to finish after the engine receives SIGTERM
 
 log = logging.getLogger("desirepath.engine")
 

@@ -21,7 +21,9 @@ class Merge:
         if self.other.session_id != self.kept.session_id or self.other.pk == self.kept.pk:
             raise ValidationError("Only two observations of the same session can become one.")
         if self.other.participant_id != self.kept.participant_id:
-            raise ValidationError("They are of two people, and each has a consent of their own.")
+            raise ValidationError(
+                "The observations are of two participants with separate consents, so they cannot be merged."
+            )
 
     def execute(self) -> None:
         self.check()

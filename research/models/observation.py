@@ -173,7 +173,7 @@ class Observation(Removable):
 
     @property
     def when(self) -> datetime | None:
-        """By the clock on the wall."""
+        """The wall-clock time of the observation; None before its session began."""
         began = self.session.started_at
         return began + timedelta(milliseconds=self.at) if began else None
 

@@ -59,7 +59,7 @@ def consent_new(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     form = ConsentForm(request.POST or None, instance=Consent(participant=one))
     if request.method == "POST" and form.is_valid():
         form.save()
-        say(request, f"Written down. Give {one} the link to their own page.")
+        say(request, f"Consent recorded. Give {one} the link to their own page.")
         return redirect(one)
     context = {"form": form, "title": f"What {one} agrees to", "back": one.get_absolute_url(), "back_name": one}
     return render(request, "form.html", context)

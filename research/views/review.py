@@ -73,9 +73,9 @@ def observation_merge(request: HttpRequest, pk: UUID) -> HttpResponse:
     other = later.exclude(pk=pk).first()
     try:
         if other is None:
-            raise ValidationError("Nothing comes after it to be made one with.")
+            raise ValidationError("There is no later observation to merge with.")
         Merge(one, other).execute()
-        say(request, "Two observations are one now.")
+        say(request, "The two observations are merged.")
     except ValidationError as error:
         warn(request, error.messages[0])
     return redirect(one)
@@ -117,5 +117,5 @@ def observation_revert(request: HttpRequest, pk: UUID, version: int) -> HttpResp
     if old:
         names = ("at", "until", "kind", "source", "text", "quote", "marked", "activity_id", "case_id", "participant_id")
         one.change(**{name: getattr(old, name) for name in names})
-        say(request, "It says again what it said then.")
+        say(request, "The earlier text is restored.")
     return redirect(one)

@@ -125,7 +125,7 @@ def activities(request: HttpRequest, slug: str) -> HttpResponse:
 def change_word(request: HttpRequest, word: Activity, found: Study) -> None:
     if other := request.POST.get("into"):
         word.merge_into(get_object_or_404(Activity, persona=found.persona, pk=other))
-        say(request, f"“{word.name}” is one with the other now.")
+        say(request, f"“{word.name}” was merged into the other activity.")
     elif request.POST.get("remove") and not Observation.everything.filter(activity=word).exists():
         word.delete()
         say(request, f"“{word.name}” removed.")

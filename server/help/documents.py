@@ -35,12 +35,16 @@ class Document:
 
 GROUPS: dict[str, tuple[Document, ...]] = {
     "Start": (
-        Document("tutorial-ml-engineer", "docs/tutorial-ml-engineer.md", "from a model file to an endpoint, and back"),
-        Document("tutorial-app-developer", "docs/tutorial-app-developer.md", "from a folder to a service, and back"),
+        Document(
+            "tutorial-ml-engineer",
+            "docs/tutorial-ml-engineer.md",
+            "serve a model, compare the next, go back",
+        ),
+        Document("tutorial-app-developer", "docs/tutorial-app-developer.md", "push a folder, set it up, go back"),
         Document("readme", "README.md", "what Desirepath is, and its commands"),
     ),
     "Look up": (
-        Document("apps", "docs/apps.md", "what `desirepath push` reads, and what happens then"),
+        Document("apps", "docs/apps.md", "what a push reads, and what happens then"),
         Document("template", "docs/template.md", "how a workflow template is written"),
         Document("environment", "docs/environment.md", "every environment variable"),
         Document("glossary", "docs/glossary.md", "one word for one thing"),

@@ -8,8 +8,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
+from lib.environment import everything
 from server.installation.environment import HOSTS, TLS, VARIABLES
 
+CLIENT = {"DESIREPATH_URL", "DESIREPATH_TOKEN", "DESIREPATH_CONFIG"}
 TAG = "environment"  # commands that leave the other checks out run these
 
 
@@ -21,6 +23,16 @@ def variables(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         for variable in VARIABLES
         if (problem := variable.problem())
     ]
+
+
+@register(TAG)
+def unknown(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A variable that is named like ours and is none: most likely misspelt."""
+    known = {variable.name for variable in VARIABLES} | CLIENT
+    names = [name for name in everything() if name.startswith("DESIREPATH_") and name not in known]
+    hint = "docs/environment.md lists those that are read."
+    ours = [name for name in sorted(names) if not name.startswith("DESIREPATH_TEST")]
+    return [Warning(f"{name} is no variable of Desirepath.", hint=hint, id="desirepath.W003") for name in ours]
 
 
 @register(TAG)

@@ -145,7 +145,7 @@ class Embedded:
         self._spawn("web")
 
     def _not_ready(self) -> str:
-        """Why it is not, or nothing."""
+        """Why the pages do not answer yet; "" when they do."""
         if not _listens(self.children["web"].pid, self.port):
             return "the web process does not listen yet"  # whoever answers there is another home's
         try:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from lib.environment import Variable, address, flag, one_of, whole, words
+from lib.environment import Variable, address, each, flag, host, one_of, whole, words
 
 POSTGRES = ("postgres", "postgresql")
 BROKERS = ("redis", "rediss", "amqp", "amqps")
@@ -32,17 +32,17 @@ PORT = Variable(
 )
 HOSTS = Variable(
     "DESIREPATH_HOSTS",
-    "Host names that the pages answer to, apart by commas.",
+    "Host names that the pages answer to, separated by commas.",
     ["localhost", "127.0.0.1", "[::1]", "testserver"],
-    words(","),
+    each(host, ","),
     example="desirepath.example.org",
     absent="this machine's own",
 )
 ORIGINS = Variable(
     "DESIREPATH_ORIGINS",
-    "Origins whose forms are trusted behind a proxy, apart by commas.",
+    "Origins whose forms are trusted behind a proxy, separated by commas.",
     [],
-    words(","),
+    each(address(("http", "https")), ","),
     example="https://desirepath.example.org",
     absent="none",
 )
@@ -53,7 +53,7 @@ DATABASE = Variable(
     "DATABASE_URL",
     "PostgreSQL, where one machine is outgrown.",
     "",
-    address(POSTGRES),
+    address(POSTGRES, path="DATABASE"),
     example="postgresql://desirepath@db.example.org/desirepath",
     secret=True,
     absent="SQLite in the home",
@@ -76,7 +76,7 @@ SECRET_KEY = Variable(
 )
 SECRET_KEY_BEFORE = Variable(
     "DESIREPATH_SECRET_KEY_BEFORE",
-    "Earlier secret keys, apart by blanks: what they sealed can still be read.",
+    "Earlier secret keys, separated by spaces: what they sealed can still be read.",
     [],
     words(None),
     example="the key of before",
@@ -124,7 +124,9 @@ OTLP_TRACES = Variable(
     example="http://127.0.0.1:4318/v1/traces",
     absent="nowhere",
 )
-OTEL_SERVICE_NAME = Variable("OTEL_SERVICE_NAME", "The service that spans are of.", "desirepath", example="desirepath")
+OTEL_SERVICE_NAME = Variable(
+    "OTEL_SERVICE_NAME", "The service name that spans carry.", "desirepath", example="desirepath"
+)
 XDG_RUNTIME_DIR = Variable(
     "XDG_RUNTIME_DIR",
     "The folder of the local target's sockets. Their paths have to be short.",

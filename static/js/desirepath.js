@@ -37,6 +37,10 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
 });
 
+// What would fill a phone's first screen is folded there.
+if (matchMedia("(max-width: 700px)").matches)
+  for (const part of document.querySelectorAll("details[data-fold]")) part.open = false;
+
 // A file dragged onto a form with data-drop is chosen as if by hand. Elsewhere on that page it would replace the page.
 const drop = document.querySelector("form[data-drop]");
 if (drop) {

@@ -185,7 +185,7 @@ def test_a_run_is_paused_told_resumed_with_a_correction_and_compared(standing, t
         assert "paused" in say("run", "pause", run)
         assert told("run", "status", run)["state"] == "paused"
         assert "goes on" in say("run", "continue", run)
-        assert "was told: paid" in say("run", "tell", run, "paid", "by=card")
+        assert "event paid was sent to run" in say("run", "tell", run, "paid", "by=card")
         until(lambda: told("run", "status", run)["state"] == "failed")
         return run
 

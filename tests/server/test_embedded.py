@@ -37,9 +37,10 @@ class Small(Embedded):
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "logs").mkdir()
-    return tmp_path
+    yield tmp_path
+    embedded.stop(tmp_path)  # starting one starts what keeps its workloads
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from server.installation import environment
-from server.installation.checks import combinations, refuse_wrong_environment, variables
+from server.installation.checks import combinations, refuse_wrong_environment, unknown, variables
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Where `environ` may stand: the one place, the client's, what hands Django its settings, and programs that run inside a
@@ -53,7 +53,11 @@ def test_the_page_has_the_table() -> None:
         ("DESIREPATH_TLS", "yes", "1 for yes or 0 for no"),
         ("DESIREPATH_UPLOAD_LIMIT", "2 GB", "a whole number"),
         ("DATABASE_URL", "mysql://root:s3cret@db/x", "an address that begins with postgres:// or postgresql://"),
+        ("DATABASE_URL", "postgresql://", "an address with a host"),
+        ("DATABASE_URL", "postgresql://db.example.org", "an address that ends in /DATABASE"),
         ("BROKER_URL", "kafka://x", "redis://"),
+        ("DESIREPATH_ORIGINS", "foo", "an address that begins with http:// or https://"),
+        ("DESIREPATH_HOSTS", "https://a.example.org", "names of hosts, without https:// before them"),
         ("DESIREPATH_LOG", "xml", "json or text"),
     ],
 )
@@ -74,6 +78,11 @@ def test_right_values_are_no_problem(monkeypatch) -> None:
     assert variables(None) == []
     assert environment.HOSTS.value() == ["desirepath.example.org"]
     assert [message.id for message in combinations(None)] == []
+
+
+def test_a_misspelt_one_is_warned_of(monkeypatch) -> None:
+    monkeypatch.setenv("DESIREPATH_PROT", "8801")
+    assert [message.msg for message in unknown(None)] == ["DESIREPATH_PROT is no variable of Desirepath."]
 
 
 def test_tls_without_a_host_name_is_warned_of(monkeypatch) -> None:

@@ -333,7 +333,7 @@ def test_the_kinds_of_a_starter_say_nothing_they_should_not(slug):
 # What is for those who run the server, what the example's walk tells, what is about a model file or an app's
 # folder alone, and the help of a field that only researchers fill in.
 APART = (
-    "migrations", "management", "server/demo/", "server/installation/", "server/example.py",
+    "migrations", "management", "server/demo/", "server/installation/", "server/help/", "server/example.py",
     "engine/deployments/model_release.py",
     "engine/artefacts/app_folder.py", "engine/doorbell.py", "engine/steps/", "engine/runtimes/", "engine/targets/",
     "engine/telemetry/xes.py", "engine/telemetry/spans.py", "research/models/case.py",

@@ -40,7 +40,7 @@ class AppTest(StepKind):
         step.target.discard(source.name)
         lines = step.target.logs(job.name, offset=-4000).text.strip().splitlines()
         last = lines[-1] if lines else ""
-        return Succeeded({"last_line": last}, last[:120] or "they pass")
+        return Succeeded({"last_line": last}, last[:120] or "the tests passed")
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
         app = app_jobs.planned_app(planning.values.get("app"))

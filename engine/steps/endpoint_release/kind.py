@@ -35,7 +35,7 @@ class EndpointRelease(StepKind):
         settle(step, release, prepared)
         status = step.target.apply(model_release.server_of(release))
         if status.state == State.FAILED:
-            raise PermanentFailure(f"{release} did not come up. {status.reason}")
+            raise PermanentFailure(f"{release} did not start. {status.reason}")
         if status.state != State.READY:
             raise NotYet(0.15, "starting")
         weights = step.deployment.shifted(release, form.traffic)

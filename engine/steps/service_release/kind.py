@@ -84,7 +84,7 @@ class ServiceRelease(StepKind):
                 continue
             process = name.partition(".")[2]
             if status.state == State.FAILED:
-                raise PermanentFailure(f"{process} did not come up. {_told(step, process, status)}")
+                raise PermanentFailure(f"{process} did not start. {_told(step, process, status)}")
             if time.time() - began > step.form.boot:
                 raise PermanentFailure(
                     f"{process} did not answer within {step.form.boot:g} s. {_told(step, process, status)}"
@@ -105,7 +105,7 @@ def settle(step: Step[ServiceForm], release: Release, app: App, environment: Env
     if release.settings:
         return
     if made := app_release.make_up(app, step.deployment):
-        step.log(f"Made up and kept: {', '.join(made)}")
+        step.log(f"Generated and stored: {', '.join(made)}")
     release.keep(app_release.described(release, app, RunningApp(source, environment, step.form.check)))
 
 

@@ -115,7 +115,7 @@ class Environments:
             if (self.root / name).exists():  # without its mark of wholeness: from a crash
                 shutil.rmtree(self.root / name)
             os.replace(building, self.root / name)
-            progress("The environment stands")
+            progress("The environment is ready")
         finally:
             shutil.rmtree(building, ignore_errors=True)
 

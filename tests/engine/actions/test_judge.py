@@ -61,7 +61,7 @@ def test_what_was_done_and_is_no_longer_has_regressed_and_says_why(deployment: D
     judge.judge(deployment)
     assert deployment.state == DeploymentState.REGRESSED
     event = deployment.events.get(kind="deployment.regressed")
-    assert event.text == "churn 1 was done and is no longer: It answers"
+    assert event.text == "churn 1 no longer meets: It answers"
     kinds.FAILING.clear()
     judge.judge(deployment)
     assert deployment.state == DeploymentState.DONE

@@ -62,7 +62,7 @@ def test_a_server_that_does_not_come_up_leaves_it_removed(live, alice, target):
     churn = live({"1": 100})
     Remove(churn, alice).execute()
     target.comes_to("server", state=State.FAILED, reason="It ended with 1.")
-    with pytest.raises(TargetError, match=r"churn 1 did not come up: It ended with 1\."):
+    with pytest.raises(TargetError, match=r"churn 1 did not start: It ended with 1\."):
         Restore(churn, alice).execute()
     churn.refresh_from_db()
     assert churn.removed_at

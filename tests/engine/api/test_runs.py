@@ -100,7 +100,9 @@ def test_it_is_confirmed_and_approved_by_those_it_waits_for(as_alice, as_bob, ru
     assert as_alice.post(f"runs/{run.pk}/steps/retrain/confirm/", {"values": {"why": "x"}}).status_code == 200
     executor.drain()
     (error,) = standard(as_alice.post(f"runs/{run.pk}/steps/retrain/confirm/", {}), 404)
-    assert error["detail"] == f"Step retrain of run {run.pk} does not wait for this; waiting: owner."
+    assert (
+        error["detail"] == f"Step retrain of run {run.pk} does not ask for this. Steps that wait for a person: owner."
+    )
     standard(as_bob.post(f"runs/{run.pk}/steps/owner/approve/", {}), 409)
     assert as_alice.post(f"runs/{run.pk}/steps/owner/approve/", {"comment": "yes"}).status_code == 200
     executor.drain()

@@ -50,7 +50,7 @@ def test_an_output_that_turns_out_not_to_be_there_skips_the_step_and_says_so(run
     run = run_flow(flow)
     step = run.steps.get(leaf="b")
     assert (step.state, run.state) == ("skipped", RunState.SUCCEEDED)
-    assert step.reason == "needs an url, which is not there"
+    assert step.reason == "needs an url, which was not given"
 
 
 def test_an_outcome_that_no_database_takes_fails_its_step_rather_than_coming_back_for_ever(

@@ -18,7 +18,7 @@ WRONG = [
     ("- repeat: {at_most: 3, flow: [{id: a, uses: test.probe}]}", "needs “until” (an expression) or “ask: person”"),
     ("- {id: a, uses: nothing.known}", "“nothing.known” is not a step kind"),
     ("- {id: A b, uses: test.probe}", "“A b” is not an id"),
-    ("[{id: a, uses: test.probe}, {id: a, uses: test.probe}]", "the id “a” stands twice"),
+    ("[{id: a, uses: test.probe}, {id: a, uses: test.probe}]", "the id “a” is used twice"),
     ("- parallel: [[{id: a, uses: test.probe}]]", "at least two branches"),
     ("- choose: [{flow: [{id: a, uses: test.probe}]}]", "either when or otherwise"),
     ("- foreach: {in: x}", "a foreach needs “flow”"),
@@ -87,7 +87,7 @@ def test_an_unknown_key_is_found_where_it_stands() -> None:
 
 
 def test_a_key_that_stands_twice_is_an_error() -> None:
-    with pytest.raises(TemplateError, match="“template” stands twice"):
+    with pytest.raises(TemplateError, match="“template” is used twice"):
         catalogue.from_yaml("desirepath: 1\ntemplate: a\ntemplate: b\nflow: []\n")
 
 

@@ -13,8 +13,8 @@ from server import starters
 @pytest.mark.parametrize(
     ("seen", "words"),
     [
-        (Watched(0, 0, 0), "nobody was watched at it"),
-        (Watched(2, 6, 9), "nobody was timed at it"),
+        (Watched(0, 0, 0), "nobody was observed doing this"),
+        (Watched(2, 6, 9), "observed, never timed"),
         (Watched(1, 6, 1, times=(540,)), "timed once: 9 min"),
         (Watched(2, 6, 2, times=(540, 60)), "timed twice: 60 s to 9 min"),
         (Watched(2, 6, 2, times=(540, 540, 541)), "timed three times: 9 min"),
@@ -60,7 +60,7 @@ def test_a_step_that_lacks_an_optional_input_says_so(ml):
 def test_it_says_what_it_took_the_people_who_were_watched(as_bob, revision):
     seen = {line.title: line.seen.in_words for line in onboarding(revision).lines if line.seen}
     assert seen["Match features"] == "timed once: 9 min"
-    assert seen["Ask the owner"] == "nobody was watched at it"
+    assert seen["Ask the owner"] == "nobody was observed doing this"
     page = as_bob.get("/templates/ship-it/start/").content.decode()
     assert "timed once: 9 min" in page
     assert "Done, as ML engineers define it" in page

@@ -44,7 +44,7 @@ def test_a_viewer_may_neither_pause_nor_continue(begin, vera):
 def test_a_step_behind_a_mutex_names_it(as_bob, begin):
     begin(MUTEX)
     page = text(as_bob, begin(MUTEX))
-    assert "waits for its turn: mutex gpu" in page
+    assert "waits for the mutex gpu, held by run" in page
     assert "Queued" in page
 
 

@@ -24,4 +24,4 @@ def test_not_rehearsed_is_not_met(step, churn, release):
 
 def test_the_first_version_says_why_it_cannot_be(step, churn, release):
     row = step(LEAF, deployment=churn, release=lambda run: release(1, 100, run))
-    assert row.reason == "the first version: there is none before it to go back to yet"
+    assert row.reason == "this is the first version, so there is no earlier one to go back to yet"

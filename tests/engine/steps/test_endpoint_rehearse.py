@@ -66,7 +66,7 @@ def test_killed_while_away_it_goes_back_to_what_it_was_before_and_not_to_what_it
 
 def test_the_first_version_has_nothing_to_fall_back_to(step, churn, release):
     row = step("uses: endpoint.rehearse", deployment=churn, release=lambda run: release(1, 100, run))
-    assert row.note == "the first version: there is none before it to go back to"
+    assert row.note == "this is the first version, so there is no earlier one to go back to"
 
 
 def test_cancel_puts_the_traffic_back(rehearse, churn, target, monkeypatch):

@@ -59,7 +59,7 @@ def test_an_engine_killed_after_any_effect_finds_what_it_made(step, churn, targe
 def test_a_server_that_does_not_come_up_is_said_with_its_reason(step, churn, target, hand_in, prepared):
     target.comes_to("server", state=State.FAILED, reason="It ended with 1.")
     row = step(LEAF % 0, deployment=churn, model=hand_in())
-    assert (row.state, row.reason) == ("failed", "churn 1 did not come up. It ended with 1.")
+    assert (row.state, row.reason) == ("failed", "churn 1 did not start. It ended with 1.")
     assert target.routes == {}
 
 

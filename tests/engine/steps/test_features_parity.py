@@ -37,4 +37,4 @@ def test_columns_that_do_not_match_are_named(step, target, rows):
 
 
 def test_without_data_it_is_skipped(step, hand_in):
-    assert step(LEAF, model=hand_in()).reason == "needs a holdout, which is not there"
+    assert step(LEAF, model=hand_in()).reason == "needs a holdout, which was not given"

@@ -23,4 +23,4 @@ def test_it_passes_or_says_what_is_missing(step, form, state, says):
 
 def test_without_a_figure_it_is_skipped(step):
     row = step("uses: model.at_least, with: {value: '${{ inputs.at_least }}'}")
-    assert (row.state, row.reason) == ("skipped", "needs an at least, which is not there")
+    assert (row.state, row.reason) == ("skipped", "needs an at least, which was not given")

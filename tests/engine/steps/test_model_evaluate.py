@@ -62,4 +62,4 @@ def test_a_figure_that_was_asked_for_decides_alone(step, target, rows, churn, re
 @pytest.mark.django_db
 def test_without_a_holdout_it_is_skipped_and_says_so(step, hand_in):
     row = step(LEAF, model=hand_in(), label="y")
-    assert (row.state, row.reason) == ("skipped", "needs a holdout, which is not there")
+    assert (row.state, row.reason) == ("skipped", "needs a holdout, which was not given")

@@ -49,4 +49,4 @@ def test_a_way_back_that_does_not_work_fails(rehearse, endpoint):
 
 def test_the_first_release_has_none_before_it(step, churn, app_release):
     row = step(LEAF, deployment=churn, release=lambda run: app_release(1, 100, run))
-    assert row.note == "the first release: there is none before it to go back to"
+    assert row.note == "this is the first release, so there is no earlier one to go back to"

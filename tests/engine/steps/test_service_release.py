@@ -147,7 +147,7 @@ def test_a_failure_says_where_all_of_it_is_said(step, churn, app_file, target):
 
     target.apply = failing
     row = step(LEAF, deployment=churn, app=app_file())
-    assert row.reason == "web.1 did not come up. It ended with 1. All it said: desirepath logs churn --process web.1"
+    assert row.reason == "web.1 did not start. It ended with 1. All it said: desirepath logs churn --process web.1"
 
 
 def test_a_program_knows_its_name_and_is_not_told_that_it_is_on_heroku(step, churn, app_file, target):

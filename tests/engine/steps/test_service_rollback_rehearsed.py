@@ -30,4 +30,4 @@ def test_until_then_it_says_what_is_missing(step, churn, app_release):
 
 def test_the_first_release_waits_for_a_second(step, churn, app_release):
     row = step(LEAF, deployment=churn, release=lambda run: app_release(1, 100, run))
-    assert row.reason == "the first release: there is none before it to go back to yet"
+    assert row.reason == "this is the first release, so there is no earlier one to go back to yet"
