@@ -17,10 +17,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.text import slugify
 
 from engine.models import Deployment, Run, Target, Template
 from journeys.models import Journey
+from lib import names
 from people.models import Persona, PersonaChampion, Team, User
 from research.models import Activity, Case, Insight, Observation, Participant, Session, Study
 from research.models.observation import ActivityQuerySet
@@ -66,7 +66,7 @@ class Shipped:
 
     def vocabulary(self) -> ActivityQuerySet:
         """Its activities, as far as they are there."""
-        keys = [slugify(name) for name in self.study["activities"]]
+        keys = [names.key(name, 80) for name in self.study["activities"]]
         return Activity.objects.filter(persona__slug=self.persona, key__in=keys)
 
     def people(self) -> list[str]:
