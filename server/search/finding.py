@@ -22,7 +22,8 @@ from server.search.entry import Entry
 from server.search.sources import BY_KIND, PARAPHRASE, QUOTE, scopes, seen_by
 
 FEW = 5  # of a kind beside others
-MANY = 100  # of a kind, where it is asked for alone; more are not counted
+COUNTED = 30  # of a kind beside others: more are “30+”
+MANY = 100  # of a kind where it is asked for alone: shown, and no more are counted
 PAGE = "page"
 THEIR_WORDS = (QUOTE, PARAPHRASE)
 Asked = Sequence[tuple[list[str], bool]]
@@ -62,30 +63,35 @@ def find(user: User, text: str, kind: str = "") -> list[Group]:
     if not asked:
         return []
     kinds = [k for k in BY_KIND if not kind or k == kind or (kind == QUOTE and k == PARAPHRASE)]
-    candidates = _candidates(user, asked, kinds) if kinds else {}
+    shown_at_most, most = (MANY, MANY) if kind else (FEW, COUNTED)
+    candidates = _candidates(user, asked, kinds, most) if kinds else {}
     shown = _existing(user, {k: v for k, v in candidates.items() if k not in THEIR_WORDS})
-    most = MANY if kind else FEW
-    groups = [_group(user, k, shown[k], most) for k in kinds if shown.get(k)]
+    groups = [_group(user, k, shown[k], shown_at_most, most) for k in kinds if shown.get(k)]
     if any(candidates.get(k) for k in THEIR_WORDS):
         place = next((i for i, g in enumerate(groups) if g.kind in ("team", "persona")), len(groups))
-        groups[place:place] = _quotes(user, candidates, most)
+        groups[place:place] = _quotes(user, candidates, shown_at_most, most)
     if kind in ("", PAGE) and (found := pages.found(user, asked)):
-        hits = tuple(Hit(page.title, page.url, page.about) for page in found[:most])
+        hits = tuple(Hit(page.title, page.url, page.about) for page in found[:shown_at_most])
         groups.append(Group(PAGE, "Pages and help", hits, len(found)))
     return groups
 
 
-def _group(user: User, kind: str, entries: list[Entry], most: int) -> Group:
+def _group(user: User, kind: str, entries: list[Entry], shown: int, most: int) -> Group:
     live = user.persona.says()["live"] if user.persona else "Live"
-    hits = tuple(Hit(entry.title, entry.url, entry.about) for entry in entries[:most])
-    return Group(kind, BY_KIND[kind].group.format(live=live), hits, min(len(entries), MANY), len(entries) > MANY)
+    hits = tuple(Hit(entry.title, entry.url, entry.about) for entry in entries[:shown])
+    return Group(kind, BY_KIND[kind].group.format(live=live), hits, min(len(entries), most), len(entries) > most)
 
 
-def _candidates(user: User, asked: Asked, kinds: Iterable[str]) -> dict[str, list[Entry]]:
-    """Entries that say it and that this person may look for, of each kind the newest MANY and one."""
-    readers = scopes(user)
+def _candidates(user: User, asked: Asked, kinds: Iterable[str], most: int) -> dict[str, list[Entry]]:
+    """Entries that say it and that this person may look for, of each kind the newest `most` and one."""
+    mine = scopes(user)
+    readers = {kind: [one for one in mine if one[:2] in BY_KIND[kind].readers] for kind in kinds}
     ask = _sqlite if connection.vendor == "sqlite" else _postgres
-    each, values = ask([f"_{kind}" for kind in kinds], readers, asked)
+    one, asks = ask({kind: some for kind, some in readers.items() if some}, asked)
+    if not asks:
+        return {}
+    each = " UNION ALL ".join([one] * len(asks))
+    values = [value for match in asks for value in (match, most + 1)]
     sql = f"SELECT id, kind, object, title, about, url FROM server_entry WHERE id IN ({each}) ORDER BY id DESC"  # noqa: S608 - of our own pieces
     found: dict[str, list[Entry]] = {}
     for entry in Entry.objects.raw(sql, values):
@@ -93,27 +99,22 @@ def _candidates(user: User, asked: Asked, kinds: Iterable[str]) -> dict[str, lis
     return found
 
 
-def _sqlite(kinds: list[str], readers: list[str], asked: Asked) -> tuple[str, list[Any]]:
-    """The numbers of entries, and the values: a MATCH for each kind. Tokens have no quotes in them."""
+def _sqlite(readers: dict[str, list[str]], asked: Asked) -> tuple[str, list[str]]:
+    """A query for the numbers of entries of a kind, and what each kind is asked. Tokens have no quotes in them."""
     words = " AND ".join(f'"{" ".join(phrase)}"{" *" if more else ""}' for phrase, more in asked)
-    allowed = " OR ".join(f'"{reader}"' for reader in readers)
     one = "SELECT * FROM (SELECT rowid FROM server_entry_words WHERE words MATCH %s ORDER BY rowid DESC LIMIT %s)"
-    return _each(one, [f'"{kind}" AND ({allowed}) AND {words}' for kind in kinds])
+    quoted = {kind: " OR ".join(f'"{one}"' for one in some) for kind, some in readers.items()}
+    return one, [f'"_{kind}" AND ({allowed}) AND {words}' for kind, allowed in quoted.items()]
 
 
-def _postgres(kinds: list[str], readers: list[str], asked: Asked) -> tuple[str, list[Any]]:
+def _postgres(readers: dict[str, list[str]], asked: Asked) -> tuple[str, list[str]]:
     words = " & ".join(
         "(" + " <-> ".join([*(f"'{t}'" for t in phrase[:-1]), f"'{phrase[-1]}'{':*' if more else ''}"]) + ")"
         for phrase, more in asked
     )
-    allowed = " | ".join(f"'{reader}'" for reader in readers)
     one = "(SELECT id FROM server_entry WHERE vector @@ %s::tsquery ORDER BY id DESC LIMIT %s)"
-    return _each(one, [f"'{kind}' & ({allowed}) & {words}" for kind in kinds])
-
-
-def _each(one: str, asked: list[str]) -> tuple[str, list[Any]]:
-    """One query over all kinds, and its values."""
-    return " UNION ALL ".join([one] * len(asked)), [value for text in asked for value in (text, MANY + 1)]
+    quoted = {kind: " | ".join(f"'{one}'" for one in some) for kind, some in readers.items()}
+    return one, [f"'_{kind}' & ({allowed}) & {words}" for kind, allowed in quoted.items()]
 
 
 def _existing(user: User, candidates: dict[str, list[Entry]]) -> dict[str, list[Entry]]:
@@ -129,11 +130,11 @@ def _existing(user: User, candidates: dict[str, list[Entry]]) -> dict[str, list[
     return {kind: [e for e in entries if (kind, e.object) in there] for kind, entries in candidates.items()}
 
 
-def _quotes(user: User, candidates: dict[str, list[Entry]], most: int) -> list[Group]:
+def _quotes(user: User, candidates: dict[str, list[Entry]], shown: int, most: int) -> list[Group]:
     """Words as this person may read them. A word that was found in what they may not read shows nothing of it."""
     as_said = {entry.object for entry in candidates.get(QUOTE, [])}
     paraphrased = {entry.object for entry in candidates.get(PARAPHRASE, [])}
-    rows = Observation.objects.visible_to(user).usable().for_reading().filter(pk__in=as_said | paraphrased)
+    rows = Observation.objects.visible_to(user).for_reading().filter(pk__in=as_said | paraphrased)
     found = list(rows.order_by("-made_at", "-pk"))
     reading = Reading(user)
     _count_people(reading, found)
@@ -142,10 +143,10 @@ def _quotes(user: User, candidates: dict[str, list[Entry]], most: int) -> list[G
         quote = reading.quote(one)
         if (quote.verbatim and str(one.pk) in as_said) or (quote.state == "paraphrase" and str(one.pk) in paraphrased):
             hits.append(Hit(quote.text or str(one.activity), quote.url, f"{quote.who} · {quote.where}"))
-    more = max(map(len, (candidates.get(kind, []) for kind in THEIR_WORDS))) > MANY
+    more = max(map(len, (candidates.get(kind, []) for kind in THEIR_WORDS))) > most
     if not hits:
         return []
-    return [Group(QUOTE, BY_KIND[QUOTE].group, tuple(hits[:most]), min(len(hits), MANY), more)]
+    return [Group(QUOTE, BY_KIND[QUOTE].group, tuple(hits[:shown]), min(len(hits), most), more)]
 
 
 def _count_people(reading: Reading, found: Iterable[Observation]) -> None:

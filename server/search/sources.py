@@ -17,6 +17,7 @@ from research.models import Case, Insight, Observation, Participant, Session, St
 from research.models.study import StudyMember
 
 EVERYBODY = "_all"
+TEAM, STUDY, PERSONA, ALL = "_t", "_s", "_p", "_a"
 QUOTE, PARAPHRASE = "quote", "paraphrase"  # a participant's words, and the researcher's in their place
 
 
@@ -42,19 +43,20 @@ class Source:
     says: Callable[[Any], Said]
     fields: frozenset[str] = frozenset()  # the fields that matter; a save of others alone changes nothing here
     once: bool = False  # what matters is there when it is made, and never changes
+    readers: tuple[str, ...] = (STUDY,)  # how the tokens of those begin who may look for it
     seen: Callable[[User, QuerySet[Any]], QuerySet[Any]] = visible  # of these rows, those that exist for a person
 
 
 def team(pk: int) -> str:
-    return f"_t{pk}"
+    return f"{TEAM}{pk}"
 
 
 def study(pk: int) -> str:
-    return f"_s{pk}"
+    return f"{STUDY}{pk}"
 
 
 def persona(pk: int) -> str:
-    return f"_p{pk}"
+    return f"{PERSONA}{pk}"
 
 
 def scopes(user: User) -> list[str]:
@@ -143,13 +145,16 @@ WORDS_OF_THEIRS = frozenset({"text", "activity", "removed_at", "paraphrase", "re
 SOURCES: tuple[Source, ...] = (
     Source("deployment", "{live}", Deployment,
            lambda: Deployment.objects.there().select_related("team", "target", "persona"), _deployment,
-           frozenset({"name", "removed_at", "persona"})),
+           frozenset({"name", "removed_at", "persona"}), readers=(TEAM,)),
     Source("run", "Runs", Run,
-           lambda: Run.objects.select_related("revision__template", "deployment", "started_by"), _run, once=True),
-    Source("template", "Templates", Template, lambda: Template.objects.select_related("persona"), _template),
-    Source("journey", "Journeys", Journey, lambda: Journey.objects.select_related("persona"), _journey),
+           lambda: Run.objects.select_related("revision__template", "deployment", "started_by"), _run, once=True,
+           readers=(TEAM,)),
+    Source("template", "Templates", Template, lambda: Template.objects.select_related("persona"), _template,
+           readers=(ALL,)),
+    Source("journey", "Journeys", Journey, lambda: Journey.objects.select_related("persona"), _journey, readers=(ALL,)),
     Source("step", "Steps of journeys", MapStep, lambda: MapStep.objects.select_related("map__journey"), _step,
-           frozenset({"title"}), seen=lambda user, rows: rows.filter(map__journey__in=visible(user, Journey))),
+           frozenset({"title"}), readers=(ALL,),
+           seen=lambda user, rows: rows.filter(map__journey__in=visible(user, Journey))),
     Source("study", "Studies", Study, lambda: Study.objects.select_related("persona"), _study),
     Source("session", "Sessions", Session,
            lambda: Session.objects.filter(study__removed_at=None).select_related("study", "case"), _session),
@@ -157,13 +162,14 @@ SOURCES: tuple[Source, ...] = (
            lambda: Participant.objects.filter(study__removed_at=None).select_related("study"), _participant),
     Source("case", "Cases", Case, lambda: Case.objects.filter(study__removed_at=None).select_related("study"), _case),
     Source("insight", "Insights", Insight,
-           lambda: Insight.objects.filter(study__removed_at=None).select_related("study"), _insight),
+           lambda: Insight.objects.filter(study__removed_at=None).select_related("study"), _insight,
+           readers=(STUDY, PERSONA)),
     Source(QUOTE, "Quotes and observations", Observation, _observations, _quote, WORDS_OF_THEIRS),
     Source(PARAPHRASE, "Quotes and observations", Observation,
            lambda: _observations().filter(released_at__isnull=False).exclude(paraphrase=""), _paraphrase,
            WORDS_OF_THEIRS),
-    Source("team", "Teams", Team, lambda: Team.objects.all(), _team),
-    Source("persona", "Personas", Persona, lambda: Persona.objects.all(), _persona),
+    Source("team", "Teams", Team, lambda: Team.objects.all(), _team, readers=(TEAM,)),
+    Source("persona", "Personas", Persona, lambda: Persona.objects.all(), _persona, readers=(ALL,)),
 )  # fmt: skip
 BY_KIND = {source.kind: source for source in SOURCES}
 # What is shown with another row's name: written again when that row is saved.
