@@ -24,6 +24,7 @@ from lib import names
 from people.models import Persona, PersonaChampion, Team, User
 from research.models import Activity, Case, Insight, Observation, Participant, Session, Study
 from research.models.observation import ActivityQuerySet
+from server.search import index
 
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
 TEAM = "example"
@@ -153,6 +154,7 @@ class LoadExample:
                 Observation.objects.bulk_create(
                     _observation(session, pk, row, activities) for pk, row in zip(named, rows, strict=True)
                 )
+            index.keep(Observation.objects.of_study(study))  # no signal tells of a bulk
             for insight in body["insights"]:
                 _insight(study, uuid5(self.shipped.names, insight["title"]), insight)
         return study

@@ -136,7 +136,9 @@ def _persona(one: Persona) -> Said:
 
 
 def _observations() -> QuerySet[Any]:
-    return Observation.objects.usable().select_related("activity", "session")
+    """Those of participants whose consent is in force. What lies in a removed session stays: it may come back."""
+    consenting = Participant.objects.consenting().values("pk")
+    return Observation.objects.filter(participant__in=consenting).select_related("activity", "session")
 
 
 WORDS_OF_THEIRS = frozenset({"text", "activity", "removed_at", "paraphrase", "released_at", "session", "participant"})
@@ -144,8 +146,9 @@ WORDS_OF_THEIRS = frozenset({"text", "activity", "removed_at", "paraphrase", "re
 # In the order in which they are shown.
 SOURCES: tuple[Source, ...] = (
     Source("deployment", "{live}", Deployment,
-           lambda: Deployment.objects.there().select_related("team", "target", "persona"), _deployment,
-           frozenset({"name", "removed_at", "persona"}), readers=(TEAM,)),
+           lambda: Deployment.objects.select_related("team", "target", "persona"), _deployment,
+           frozenset({"name", "persona"}), readers=(TEAM,),
+           seen=lambda user, rows: visible(user, rows.filter(removed_at=None))),
     Source("run", "Runs", Run,
            lambda: Run.objects.select_related("revision__template", "deployment", "started_by"), _run, once=True,
            readers=(TEAM,)),
@@ -157,12 +160,12 @@ SOURCES: tuple[Source, ...] = (
            seen=lambda user, rows: rows.filter(map__journey__in=visible(user, Journey))),
     Source("study", "Studies", Study, lambda: Study.objects.select_related("persona"), _study),
     Source("session", "Sessions", Session,
-           lambda: Session.objects.filter(study__removed_at=None).select_related("study", "case"), _session),
+           lambda: Session.objects.select_related("study", "case"), _session),
     Source("participant", "Participants", Participant,
-           lambda: Participant.objects.filter(study__removed_at=None).select_related("study"), _participant),
-    Source("case", "Cases", Case, lambda: Case.objects.filter(study__removed_at=None).select_related("study"), _case),
+           lambda: Participant.objects.select_related("study"), _participant),
+    Source("case", "Cases", Case, lambda: Case.objects.select_related("study"), _case),
     Source("insight", "Insights", Insight,
-           lambda: Insight.objects.filter(study__removed_at=None).select_related("study"), _insight,
+           lambda: Insight.objects.select_related("study"), _insight,
            readers=(STUDY, PERSONA)),
     Source(QUOTE, "Quotes and observations", Observation, _observations, _quote, WORDS_OF_THEIRS),
     Source(PARAPHRASE, "Quotes and observations", Observation,

@@ -9,6 +9,7 @@ from django.utils import timezone
 from engine.models import Template
 from journeys.models import Journey
 from research.models import Activity, Case, Consent, Observation, Study
+from server import example
 from server.help.documents import DOCUMENTS
 from server.search.entry import Entry
 from server.search.finding import FEW, find
@@ -150,6 +151,24 @@ def test_a_new_revision_renames_its_template(revision, alice, django_capture_on_
 def test_a_removed_deployment_is_not_found(live, alice):
     type(live).objects.filter(pk=live.pk).update(removed_at=timezone.now())
     assert "deployment" not in found(alice, "churn")
+
+
+def test_what_was_restored_is_found_though_the_index_was_written_meanwhile(live, quote, session, alice):
+    type(live).objects.filter(pk=live.pk).update(removed_at=timezone.now())
+    session.remove()
+    call_command("search_index", verbosity=0)
+    assert "quote" not in found(alice, "on-call")
+    type(live).objects.filter(pk=live.pk).update(removed_at=None)
+    session.restore()
+    assert found(alice, "churn")["deployment"] == ["churn"]
+    assert found(alice, "on-call")["quote"] == [quote.text]
+
+
+def test_the_example_is_found(team, alice):
+    study = example.LoadExample(example.MODELS).execute()
+    study.add(alice, "lead")
+    said = Observation.objects.of_study(study).filter(quote=True)[0]
+    assert said.text in [hit.title for group in find(alice, said.text[:60], "quote") for hit in group.hits]
 
 
 def test_a_member_who_left_finds_nothing_more(study, bob):
