@@ -16,6 +16,7 @@ import importlib
 import re
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -31,6 +32,7 @@ Json = dict[str, Any]
 Told = Callable[[Json], None]
 ENDED = ("succeeded", "failed", "cancelled")
 MOMENT = 3.0  # seconds
+_LOOKS = re.compile("[\u034f\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # marks that choose a glyph, and name nothing
 SETTLED = 3.0  # seconds after which no event with a lower number is still to come
 FULL = 500  # events in one answer
 
@@ -423,9 +425,31 @@ def _released(run: Json) -> int | None:
 
 
 def plain_name(text: str, otherwise: str) -> str:
-    """A name from any text: `My Guestbook` is my-guestbook."""
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40]
-    return name if name[:1].isalpha() else f"{otherwise}-{name}".strip("-")[:40]
+    """A name from any text, in letters of any script: `My Guestbook` is my-guestbook, `模型 1` is 模型-1.
+
+    What it makes is a key to the server (lib.names), which this file cannot import.
+    """
+    folded = _LOOKS.sub("", text)
+    for _ in range(4):  # small letters can undo the normal form, and the other way round
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", folded).lower())
+    parts = "".join(
+        c if unicodedata.category(c)[0] in "LMN" else " " * (unicodedata.category(c) != "Cf") for c in folded
+    )
+    name = _cut("-".join(filter(None, map(_without_marks_before, parts.split()))))
+    return name if name[:1].isalpha() else _cut(f"{otherwise}-{name}".strip("-"))
+
+
+def _without_marks_before(word: str) -> str:
+    """A word from its first letter or digit: a mark before it stands on nothing."""
+    return re.sub(r"^[^\w]+", "", word)
+
+
+def _cut(name: str) -> str:
+    """At most 40 characters, without a letter that would lose one of its marks."""
+    end = min(40, len(name))
+    while 0 < end < len(name) and unicodedata.category(name[end])[0] == "M":
+        end -= 1
+    return name[:end].strip("-")
 
 
 def name_for(path: Path) -> str:

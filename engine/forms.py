@@ -7,13 +7,14 @@ from typing import Any
 
 from django import forms
 
-from engine.actions.start_run import NAME, StartRun
+from engine.actions.start_run import StartRun, problem_of_name
 from engine.artefacts.store import ArtefactError
 from engine.definition.document import Input
 from engine.definition.vocabulary import FILE_TYPES
 from engine.definition.yaml_text import YamlError, read
 from engine.models import Artefact, Revision, Run, StepRun
 from engine.outcomes import Needs
+from lib import names
 from people.access import can
 from people.models import Team, User
 
@@ -117,9 +118,8 @@ class StartForm(forms.Form):
         self.fields |= {name: field_for(spec, name) for name, spec in inputs.items()}
         for name, sha256 in (kept or {}).items():
             self._hold(name, sha256)
-        self.fields["name"] = forms.RegexField(
-            NAME, label="Name", help_text="What it is called where it is live: small letters, digits and -",
-            error_messages={"invalid": "Small letters, digits and -, beginning with a letter, at most 40."},
+        self.fields["name"] = forms.CharField(
+            label="Name", help_text="What it is called where it is live: small letters, digits and -",
             required=bool(revision.parsed.done),
         )  # fmt: skip
         may_start = [team.pk for team in Team.objects.visible_to(user) if can(user, "start_in", team)]
@@ -136,6 +136,12 @@ class StartForm(forms.Form):
             self.fields[name] = forms.ChoiceField(choices=choices, initial=sha256, label=label, required=needed)
             self.held.add(name)
             self.brought = self.brought or found.name
+
+    def clean_name(self) -> str:
+        name = names.normal(self.cleaned_data["name"])
+        if name and (problem := problem_of_name(name)):
+            raise forms.ValidationError(f"{problem}.")
+        return name
 
     def start(self) -> StartRun:
         """The verb, ready to plan or execute. Uploaded files are stored."""

@@ -18,7 +18,7 @@ from engine.views import (
     templates,
 )
 
-DEPLOYMENT = "live/<slug:team>/<slug:target>/<slug:name>/"
+DEPLOYMENT = "live/<key:team>/<key:target>/<key:name>/"
 
 urlpatterns = [
     path("health/live", health.live, name="health-live"),
@@ -38,7 +38,7 @@ urlpatterns = [
     path("runs/<int:pk>/steps/<int:step_pk>/confirm/", steps.confirm, name="run-confirm"),
     path("runs/<int:pk>/steps/<int:step_pk>/tell/", steps.tell, name="run-tell"),
     path("audit/", audit.audit, name="audit"),
-    path("settings/teams/<slug:slug>/limits/", limits.limits, name="limits"),
+    path("settings/teams/<key:slug>/limits/", limits.limits, name="limits"),
     path("schedules/next/", schedules.preview, name="schedule-preview"),
     path("schedules/<int:pk>/", schedules.change, name="schedule"),
     path("schedules/<int:pk>/pause/", schedules.pause, name="schedule-pause"),
@@ -56,9 +56,9 @@ urlpatterns = [
     path("drop/", templates.drop, name="drop"),
     path("templates/", templates.templates, name="templates"),
     path("templates/kinds/<str:name>/", templates.kind, name="kind"),
-    path("templates/<slug:name>/", templates.template, name="template"),
-    path("templates/<slug:name>/publish/", templates.publish, name="template-publish"),
-    path("templates/<slug:name>/start/", templates.start, name="template-start"),
-    path("templates/<slug:name>/limit/", limits.of_template, name="template-limit"),
-    path("templates/<slug:name>/schedules/new/", schedules.new, name="schedule-new"),
+    path("templates/<key:name>/", templates.template, name="template"),
+    path("templates/<key:name>/publish/", templates.publish, name="template-publish"),
+    path("templates/<key:name>/start/", templates.start, name="template-start"),
+    path("templates/<key:name>/limit/", limits.of_template, name="template-limit"),
+    path("templates/<key:name>/schedules/new/", schedules.new, name="schedule-new"),
 ]

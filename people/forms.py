@@ -3,9 +3,12 @@
 from typing import Any
 
 from django import forms
-from django.utils.text import slugify
+from django.db.models import Q
 
+from lib import names
 from people.models import Invitation, Membership, Role, Team, User
+
+LONGEST = 80  # of a team's key
 
 
 class ProfileForm(forms.ModelForm[User]):
@@ -25,16 +28,17 @@ class TeamForm(forms.ModelForm[Team]):
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        slug = slugify(name)
-        if not slug:
+        key = names.key(name, LONGEST)
+        if not key:
             raise forms.ValidationError("A team's name needs at least one letter or digit.")
-        if Team.objects.filter(slug=slug).exclude(pk=self.instance.pk).exists():
-            raise forms.ValidationError(f"There is a team with this name already ({slug}).")
+        same = Q(slug=key) | Q(name=name)  # keys made before names had any script differ from those made now
+        if taken := Team.objects.filter(same).exclude(pk=self.instance.pk).first():
+            raise forms.ValidationError(f"There is a team with this name already ({taken.slug}).")
         return name
 
     def save(self, commit: bool = True) -> Team:
         if not self.instance.slug:  # an address stays what it was when the name changes
-            self.instance.slug = slugify(self.cleaned_data["name"])
+            self.instance.slug = names.key(self.cleaned_data["name"], LONGEST)
         saved: Team = super().save(commit)
         return saved
 

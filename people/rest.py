@@ -1,11 +1,16 @@
-"""What every room's REST views share: who asks, a conflict, and refusals that keep their own sentence."""
+"""What every room's REST views share: who asks, keys, a conflict, and refusals that keep their own sentence."""
+
+from typing import Any
 
 from django.core.exceptions import PermissionDenied as Denied
+from django.core.exceptions import ValidationError
 from drf_standardized_errors.handler import ExceptionHandler
-from rest_framework import status
+from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.request import Request
 
+from lib import names
+from people.keys import validate_key
 from people.models import User
 
 
@@ -23,6 +28,21 @@ class InWords(ExceptionHandler):
         if isinstance(exc, Denied) and exc.args:
             return PermissionDenied(str(exc))
         return super().convert_known_exceptions(exc)
+
+
+class KeySerializer(serializers.CharField):
+    """A key in the body of a request."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": 80, **kwargs})
+
+    def to_internal_value(self, data: Any) -> str:
+        found = names.normal(super().to_internal_value(data))
+        try:
+            validate_key(found)
+        except ValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
+        return found
 
 
 def me(request: Request) -> User:

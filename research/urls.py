@@ -5,7 +5,7 @@ from django.urls import path
 from research import api
 from research.views import cases, export, insights, participants, removing, review, sessions, studies
 
-STUDY = "studies/<slug:slug>"
+STUDY = "studies/<key:slug>"
 PERSON = f"{STUDY}/participants/P<int:number>"
 SESSION = "sessions/<int:pk>"
 OBSERVATION = "observations/<uuid:pk>"

@@ -8,6 +8,9 @@ class ServerConfig(AppConfig):
     def ready(self) -> None:
         from server.home import blocks, live_blocks  # noqa: F401 - fill Home, what waits, and the thread
         from server.installation import checks  # noqa: F401 - names what is wrong in the environment
+        from server.search import index
+
+        index.listen()
 
         if settings.BROKER_URL:
             from server import celery  # noqa: F401 - the bell's

@@ -17,13 +17,14 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.text import slugify
 
 from engine.models import Deployment, Run, Target, Template
 from journeys.models import Journey
+from lib import names
 from people.models import Persona, PersonaChampion, Team, User
 from research.models import Activity, Case, Insight, Observation, Participant, Session, Study
 from research.models.observation import ActivityQuerySet
+from server.search import index
 
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
 TEAM = "example"
@@ -66,7 +67,7 @@ class Shipped:
 
     def vocabulary(self) -> ActivityQuerySet:
         """Its activities, as far as they are there."""
-        keys = [slugify(name) for name in self.study["activities"]]
+        keys = [names.key(name, 80) for name in self.study["activities"]]
         return Activity.objects.filter(persona__slug=self.persona, key__in=keys)
 
     def people(self) -> list[str]:
@@ -153,6 +154,7 @@ class LoadExample:
                 Observation.objects.bulk_create(
                     _observation(session, pk, row, activities) for pk, row in zip(named, rows, strict=True)
                 )
+            index.keep(Observation.objects.of_study(study))  # no signal tells of a bulk
             for insight in body["insights"]:
                 _insight(study, uuid5(self.shipped.names, insight["title"]), insight)
         return study

@@ -5,7 +5,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 
 from server import errors, example_page, look, outcomes
 from server.help import views as help_views
-from server.home import page, search, waiting
+from server.home import page, waiting
+from server.search import views as search
 
 urlpatterns = [
     path("", page.home, name="home"),

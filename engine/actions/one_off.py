@@ -38,7 +38,7 @@ class OneOff:
             name, Kind.JOB, ("/bin/sh", "-c", 'exec "$@"', "sh", *self.command),
             env={**made.env, "PYTHONUNBUFFERED": "1", "PROCESS": "exec", "RELEASE": str(live.number)},
             environment=made.environment, source=made.source, timeout=AT_MOST,
-            secrets=self.deployment.settings(), labels={"deployment": self.deployment.name},
+            secrets=self.deployment.settings(), labels={"deployment": self.deployment.plain_name},
         )  # fmt: skip
         # Said first, so that what is started is on record; without what follows the program, which may hold secrets.
         said = f"{self.user.name} ran {shlex.quote(self.command[0])} in release {live.number}"

@@ -15,9 +15,12 @@ from engine.models import Artefact, Deployment, Revision, Run, Schedule, Target
 from engine.runs import transitions
 from engine.statuses import DeploymentState
 from engine.steps.catalogue import problems_with
+from lib import names
 from people.models import Persona, Team, User
 
-NAME = re.compile(r"^[a-z][a-z0-9-]{0,39}$")
+LONGEST = 40  # of a deployment's name
+RULE = "small letters, digits and -, beginning with a letter, at most 40"
+_PLAIN = re.compile(r"[a-z][a-z0-9-]{0,39}")  # what a name was before it could be of any script: a--b is one too
 
 
 class Refused(ValueError):
@@ -30,7 +33,11 @@ class Refused(ValueError):
 
 def problem_of_name(name: str) -> str:
     """Why this cannot be a deployment's name; "" when it can."""
-    return "" if NAME.fullmatch(name) else f"“{name}” is not a name: small letters, digits and -, at most 40"
+    key = names.key(name, LONGEST).replace("_", "-")
+    if _PLAIN.fullmatch(name) or (name == key and name[:1].isalpha()):
+        return ""
+    hint = f"; “{key}” would be one" if key[:1].isalpha() else ""
+    return f"“{name[:80]}” is not a name: {RULE}{hint}"
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,9 @@ class Name:
     target: Target | None = None
     persona: Persona | None = None
     port: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", names.normal(self.name))
 
     def check(self) -> None:
         """Raises Refused."""
@@ -76,6 +86,9 @@ class StartRun:
     port: int | None = None
     idempotency_key: str = ""
     schedule: Schedule | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", names.normal(self.name))
 
     def check(self) -> dict[str, Any]:
         """The inputs, each as its type. Raises Refused naming everything that is wrong."""

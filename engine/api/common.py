@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 
+from lib import names
 from people.models import Team, User
 
 
@@ -22,15 +23,15 @@ def team_of(user: User, slug: str | None) -> Team:
     """The team named, or the only one this person is on."""
     teams = Team.objects.visible_to(user)
     if slug:
-        found = teams.filter(slug=slug).first()
+        found = teams.filter(slug=names.normal(slug)).first()
         if found is None:
             raise NotFound(f"There is no team {slug} that you are on.")
         return found
     mine = list(teams[:2])
     if len(mine) != 1:
-        names = ", ".join(teams.values_list("slug", flat=True))
+        slugs = ", ".join(teams.values_list("slug", flat=True))
         message = (
-            f"You are on several teams ({names}); say which." if mine else "You are on no team; ask to be invited."
+            f"You are on several teams ({slugs}); say which." if mine else "You are on no team; ask to be invited."
         )
         raise ValidationError({"team": [message]})
     return mine[0]

@@ -28,6 +28,7 @@ from engine.api.service_serializers import NamedSerializer
 from engine.models import Deployment
 from engine.runs import transitions
 from engine.targets.base import TargetError
+from lib import names
 from people.access import fetch, may, visible
 from people.rest import Conflict, me
 
@@ -50,7 +51,7 @@ def deployments(request: Request) -> Response:
         rows = rows.filter(removed_at=None)
     for name, field in (("name", "name"), ("team", "team__slug"), ("target", "target__name")):
         if value := request.query_params.get(name):
-            rows = rows.filter(**{field: value})
+            rows = rows.filter(**{field: names.normal(value)})
     return Response(DeploymentSerializer(rows, many=True).data)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import StreamingHttpResponse
+from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
@@ -35,5 +36,5 @@ def template_xes(request: Request, name: str) -> StreamingHttpResponse:
 
 def _answer(runs: RunQuerySet, name: str) -> StreamingHttpResponse:
     answer = StreamingHttpResponse(xes.log(runs), content_type="application/xml; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{name}.xes"'
+    answer["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=f"{name}.xes")
     return answer

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.decorators import api_view
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -17,11 +16,11 @@ from engine.api.serializers import ScheduleSerializer
 from engine.models import Schedule
 from people.access import fetch, may, visible
 from people.models import Team, User
-from people.rest import me
+from people.rest import KeySerializer, me
 
 
 class _NewSchedule(ScheduleSerializer):
-    team = serializers.SlugField(required=False)  # type: ignore[assignment]
+    team = KeySerializer(required=False)  # type: ignore[assignment]
 
 
 @extend_schema(methods=["GET"], responses=ScheduleSerializer(many=True))

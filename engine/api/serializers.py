@@ -27,6 +27,7 @@ from engine.models import (
 from engine.models.schedule import NeverComes, next_time
 from engine.outcomes import groups_of
 from engine.queue import concurrency
+from people.rest import KeySerializer
 
 Slug = serializers.SlugRelatedField[Any]
 Key = serializers.PrimaryKeyRelatedField[Any]
@@ -311,14 +312,14 @@ class LimitSerializer(serializers.ModelSerializer[Limit]):
 
 class UploadSerializer(serializers.Serializer[Any]):
     file = serializers.FileField()
-    team = serializers.SlugField(required=False)
+    team = KeySerializer(required=False)
 
 
 class StartSerializer(serializers.Serializer[Any]):
-    template = serializers.SlugField(required=False, help_text="without it: the persona's published template")
+    template = KeySerializer(required=False, help_text="without it: the persona's published template")
     revision = serializers.IntegerField(required=False, min_value=1, max_value=1_000_000)
-    persona = serializers.SlugField(required=False, help_text="without it: your own")
-    team = serializers.SlugField(required=False, help_text="needed when you are on several")
+    persona = KeySerializer(required=False, help_text="without it: your own")
+    team = KeySerializer(required=False, help_text="needed when you are on several")
     name = serializers.CharField(required=False, max_length=40, help_text="of the deployment")
     inputs = serializers.DictField(required=False, default=dict)
     port = serializers.IntegerField(
@@ -331,9 +332,9 @@ class StartSerializer(serializers.Serializer[Any]):
 class LimitSetSerializer(serializers.Serializer[Any]):
     """One of team, template and target names what is limited."""
 
-    team = serializers.SlugField(required=False)
-    template = serializers.SlugField(required=False)
-    target = serializers.SlugField(required=False, help_text="of the team it is yours by")
+    team = KeySerializer(required=False)
+    template = KeySerializer(required=False)
+    target = KeySerializer(required=False, help_text="of the team it is yours by")
     at_most = serializers.IntegerField(min_value=1, max_value=100_000)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from engine.models import Setting
+from people.rest import KeySerializer
 
 
 class SettingSerializer(serializers.ModelSerializer[Setting]):
@@ -29,7 +30,7 @@ class ProcessSerializer(serializers.Serializer[None]):
 
 class NamedSerializer(serializers.Serializer[None]):
     name = serializers.CharField(max_length=40)
-    team = serializers.CharField(required=False)
+    team = KeySerializer(required=False)
 
 
 class ConfigSerializer(serializers.Serializer[None]):

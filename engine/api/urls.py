@@ -53,7 +53,7 @@ urlpatterns = [
     path("templates/", templates.templates, name="api-templates"),
     path("templates/check/", templates.check, name="api-template-check"),
     path("templates/schema/", templates.schema, name="api-template-schema"),
-    path("templates/<slug:name>/", templates.template, name="api-template"),
-    path("templates/<slug:name>/xes/", exports.template_xes, name="api-template-xes"),
-    path("templates/<slug:name>/publish/", templates.publish, name="api-template-publish"),
+    path("templates/<key:name>/", templates.template, name="api-template"),
+    path("templates/<key:name>/xes/", exports.template_xes, name="api-template-xes"),
+    path("templates/<key:name>/publish/", templates.publish, name="api-template-publish"),
 ]

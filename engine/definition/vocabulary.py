@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.definition.retry import CLASSES
+from lib import names
 
 INPUT_TYPES = ("text", "number", "integer", "boolean", "model", "table", "file", "folder", "json")
 FILE_TYPES = ("model", "table", "file", "folder")
@@ -59,6 +60,19 @@ class Name(Value):
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "pattern": self.pattern}
+
+
+class TemplateName(Name):
+    """A key of any script: no expression names a template, and addresses and files have forms of their own."""
+
+    def problem(self, name: str, value: Any) -> str:
+        text = str(value)
+        if text[:1].isalpha() and names.key(text, 63) == text:
+            return ""
+        return super().problem(name, value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": "^[a-z\u0080-\uffff][a-z0-9_\u0080-\uffff-]{0,62}$"}
 
 
 class Item(Name):
@@ -220,7 +234,7 @@ EXECUTION = (
 PARTS: Final[Mapping[str, tuple[Key, ...]]] = {
     "document": (
         _needed("desirepath", OneOf((1,)), "the version of the document's form: 1"),
-        _needed("template", Name(), "the template's name"),
+        _needed("template", TemplateName(), "the template's name"),
         _key("title", Text(), "what people call it"),
         _key("persona", Text(), "whose work it is"),
         _key("description", Text(), "more about it"),
@@ -296,7 +310,7 @@ PARTS: Final[Mapping[str, tuple[Key, ...]]] = {
     "template": (
         _needed("id", ID, "the name of this place; its steps are ID.THEIRS"),
         _key("title", Text(), "what people call it here", ""),
-        _needed("template", Name(), "the name of the template whose flow stands here"),
+        _needed("template", TemplateName(), "the name of the template whose flow stands here"),
         _key("digest", Text(), "the revision; written when this template is stored", ""),
         _key("with", Pairs(), "its inputs", {}, "with_"),
     ),

@@ -126,6 +126,6 @@ def _program(release: Release, made: RunningApp, process: str, text: str, number
         env={**made.env, "PYTHONUNBUFFERED": "1", "PROCESS": name, "RELEASE": str(release.number)},
         environment=made.environment, source=made.source,
         health=(made.check or "/") if answers else "", any_answer=not made.check,
-        labels={"deployment": release.deployment.name, "release": str(release.number), "process": name},
+        labels={"deployment": release.deployment.plain_name, "release": str(release.number), "process": name},
     )  # fmt: skip
     return Program(name, answers, workload)

@@ -45,9 +45,9 @@ def server_of(release: Release) -> Workload:
         raise PermanentFailure(f"{release} is not prepared yet.")
     argv = (
         "{python}", "-m", "model_runtime.server", "--artefact", f"{{artefact:{model.packed}}}", "--sha256",
-        model.packed, "--name", release.deployment.name, "--version", str(release.number), "--port", "{port}",
+        model.packed, "--name", release.deployment.plain_name, "--version", str(release.number), "--port", "{port}",
     )  # fmt: skip
-    labels = {"deployment": release.deployment.name, "release": str(release.number)}
+    labels = {"deployment": release.deployment.plain_name, "release": str(release.number)}
     return Workload(
         release.workload, Kind.SERVICE, argv, env={"PYTHONPATH": "{runtimes}"}, environment=model.environment,
         health="/v2/health/ready", labels=labels,

@@ -17,7 +17,9 @@ from engine.models.setting import problem_with, sealed
 from engine.statuses import CriterionState, DeploymentState, RunState
 from engine.targets.base import Backend, Route
 from engine.targets.base import Target as TargetAdapter
+from lib import names
 from lib.statistics import Rate
+from people.keys import KeyField
 
 if TYPE_CHECKING:
     from engine.models.template import Revision
@@ -62,7 +64,7 @@ class Deployment(models.Model):
 
     team = models.ForeignKey("people.Team", on_delete=models.CASCADE, related_name="deployments")
     target = models.ForeignKey("engine.Target", on_delete=models.PROTECT, related_name="deployments")
-    name = models.SlugField(max_length=40)
+    name = KeyField(max_length=40)
     persona = models.ForeignKey("people.Persona", null=True, on_delete=models.PROTECT, related_name="deployments")
     state = models.CharField(max_length=10, choices=DeploymentState.choices, default=DeploymentState.NEW)
     address = models.CharField(max_length=200, blank=True)
@@ -88,7 +90,12 @@ class Deployment(models.Model):
     @property
     def route_name(self) -> str:
         """Its name on the target, where several teams live side by side."""
-        return f"{self.team_id}-{self.name}"
+        return f"{self.team_id}-{self.plain_name}"
+
+    @property
+    def plain_name(self) -> str:
+        """Its name in ASCII: for programs, labels and paths, which take no other letters. A plain name is itself."""
+        return names.safe(self.name)
 
     @property
     def live(self) -> "Release | None":

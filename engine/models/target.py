@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 
 from engine.targets import base
+from people.keys import KeyField
 
 if TYPE_CHECKING:
     from people.models import Team, User
@@ -35,7 +36,7 @@ class TargetQuerySet(models.QuerySet["Target"]):
 
 class Target(models.Model):
     team = models.ForeignKey("people.Team", on_delete=models.CASCADE, related_name="targets")
-    name = models.SlugField(max_length=40)
+    name = KeyField(max_length=40)
     kind = models.CharField(max_length=20)  # local or dummy
 
     objects = TargetQuerySet.as_manager()

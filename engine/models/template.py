@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from engine.definition import document as documents
 from engine.definition.document import template_of
+from people.keys import KeyField
 from people.models import Persona
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class TemplateQuerySet(models.QuerySet["Template"]):
 
 
 class Template(models.Model):
-    name = models.SlugField(max_length=63, unique=True)
+    name = KeyField(max_length=63, unique=True)
     title = models.CharField(max_length=200)
     persona = models.ForeignKey(Persona, null=True, blank=True, on_delete=models.PROTECT, related_name="templates")
     starter = models.BooleanField(default=False)  # shipped with Desirepath

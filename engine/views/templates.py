@@ -12,7 +12,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 
 from engine.actions import plan_run
@@ -29,6 +28,7 @@ from engine.views.limits import bound
 from engine.views.onboarding import onboarding
 from engine.views.schedules import planned
 from engine.views.step_list import MOST_DRAWN
+from lib import names
 from lib.pages.markdown import rendered
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me, visible
@@ -172,7 +172,7 @@ def drop(request: HttpRequest) -> HttpResponse:
     except ArtefactError as error:
         warn(request, str(error))
         return redirect("home")
-    called = slugify((file.name or "").rsplit(".", 1)[0].removesuffix(".tar"))[:40]
+    called = names.key((file.name or "").rsplit(".", 1)[0].removesuffix(".tar"), 40).replace("_", "-")
     query = urlencode({into: kept.sha256, "called": called, "team": team.pk, "revision": revision.number})
     return redirect(f"{reverse('template-start', args=[revision.template.name])}?{query}")
 

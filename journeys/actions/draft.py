@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -11,8 +12,11 @@ from engine.definition.document import to_document
 from engine.definition.flow import leaves
 from journeys.discovery.inductive import Occurrence, discover
 from journeys.models import LANES, Cell, Journey, JourneyMap, MapStep, Stage
+from lib import names
 from research.models import Observation, Study
 from research.traces import by_activity, traces
+
+CURRENT = JourneyMap.State.CURRENT
 
 
 class NothingSeen(ValueError):
@@ -35,12 +39,15 @@ class DraftCurrent:
         cases = traces(seen)
         if not cases:
             raise NothingSeen("No session of this study has seen anybody do something in a case yet. Watch one first.")
+        held = set(MapStep.objects.filter(map__journey=self.journey, map__state=CURRENT).values_list("key", flat=True))
         numbers = by_activity(seen)
-        titles = {key: found.name for key, found in numbers.items()}
-        root = discover((map(_seen, trace) for trace in cases.values()), titles)
+        ids = {key: leaf_id(key, held) for key in numbers}
+        activities = {leaf: key for key, leaf in ids.items()}
+        titles = {ids[key]: found.name for key, found in numbers.items()}
+        root = discover(([_seen(row, ids) for row in trace] for trace in cases.values()), titles)
         flow = to_document(root)
         with transaction.atomic():
-            map_, _ = JourneyMap.objects.get_or_create(journey=self.journey, state=JourneyMap.State.CURRENT)
+            map_, _ = JourneyMap.objects.get_or_create(journey=self.journey, state=CURRENT)
             map_.flow = flow if isinstance(flow, list) else [flow]
             map_.changed_at = timezone.now()
             map_.save(update_fields=["flow", "changed_at"])
@@ -52,7 +59,7 @@ class DraftCurrent:
                     map=map_, key=key, defaults={"title": titles[key], "position": position, "stage": stage}
                 )
                 step.links.all().delete()
-                step.rest_on(seen.usable().filter(activity__key=key))
+                step.rest_on(seen.usable().filter(activity__key=activities[key]))
                 fill_cells(step)
         return map_
 
@@ -63,5 +70,13 @@ def fill_cells(step: MapStep, **texts: str) -> None:
         Cell.objects.get_or_create(step=step, lane=lane, defaults={"text": texts.get(lane, "")})
 
 
-def _seen(row: object) -> Occurrence:
-    return Occurrence(row.start, row.end, str(row.observation), row.activity)  # type: ignore[attr-defined]
+def leaf_id(key: str, held: Collection[str] = ()) -> str:
+    """The id of an activity's leaf: ASCII, because expressions name leaves; one that the map holds stays as it is."""
+    if key in held:
+        return key
+    plain = names.safe(key)
+    return plain if plain[0].isalpha() else names.safe(f"n-{plain}")
+
+
+def _seen(row: object, ids: Mapping[str, str]) -> Occurrence:
+    return Occurrence(row.start, row.end, str(row.observation), ids[row.activity])  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from django.utils import timezone
 from engine.definition.document import from_document, with_leaf
 from engine.definition.flow import Flow, Leaf, Node
 from engine.models.template import lookup
+from people.keys import KeyField
 from people.models import Persona
 from research.models import Insight, Observation, Study
 
@@ -34,7 +35,7 @@ class Journey(models.Model):
 
     persona = models.ForeignKey(Persona, on_delete=models.PROTECT, related_name="journeys")
     study = models.ForeignKey(Study, null=True, blank=True, on_delete=models.SET_NULL, related_name="journeys")
-    slug = models.SlugField(max_length=63, unique=True)
+    slug = KeyField(max_length=63, unique=True)
     title = models.CharField(max_length=200)
     made_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -74,7 +75,7 @@ class JourneyMap(models.Model):
     flow = models.JSONField(default=list)  # the document form; leaf ids are the steps' keys
     inputs = models.JSONField(default=dict)  # of the template an ideal map derives
     done = models.JSONField(default=list)
-    template = models.SlugField(max_length=63, blank=True)  # the name of that template
+    template = KeyField(max_length=63, blank=True)  # the name of that template
     changed_at = models.DateTimeField(default=timezone.now)
 
     objects = models.Manager()
@@ -142,7 +143,7 @@ class MapStep(models.Model):
 
     map = models.ForeignKey(JourneyMap, on_delete=models.CASCADE, related_name="steps")
     stage = models.ForeignKey(Stage, null=True, on_delete=models.SET_NULL, related_name="steps")
-    key = models.SlugField(max_length=63)
+    key = KeyField(max_length=63)
     title = models.CharField(max_length=120)
     position = models.PositiveIntegerField(default=0)
     evidence = models.ManyToManyField(Observation, through="StepEvidence", related_name="map_steps")

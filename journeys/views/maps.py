@@ -10,7 +10,6 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import mark_safe
-from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 
 from engine.definition.document import TemplateError
@@ -22,6 +21,7 @@ from journeys.forms import BindForm, CellForm, JourneyForm
 from journeys.grid import grid_of
 from journeys.models import Cell, Journey, JourneyMap, MapStep, MapVersion
 from journeys.models.cell import Conflict, last_edit
+from lib import names
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me, visible
 from people.models import Persona
@@ -49,7 +49,7 @@ def journey_new(request: HttpRequest) -> HttpResponse:
 
 
 def _free_slug(title: str) -> str:
-    wish = slugify(title)[:55] or "journey"
+    wish = names.key(title, 55) or "journey"
     taken = set(Journey.objects.filter(slug__startswith=wish).values_list("slug", flat=True))
     return next(s for n in range(len(taken) + 2) if (s := wish if n == 0 else f"{wish}-{n + 1}") not in taken)
 

@@ -9,6 +9,8 @@ import yaml
 from django.conf import settings
 from django.db import models
 
+from people.keys import KeyField
+
 if TYPE_CHECKING:
     from people.models.user import User
 
@@ -56,7 +58,7 @@ class PersonaQuerySet(models.QuerySet["Persona"]):
 class Persona(models.Model):
     """Everybody's: personas belong to no team."""
 
-    slug = models.SlugField(max_length=40, unique=True)
+    slug = KeyField(max_length=40, unique=True)
     name = models.CharField(max_length=80)  # "ML engineer"
     plural = models.CharField(max_length=80)  # "ML engineers"
     incentives = models.TextField(blank=True)  # what they are rewarded for

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from people.keys import KeyField
+
 if TYPE_CHECKING:
     from people.models.user import User
 
@@ -30,7 +32,7 @@ class Team(models.Model):
     """Owns runs, deployments, secrets and targets."""
 
     name = models.CharField(max_length=80)
-    slug = models.SlugField(max_length=80, unique=True)
+    slug = KeyField(max_length=80, unique=True)
     made_at = models.DateTimeField(default=timezone.now, editable=False)
     example = models.BooleanField(default=False)  # made by the example: left out of every number
 

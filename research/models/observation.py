@@ -13,7 +13,9 @@ from django.utils import timezone
 from django.utils.text import slugify
 from simple_history.models import HistoricalRecords
 
+from lib import names
 from people.ids import uuid7
+from people.keys import KeyField
 from research.models.case import Case
 from research.models.overtaken import Overtaken
 from research.models.participant import Participant
@@ -32,18 +34,27 @@ class ActivityQuerySet(models.QuerySet["Activity"]):
     def named(self, persona: "Persona", name: str) -> "Activity":
         """The activity of that name; a new name becomes a new activity, so that logging never stops to ask."""
         name = " ".join(name.split())[:80]
-        key = slugify(name)[:80]
+        key = names.key(name, 80)
         if not key:
             raise ValidationError(f"“{name}” cannot name an activity: it needs a letter or a digit.")
+        if before := self._keyed_before(persona, name, key):
+            return before
         last = self.filter(persona=persona).aggregate(last=models.Max("position"))["last"] or 0
         return self.get_or_create(persona=persona, key=key, defaults={"name": name, "position": last + 1})[0]
+
+    def _keyed_before(self, persona: "Persona", name: str, key: str) -> "Activity | None":
+        """The activity whose key was made by `slugify`, which left letters of other scripts out: “Café” was cafe."""
+        if (older := slugify(name)[:80]) in ("", key):
+            return None
+        found = self.filter(persona=persona, key=older).first()
+        return found if found and names.key(found.name, 80) == key else None
 
 
 class Activity(models.Model):
     """What people of a persona do, in one word that everybody uses for it."""
 
     persona = models.ForeignKey("people.Persona", on_delete=models.CASCADE, related_name="activities")
-    key = models.SlugField(max_length=80)
+    key = KeyField(max_length=80)
     name = models.CharField(max_length=80)
     position = models.PositiveIntegerField(default=0)  # the first eight are on F1 to F8
 

@@ -6,8 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.text import slugify
 
+from lib import names
+from people.keys import KeyField
 from research.models.removable import Kept, Removable
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ KeptStudies = Kept.from_queryset(StudyQuerySet)
 
 
 class Study(Removable):
-    slug = models.SlugField(max_length=80, unique=True, editable=False)
+    slug = KeyField(max_length=80, unique=True, editable=False)
     title = models.CharField(max_length=120)
     question = models.TextField("What do you want to learn?", blank=True)
     persona = models.ForeignKey("people.Persona", on_delete=models.PROTECT, related_name="studies")
@@ -71,7 +72,7 @@ class Study(Removable):
 
     def free_slug(self) -> str:
         """An address nobody has had: that of a removed study stays taken, because it may come back."""
-        wish = slugify(self.title)[:70] or "study"
+        wish = names.key(self.title, 70) or "study"
         taken = set(Study.everything.filter(slug__startswith=wish).values_list("slug", flat=True))
         return next(slug for n in range(len(taken) + 2) if (slug := wish if n == 0 else f"{wish}-{n + 1}") not in taken)
 

@@ -2,6 +2,7 @@
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import content_disposition_header
 
 from people.access import fetch, me
 from research.models import Observation, Session, Study
@@ -13,7 +14,7 @@ from research.rows import lines
 def file(request: HttpRequest, observations: ObservationQuerySet, name: str) -> HttpResponse:
     ordered = observations.filter(session__removed_at=None).for_reading().order_by("session", "at", "id")
     response = HttpResponse("".join(lines(Reading(me(request)), ordered)), content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    response.headers["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=f"{name}.csv")
     return response
 
 

@@ -1,13 +1,20 @@
-// What every page can do: find, close, open a dialog, show what went wrong with a request. No build step.
+// What every page can do: search, close, open a dialog, show what went wrong with a request. No build step.
 
 const find = () => document.querySelector("#find");
 
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "k") {
+    if (!document.querySelector("#search")) return; // nobody is signed in
     event.preventDefault();
-    if (find()?.offsetParent) find().select();
-    else location.href = "/search/";
+    search(find()?.value);
   }
+});
+
+const search = (text) => import("./search.js").then((box) => box.open(text));
+
+// By mouse the field in the bar opens the box. By keyboard it stays a field: focus alone opens nothing.
+document.addEventListener("click", (event) => {
+  if (event.target.closest("#find")) search(find().value);
 });
 
 document.addEventListener("click", (event) => {

@@ -88,6 +88,19 @@ def test_a_folder_is_pushed_and_live_and_the_last_line_says_how_far_it_is(shop):
     assert f"curl -s {shop.address}/" in said
 
 
+def test_an_app_named_in_another_script_answers(shop):
+    shop.name = "商店"
+    said = shop.push("--until", "done")
+    assert "商店" in said
+    assert shop.get() == "release 1 one"
+    assert "listening" in shop.run("logs")
+    assert "商店" in shop.home.cli("ls").stdout
+    client = shop.home.client("tom")
+    shop.settled()
+    client.remove(shop.name)
+    assert client.ls(name=shop.name) == []
+
+
 def test_a_second_release_takes_over_and_going_back_and_on_takes_seconds(shop):
     shop.push("--until", "done")
     said = shop.push("--until", "done", says="two")

@@ -90,10 +90,11 @@ def test_sign_in_looks_right_and_has_no_barrier(page, server, alice):
 def test_the_bar_works_with_the_keyboard_and_on_a_phone(alice_page, server, study):
     page = alice_page
     page.keyboard.press("Control+k")
-    expect(page.locator("#find")).to_be_focused()
+    expect(page.get_by_role("combobox", name="Search everything")).to_be_focused()
     page.keyboard.type("Shipping")
+    expect(page.get_by_role("option", name="Shipping a model").first).to_be_visible()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="Shipping a model")).to_be_visible()
+    expect(page.get_by_role("heading", name="Shipping a model")).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 800})
     page.get_by_role("button", name="Rooms").click()
     page.locator("#rooms").get_by_role("link", name="Evidence").click()

@@ -174,7 +174,7 @@ def test_their_template_how_it_starts_and_what_would_happen(as_sam, persona, sta
     clean(as_sam, persona, f"{at}start/")
     clean(as_sam, persona, f"{at}schedules/new/")
     refused = clean(as_sam, persona, f"{at}start/", name="Not A Name", plan="1")
-    assert "Small letters, digits and -" in refused
+    assert "is not a name: small letters, digits and -" in refused
     kept = brought(starter, team, sam, endpoint.target.address)
     given = {name: value["sha256"] if isinstance(value, dict) else value for name, value in kept.items()}
     told = clean(as_sam, persona, f"{at}start/", name="first", team=team.pk, plan="1", **given)

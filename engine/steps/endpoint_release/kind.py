@@ -30,7 +30,7 @@ class EndpointRelease(StepKind):
         release = step.deployment.reserve(effect, step.run, form.model.model_dump(), server)
         prepared = model_jobs.model_job(
             step, "prepare", form.model, holdout=form.holdout,
-            more=["--name", step.deployment.name, "--version", str(release.number), "--folder", "{outputs}"],
+            more=["--name", step.deployment.plain_name, "--version", str(release.number), "--folder", "{outputs}"],
         )  # fmt: skip
         settle(step, release, prepared)
         status = step.target.apply(model_release.server_of(release))

@@ -29,7 +29,8 @@ class TestStart:
         said = {error["attr"]: error["detail"] for error in errors}
         assert said["colour"] == "is not an input of this template"
         assert said["data"] == "team Retention has no file 000000000000; upload it first"
-        assert said["name"] == "“Big One” is not a name: small letters, digits and -, at most 40"
+        rule = "small letters, digits and -, beginning with a letter, at most 40"
+        assert said["name"] == f"“Big One” is not a name: {rule}; “big-one” would be one"
         assert Run.objects.count() == 0
 
     def test_the_same_key_is_the_same_run(self, as_alice):

@@ -58,7 +58,7 @@ def test_it_starts_with_a_file(as_bob, revision, team):
 def test_without_what_it_needs_nothing_starts_and_it_says_what(as_bob, revision, team):
     page = as_bob.post(START, {"name": "Churn!", "team": team.pk}).content.decode()
     assert "This field is required" in page
-    assert "Small letters, digits and -" in page
+    assert "is not a name: small letters, digits and -" in page
     assert not Run.objects.exists()
 
 

@@ -1,0 +1,5 @@
+"""Tables of this room: the search index."""
+
+from server.search.entry import Entry
+
+__all__ = ["Entry"]
