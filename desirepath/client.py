@@ -32,7 +32,8 @@ Json = dict[str, Any]
 Told = Callable[[Json], None]
 ENDED = ("succeeded", "failed", "cancelled")
 MOMENT = 3.0  # seconds
-_LOOKS = re.compile("[\u034f\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # marks that choose a glyph, and name nothing
+# Marks that choose a glyph and letters that show nothing: they name nothing.
+_LOOKS = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 SETTLED = 3.0  # seconds after which no event with a lower number is still to come
 FULL = 500  # events in one answer
 

@@ -95,8 +95,8 @@ class Asking:
     def read(cls, stored: Mapping[str, Any]) -> Asking:
         """From what `stored` gave, also by an older version of it."""
         return cls(
-            str(stored.get("question", "")), groups_of(stored.get("by")), str(stored.get("verb", "confirm")),
-            Needs.read(stored.get("needs", {})), stored.get("deadline"),
+            str(stored.get("question", "")), groups_of(stored.get("by", "team"), "nobody"),
+            str(stored.get("verb", "confirm")), Needs.read(stored.get("needs", {})), stored.get("deadline"),
         )  # fmt: skip
 
 

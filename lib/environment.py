@@ -20,11 +20,12 @@ class Variable:
     read: Callable[[str], Any] = str  # raises ValueError with what the text has to be
     example: str = ""
     secret: bool = False
+    shared: bool = False  # others read it too: a wrong value is warned of and stops nothing
     absent: str = ""  # the default in words, where the value itself says little
 
     def value(self, environ: Mapping[str, str] | None = None) -> Any:
         """The value; the default where the variable is absent, empty, or cannot be read."""
-        text = (os.environ if environ is None else environ).get(self.name, "")
+        text = (os.environ if environ is None else environ).get(self.name, "").strip()
         if not text:
             return self.default
         try:
@@ -34,7 +35,7 @@ class Variable:
 
     def problem(self, environ: Mapping[str, str] | None = None) -> str:
         """Why the variable cannot be read; "" when it can."""
-        text = (os.environ if environ is None else environ).get(self.name, "")
+        text = (os.environ if environ is None else environ).get(self.name, "").strip()
         try:
             if text:
                 self.read(text)
@@ -83,7 +84,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 def words(separator: str | None) -> Callable[[str], list[str]]:
     """A list; without a separator its parts are separated by spaces."""
-    return lambda text: [part for part in text.split(separator) if part]
+    return lambda text: [part.strip() for part in text.split(separator) if part.strip()]
 
 
 def one_of(*options: str) -> Callable[[str], str]:
@@ -107,16 +108,18 @@ def host(text: str) -> str:
 
 
 def address(schemes: Iterable[str], *, path: str = "") -> Callable[[str], str]:
-    """An address of one of these schemes; `path` says what its path has to name, where it has to name something."""
+    """An address of one of these schemes; `path` says what it has to name, where it has to name something."""
     known = tuple(schemes)
 
     def read(text: str) -> str:
         if text.partition("://")[0] not in known:
             raise ValueError("an address that begins with " + " or ".join(f"{scheme}://" for scheme in known))
-        parts = urlsplit(text)
-        if not parts.netloc and not parts.path.strip("/"):
-            raise ValueError("an address with a host")
-        if path and not parts.path.strip("/"):
+        try:
+            parts = urlsplit(text)
+            _ = parts.port
+        except ValueError:  # its own sentence would show a password
+            raise ValueError("an address that can be read: scheme://user:password@host:port/name") from None
+        if path and not parts.path.strip("/") and "service=" not in parts.query:
             raise ValueError(f"an address that ends in /{path}")
         return text
 

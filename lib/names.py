@@ -15,7 +15,13 @@ _SAFE = re.compile(r"[a-z0-9-]+")
 _JOINED = re.compile(r"[-\s]+")
 _DIGITS = 10  # hexadecimal, of the sha256: a thousand names collide once in two million times
 # Selectors of a glyph's look are marks by category, and say nothing: Unicode's NFKC_Casefold drops them too.
-_LOOKS = frozenset([*map(chr, range(0xFE00, 0xFE10)), *map(chr, range(0xE0100, 0xE01F0)), "\u034f"])
+# So does it with letters that take room and show nothing, which would let two names look the same.
+_LOOKS = frozenset(
+    [
+        *map(chr, range(0xFE00, 0xFE10)), *map(chr, range(0xE0100, 0xE01F0)),
+        *"\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0",
+    ]
+)  # fmt: skip
 
 
 def normal(text: str) -> str:

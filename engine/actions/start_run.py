@@ -67,6 +67,9 @@ class Name:
         found, made = Deployment.objects.get_or_create(
             team=self.team, target=target, name=self.name, defaults={"persona": persona, "port": self.port}
         )
+        if made and (other := found.namesake()):
+            found.delete()
+            raise Refused({"name": f"{self.name} would run under the same name as {other.name}; take another name"})
         if found.removed_at:
             raise Refused({"name": f"{self.name} was removed; `desirepath restore {self.name}`, or take another name"})
         if made:

@@ -66,7 +66,13 @@ class StepSerializer(serializers.ModelSerializer[StepRun]):
         ]  # fmt: skip
 
     def get_waits(self, step: StepRun) -> str:
-        return concurrency.waits_for(step) if step.queue else ""
+        """Asked once a queue, however many of these steps stand in it."""
+        if not step.queue:
+            return ""
+        known: dict[str, str] = cast(dict[str, Any], self.context).setdefault("waits", {})
+        if step.queue not in known:
+            known[step.queue] = concurrency.waits_for(step)
+        return known[step.queue]
 
 
 class RunSerializer(serializers.ModelSerializer[Run]):
@@ -136,6 +142,8 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
 
 
 class CriterionSerializer(serializers.ModelSerializer[CriterionResult]):
+    asking = AskingSerializer(allow_null=True, read_only=True)
+
     class Meta:
         model = CriterionResult
         fields = ["criterion", "title", "state", "reason", "asking", "first_at", "last_at"]

@@ -107,7 +107,9 @@ def to_document(node: Node) -> Any:
             body = _written(node, "repeat body") | {"flow": _as_list(to_document(node.flow))} | again
             return {"repeat": body}
         case Foreach():
-            return {"foreach": _written(node, "foreach body") | {"flow": to_document(node.flow)}}
+            # Always with its bound, as versions before wrote it: an unchanged map derives to the same digest.
+            body = {**_written(node, "foreach body"), "max_parallel": node.max_parallel}
+            return {"foreach": body | {"flow": to_document(node.flow)}}
         case Sub():
             return _written(node, "template")
 
@@ -115,7 +117,8 @@ def to_document(node: Node) -> Any:
 def _written(node: Any, part: str) -> dict[str, Any]:
     """What is said of a node, without what its absence would say as well."""
     values = [(key, getattr(node, key.field)) for key in vocabulary.options(part)]
-    return {key.name: _plain(value) for key, value in values if value not in (key.default, "")}
+    said = [(key, value) for key, value in values if value != key.default and (value != "" or not key.required)]
+    return {key.name: _plain(value) for key, value in said}
 
 
 def _plain(value: Any) -> Any:

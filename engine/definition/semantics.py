@@ -7,7 +7,7 @@ from typing import Protocol
 
 from engine.definition.document import Template
 from engine.definition.expressions import Expression, ExpressionError, Reference, expressions_in, parse
-from engine.definition.flow import Choose, Flow, Foreach, Leaf, Node, Parallel, Path, Repeat, Sub
+from engine.definition.flow import Choose, Flow, Foreach, Leaf, Node, Parallel, Path, Repeat, Sequence, Sub
 from engine.definition.structure import Structure
 from engine.definition.vocabulary import MOST_STEPS
 from engine.definition.yaml_text import Place, Problem
@@ -46,6 +46,9 @@ class Semantics:
                 self.structure.wrong(self._place(leaf), f"{leaf.uses} acts, so it cannot judge what is done")
         self._block_expressions()
         self._outputs()
+        for path, node in self.flow.nodes.items():
+            if isinstance(node, Sub) and node.flow == Sequence() and self.flow.scope(path) is None:
+                self.structure.wrong(("flow",), f"the template {node.template} that stands at “{node.id}” is gone")
         if len(self.flow.leaf_paths) > MOST_STEPS:
             self.structure.wrong(("flow",), f"more than {MOST_STEPS:,} steps, with those of the templates it uses")
         return self.structure.problems

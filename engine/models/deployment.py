@@ -92,6 +92,11 @@ class Deployment(models.Model):
         """Its name on the target, where several teams live side by side."""
         return f"{self.team_id}-{self.plain_name}"
 
+    def namesake(self) -> "Deployment | None":
+        """Another deployment of this team and target that would run under the same plain name."""
+        others = Deployment.objects.filter(team=self.team_id, target=self.target_id).exclude(pk=self.pk)
+        return next((other for other in others if other.plain_name == self.plain_name), None)
+
     @property
     def plain_name(self) -> str:
         """Its name in ASCII: for programs, labels and paths, which take no other letters. A plain name is itself."""

@@ -41,18 +41,18 @@ def send_new(exporter: SpanExporter) -> int:
     The first time there is nothing before: what ended earlier is not sent.
     """
     newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    bookmark = EventCursor.objects.take(NAME, newest)
-    if bookmark is None:
+    cursor = EventCursor.objects.take(NAME, newest)
+    if cursor is None:
         return 0
-    reached, sent = bookmark.event, 0
+    reached, sent = cursor.event, 0
     try:
-        for event in _settled(bookmark.event):
+        for event in _settled(cursor.event):
             if event.kind in ENDS and event.run_id is not None:
                 _send(exporter, event.run_id)
                 sent += 1
             reached = event.pk
     finally:
-        bookmark.give_back(reached)
+        cursor.give_back(reached)
     return sent
 
 

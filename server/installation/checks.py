@@ -17,12 +17,16 @@ TAG = "environment"  # commands that leave the other checks out run these
 
 @register(TAG)
 def variables(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Each variable that cannot be read. A wrong one is an error: its default would be used in silence."""
+    """Each variable that cannot be read: an error, because its default would be used in silence.
+
+    One that others read too is warned of: its value may be meant for them.
+    """
+    wrong = [(variable, problem) for variable in VARIABLES if (problem := variable.problem())]
     return [
-        Error(problem, hint=variable.remedy, id="desirepath.E001")
-        for variable in VARIABLES
-        if (problem := variable.problem())
-    ]
+        Warning(problem, hint=variable.remedy, id="desirepath.W004") if variable.shared
+        else Error(problem, hint=variable.remedy, id="desirepath.E001")
+        for variable, problem in wrong
+    ]  # fmt: skip
 
 
 @register(TAG)

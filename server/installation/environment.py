@@ -107,7 +107,7 @@ METRICS_TOKEN = Variable(
     example="a random text",
     absent="only this machine may",
 )
-RUN_ONCE = Variable("RUN_ONCE", "1: `make run` ends everything at its end.", False, flag, "1")
+RUN_ONCE = Variable("RUN_ONCE", "1: `make run` ends everything at its end.", False, flag, "1", shared=True)
 OTLP = Variable(
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "Where a span for each step is sent.",
@@ -115,6 +115,7 @@ OTLP = Variable(
     address(("http", "https")),
     example="http://127.0.0.1:4318",
     absent="nowhere",
+    shared=True,
 )
 OTLP_TRACES = Variable(
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -123,6 +124,7 @@ OTLP_TRACES = Variable(
     address(("http", "https")),
     example="http://127.0.0.1:4318/v1/traces",
     absent="nowhere",
+    shared=True,
 )
 OTEL_SERVICE_NAME = Variable(
     "OTEL_SERVICE_NAME", "The service name that spans carry.", "desirepath", example="desirepath"
@@ -187,7 +189,12 @@ def sqlite(file: Path) -> dict[str, Any]:
 
 
 def database(place: Path) -> dict[str, Any]:
-    """SQLite in the home folder, or the PostgreSQL that DATABASE_URL names. A wrong one is named by the checks."""
+    """SQLite in the home folder, or the PostgreSQL that DATABASE_URL names.
+
+    Raises ImproperlyConfigured for an address that cannot be read: SQLite in its place would be another database.
+    """
+    if problem := DATABASE.problem():
+        raise ImproperlyConfigured(f"{problem}. {DATABASE.remedy}")
     url = DATABASE.value()
     if not url:
         return sqlite(place / "db.sqlite3")

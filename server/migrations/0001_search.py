@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                 ("object", models.CharField(max_length=40)),
                 ("title", models.CharField(blank=True, max_length=300)),
                 ("about", models.CharField(blank=True, max_length=300)),
-                ("url", models.CharField(blank=True, max_length=1000)),
+                ("url", models.TextField(blank=True)),
                 ("words", models.TextField(blank=True)),
             ],
             options={

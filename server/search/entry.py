@@ -17,7 +17,7 @@ class Entry(models.Model):
     object = models.CharField(max_length=40)  # the primary key, as text
     title = models.CharField(max_length=300, blank=True)
     about = models.CharField(max_length=300, blank=True)
-    url = models.CharField(max_length=1000, blank=True)
+    url = models.TextField(blank=True)  # percent-encoded: twelve characters a letter of some scripts
     words = models.TextField(blank=True)
 
     class Meta:

@@ -1,7 +1,8 @@
 """Keeps the index current: what is saved is written again, what is gone is taken out, in the same transaction.
 
 A participant's words are in the index while their consent is in force. Withdrawing it takes them out in the transaction
-that withdraws; a consent that ran out, or a reader who may not have them, is refused by `Reading` when they are read.
+that withdraws: nothing finds them any more, and SQLite overwrites what its index stored of them when it merges.
+A consent that ran out, or a reader who may not have the words, is refused by `Reading` when they are read.
 Rows changed without a save (`QuerySet.update`) keep the words they had: the rows say who sees them, so nothing is shown
 that should not be. `rebuild` writes all of it again.
 """
@@ -27,13 +28,14 @@ from server.search.sources import BELOW, SOURCES, Source
 
 VERSION = "1"  # one more when sources say something else: the next migrate writes the index again
 MANY = 500
+MOST_TEXT = 100_000  # characters of a row that can be found; a tsvector of PostgreSQL holds a megabyte
 MARK = {"kind": "", "object": "version"}
 
 
 def entry(source: Source, row: Any) -> Entry:
     """The entry of a row; it is not stored."""
     said = source.says(row)
-    words = [f"_{source.kind}", *said.readers, *tokens(f"{said.title} {said.about} {said.text}")]
+    words = [f"_{source.kind}", *said.readers, *tokens(f"{said.title} {said.about} {said.text[:MOST_TEXT]}")]
     return Entry(
         kind=source.kind, object=str(row.pk), title=said.title[:300], about=said.about[:300], url=said.url,
         words=" ".join(words),

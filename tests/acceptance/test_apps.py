@@ -149,7 +149,7 @@ def test_a_changed_setting_is_released_at_once_and_a_bad_one_leaves_what_answers
     shop.run("config set", "MODE=good")
     assert shop.get().startswith("release 2")
     said = shop.run("config set", "MODE=bad", code=1)
-    assert "web.1 did not come up" in said
+    assert "web.1 did not start" in said
     assert "AssertionError" in said
     assert shop.get().startswith("release 2")
     assert "no setting OTHER; it has MODE" in shop.run("config unset", "OTHER", code=1)
@@ -290,7 +290,7 @@ def test_a_process_that_cannot_start_says_why_and_gets_no_request(shop, web, sai
     port = shop.address.rpartition(":")[2]
     found = shop.push(code=1, web=web.replace("os.environ['TAKEN']", f"'{port}'"))
     assert said in found
-    assert "web.1 did not come up" in found
+    assert "web.1 did not start" in found
     assert shop.get() == "release 1 one"
 
 

@@ -87,7 +87,7 @@ def test_queues_are_said_in_words(bob_page, server, begin, team):
     second = begin(MUTEX)
     page = bob_page
     page.goto(f"{server.url}/runs/{second.pk}/")
-    expect(page.locator("table.steps")).to_contain_text("waits for its turn: mutex gpu")
+    expect(page.locator("table.steps")).to_contain_text("waits for the mutex gpu, held by run")
     shoot(page, server, "run-queued")
 
 

@@ -40,6 +40,7 @@ def test_an_answer_is_read_back_equal(answer: Answer) -> None:
         ({"question": "Sure?", "by": ["champion", "team"], "verb": "confirm", "needs": {"outputs": {"model": "model"}}},
          ("champion", "team"), Needs(outputs={"model": "model"})),
         ({"question": "Sure?"}, ("team",), Needs()),
+        ({"question": "Sure?", "by": []}, ("nobody",), Needs()),
     ],
 )  # fmt: skip
 def test_rows_of_older_versions_are_read(stored: dict[str, Any], by: tuple[str, ...], needs: Needs) -> None:

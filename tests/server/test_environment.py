@@ -53,7 +53,9 @@ def test_the_page_has_the_table() -> None:
         ("DESIREPATH_TLS", "yes", "1 for yes or 0 for no"),
         ("DESIREPATH_UPLOAD_LIMIT", "2 GB", "a whole number"),
         ("DATABASE_URL", "mysql://root:s3cret@db/x", "an address that begins with postgres:// or postgresql://"),
-        ("DATABASE_URL", "postgresql://", "an address with a host"),
+        ("DATABASE_URL", "postgresql://", "an address that ends in /DATABASE"),
+        ("DATABASE_URL", "postgres://u:s3cret@h:abc/db", "an address that can be read"),
+        ("DATABASE_URL", "postgresql://u:s3cret℀x@h/db", "an address that can be read"),
         ("DATABASE_URL", "postgresql://db.example.org", "an address that ends in /DATABASE"),
         ("BROKER_URL", "kafka://x", "redis://"),
         ("DESIREPATH_ORIGINS", "foo", "an address that begins with http:// or https://"),
@@ -69,6 +71,38 @@ def test_a_wrong_value_is_named_with_what_it_has_to_be(monkeypatch, name: str, v
     assert f"Set {name}=" in str(error.hint)
     with pytest.raises(ImproperlyConfigured, match=name):
         refuse_wrong_environment()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql:///desirepath?host=/run/postgresql"), ("DATABASE_URL", "postgresql://?service=x"),
+        ("DATABASE_URL", "postgres://a:b%2Fc@db.example.org:5432/x?sslmode=require"), ("BROKER_URL", "redis://"),
+        ("BROKER_URL", "amqp:///"), ("DESIREPATH_ORIGINS", "https://a.example.org, https://b.example.org"),
+        ("DESIREPATH_HOSTS", "a.example.org:8000, b.example.org"), ("DESIREPATH_UPLOAD_LIMIT", " 100 "),
+    ],
+)  # fmt: skip
+def test_what_started_before_still_starts(monkeypatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    assert variables(None) == []
+
+
+def test_what_others_read_too_is_warned_of_and_stops_nothing(monkeypatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")
+    assert [message.id for message in variables(None)] == ["desirepath.W004"]
+    refuse_wrong_environment()
+
+
+def test_no_command_takes_another_database_than_the_one_that_was_meant(tmp_path: Path) -> None:
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "server.settings", "DESIREPATH_HOME": str(tmp_path / "home"),
+           "DATABASE_URL": "postgresqll://db/x"}  # fmt: skip
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "backup", str(tmp_path / "saved.tar")], cwd=CHECKOUT, env=env,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert "DATABASE_URL has a value that cannot be read" in ended.stderr
+    assert not (tmp_path / "saved.tar").exists()
 
 
 def test_right_values_are_no_problem(monkeypatch) -> None:

@@ -42,7 +42,7 @@ class Approve(StepKind):
         barred = (step.run.started_by.username,) if form.second_person and step.run.started_by else ()
         needs = Needs(quorum=form.quorum, barred=barred, on_deadline=form.on_deadline if form.deadline else "")
         question = (form.question or f"{step.leaf.name}?") + more
-        return Asking(question, groups_of(form.by), "approve", needs, self._until(step))
+        return Asking(question, groups_of(form.by, "champion"), "approve", needs, self._until(step))
 
     def _until(self, step: Step[ApproveForm]) -> float | None:
         asked = step.row.asked_at or timezone.now()

@@ -13,7 +13,7 @@ from server.installation.backup import BackupError, backup
 
 class Command(BaseCommand):
     help = "Write database, files, keys and what runs here into one file. Keep it as safe as the home: it has the keys."
-    requires_system_checks = ()
+    requires_system_checks = ("environment",)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)

@@ -11,7 +11,7 @@ from server.installation.backup import BackupError, recover
 
 class Command(BaseCommand):
     help = "Fill an empty home from a backup. Refuses one that is in use; checks every file first."
-    requires_system_checks = ()
+    requires_system_checks = ("environment",)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)

@@ -2,10 +2,13 @@
 
 import pytest
 
-from engine.models import Deployment, Event, Run, StepRun
+from engine.models import Deployment, Event, Run, StepRun, Template
+from engine.runs import transitions
+from engine.steps import catalogue
 from engine.targets.base import State
 from engine.workers import executor
 from tests.engine.api.conftest import standard
+from tests.engine.conftest import document
 
 pytestmark = pytest.mark.django_db
 
@@ -181,3 +184,17 @@ def test_two_runs_are_compared(as_alice, as_charlie, on, revision, target):
         ("output last_line", "4 rows"), ("output result", {"rows": 4}),
     ]  # fmt: skip
     standard(as_charlie.get(f"runs/{second}/diff/{first}/"), 404)
+
+
+def test_many_queued_steps_are_a_few_queries_more(as_alice, team, on, alice, django_assert_max_num_queries):
+    branches = ", ".join(f"[{{id: s{i}, uses: manual, mutex: gpu}}]" for i in range(40))
+    checked = catalogue.from_yaml(document(f"- parallel: [{branches}]"))
+    revision = Template.objects.keep(checked, alice)
+    run = transitions.start(Run(revision=revision, team=team, target=on, started_by=alice))
+    executor.drain()
+    assert run.steps.exclude(queue="").count() == 39
+    with django_assert_max_num_queries(30):
+        told = as_alice.get(f"runs/{run.pk}/").json()
+    queued = [step["waits"] for step in told["steps"] if step["waits"]]
+    assert len(queued) == 39
+    assert all("waits for the mutex gpu, held by run" in said for said in queued)

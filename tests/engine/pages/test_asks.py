@@ -42,7 +42,7 @@ def test_the_last_vote_it_takes_lets_it_go_on(quorum, clara):
 
 def test_the_first_of_several_says_what_has_to_come(as_bob, first):
     page = text(as_bob, first.pk)
-    assert "The run is told “paid”" in page
+    assert "The event “paid” arrives" in page
     assert "The champion says so" in page
     assert "Nothing has come by" in page
     assert "then Remind them" in page
@@ -72,7 +72,7 @@ def test_what_cannot_be_read_is_shown_again_with_what_is_wrong(values, as_bob, f
 def test_nobody_waits_for_an_event_that_no_step_named(as_bob, begin):
     run = begin(HAND)
     page = as_bob.post(f"/runs/{run.pk}/steps/{run.steps.get().pk}/tell/", {}, follow=True).content.decode()
-    assert "Nobody waits for this any more" in page
+    assert "This step no longer waits for an event" in page
 
 
 def test_a_viewer_sees_what_it_waits_for_and_cannot_tell(first, vera):

@@ -20,6 +20,9 @@ TWO = """
 """
 
 
+TWO_STEPS = [{"id": "hand", "uses": "manual"}, {"id": "after", "uses": "manual"}]
+
+
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> object:
     """Takes step kinds away, as a newer version of Desirepath would."""
@@ -90,3 +93,14 @@ def test_a_setting_that_is_gone_is_named_when_the_step_runs(begin: Begin, alice)
     _parsed.cache_clear()
     run.waiting_steps().get().confirm(alice)
     assert "command.run has no setting “colour”" in drained(run).steps.get(leaf="shell").reason
+
+
+def test_a_template_whose_sub_template_is_gone_is_shown_and_not_started(as_bob: Client, begin: Begin, alice) -> None:
+    """Its steps, and the approvals among them, must not be passed over."""
+    run = begin(TWO)
+    document = {**run.revision.document, "flow": [{"id": "gate", "template": "gone", "digest": "ab"}, *TWO_STEPS]}
+    Revision.objects.filter(pk=run.revision_id).update(document=document)
+    _parsed.cache_clear()
+    assert as_bob.get("/templates/probe/").status_code == 200
+    with pytest.raises(Refused, match="the template gone that stands at “gate” is gone"):
+        StartRun(run.revision, run.team, alice).execute()

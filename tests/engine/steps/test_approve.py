@@ -89,3 +89,9 @@ def test_at_the_deadline_it_does_what_it_was_told_to(step, policy, state, note):
         executor.drain()
     row.refresh_from_db()
     assert (row.state, row.reason) == (state, note)
+
+
+@pytest.mark.parametrize("by", ["[]", '""'])
+def test_whom_nobody_named_is_the_champion_and_not_everybody(step, by):
+    row = step(f"uses: approve, with: {{by: {by}}}")
+    assert row.asks.by == ("champion",)

@@ -45,7 +45,7 @@ def test_the_same_file_is_looked_at_once(step, target, hand_in):
     first, second = step(LEAF, model=model), step(LEAF, model=model)
     assert first.outputs == second.outputs
     assert target.started() == ["inspect"]
-    assert second.events.filter(kind="step.log", text__startswith="Known already").count() == 1
+    assert second.events.filter(kind="step.log", text__startswith="Reused the result").count() == 1
 
 
 def test_what_runs_a_command_is_refused_and_nothing_is_started(step, target, hand_in):
