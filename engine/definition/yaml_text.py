@@ -80,7 +80,7 @@ def _plain(
             key = str(key_node.value)
             at = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
             if key in found:
-                problems.append(Problem(f"“{key}” stands twice in the same place; keep one", *at))
+                problems.append(Problem(f"“{key}” is used twice in the same place; keep one", *at))
             places[(*place, key)] = at
             found[key] = _plain(value_node, (*place, key), places, problems, above)
         return found

@@ -49,6 +49,8 @@ class Folder:
         try:
             processes.write_json(self.path / "spec.json", spec)
         except OSError as error:
+            if error.errno in processes.FULL:
+                raise DiskFull(f"There is no room on the disk for {spec['name']}.") from error
             raise TargetError(f"{spec['name']} could not be written down: {error.strerror}.") from error
 
     def kept(self) -> bool:

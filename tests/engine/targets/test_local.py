@@ -1,5 +1,6 @@
 """The local target with real processes."""
 
+import errno
 import os
 import socket
 import time
@@ -8,8 +9,9 @@ import httpx
 import psutil
 import pytest
 
+from engine.artefacts.store import DiskFull
 from engine.targets.base import Backend, Kind, Route, State, TargetError, Workload
-from engine.targets.local import LocalTarget
+from engine.targets.local import LocalTarget, processes
 from tests.pace import slowness
 from tests.processes import processes_in, processes_of
 from tests.waiting import until
@@ -50,6 +52,16 @@ def test_the_environment_of_a_workload_is_built_from_nothing(target, monkeypatch
     assert set(found) == {"PATH", "HOME", "TMPDIR", "LANG", "RESULT", "OUTPUTS", "DESIREPATH_WORKLOAD", "MINE"}
     assert found["MINE"] == found["RESULT"]
     assert "hush" not in str(found)
+
+
+def test_a_disk_that_is_full_when_a_job_starts_is_waited_for(target, monkeypatch):
+    with monkeypatch.context() as patched:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        patched.setattr(processes, "write_json", lambda *_: (_ for _ in ()).throw(full))
+        with pytest.raises(DiskFull, match="no room on the disk for small"):
+            target.apply(job("small", "pass"))
+    target.apply(job("small", "pass"))
+    until_state(target, "small", State.SUCCEEDED)
 
 
 def test_files_a_job_leaves_become_artefacts(target):
