@@ -76,6 +76,7 @@ class Activity(models.Model):
             moved = {"activity": other, "revision": F("revision") + 1, "changed_at": timezone.now()}
             Observation.everything.filter(activity=self).update(**moved)
             self.delete()
+            other.save(update_fields=["name"])  # an update sends no signal; this one has the search read them again
 
 
 class Kind(models.TextChoices):

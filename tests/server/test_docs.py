@@ -124,9 +124,10 @@ def test_what_the_readme_lists_are_verbs() -> None:
 
 @pytest.mark.django_db
 def test_the_snippets_of_debugging_run() -> None:
-    for code in blocks(CHECKOUT / "docs" / "debugging.md"):
-        if code.language == "python":
-            exec(compile(code.text, "debugging.md", "exec"), {})
+    snippets = [code.text for code in blocks(CHECKOUT / "docs" / "debugging.md") if code.language == "python"]
+    assert snippets
+    for text in snippets:
+        exec(compile(text, "debugging.md", "exec"), {})
 
 
 @pytest.mark.parametrize("document", PAGES, ids=lambda document: document.name)

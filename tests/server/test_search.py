@@ -298,11 +298,14 @@ def test_a_live_entry_costs_a_bounded_number_of_queries(quote, django_assert_max
         quote.change(text="again")
 
 
-def test_a_merged_and_a_renamed_activity(seen, alice, ml):
+def test_a_renamed_and_a_merged_activity(seen, alice, ml):
     activity = Activity.objects.get(name="Write the endpoint")
     activity.name = "Carve the endpoint"
     activity.save()
     assert found(alice, "carve")["quote"] == ["Copies"]
+    activity.merge_into(Activity.objects.create(persona=activity.persona, name="Wrap the model", key="wrap"))
+    assert found(alice, "wrap")["quote"] == ["Copies"]
+    assert "quote" not in found(alice, "carve")
 
 
 @pytest.mark.usefixtures("everything")
