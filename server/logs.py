@@ -1,45 +1,46 @@
 """What the server says of itself: one line an event, for people in the terminal, JSON where machines read it."""
 
-from typing import Any
+from __future__ import annotations
 
-import structlog
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
 
 from server.installation import environment
 
-SHARED: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-]
+
+def _written_at(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class LineFormatter(logging.Formatter):
+    """`2026-11-28T09:30:00.000Z [info] desirepath.engine: the message`; a traceback follows on lines of its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return f"{_written_at(record)} [{record.levelname.lower()}] {record.name}: {record.message}"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: timestamp, level, logger, event, and the traceback as `exception`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "timestamp": _written_at(record), "level": record.levelname.lower(), "logger": record.name,
+            "event": record.getMessage(),
+        }  # fmt: skip
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
 
 
 def configure(*, debug: bool) -> dict[str, Any]:
-    """Set structlog up and return Django's LOGGING, so that both write the same lines."""
-    structlog.configure(
-        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-    machine = environment.LOG.value() == "json"
-    final: Any = (
-        structlog.processors.JSONRenderer()
-        if machine
-        else structlog.dev.ConsoleRenderer(
-            colors=False,
-            exception_formatter=structlog.dev.plain_traceback,  # the other one prints values, secrets too
-        )
-    )
+    """Django's LOGGING."""
+    formatter = JsonFormatter if environment.LOG.value() == "json" else LineFormatter
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "line": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": SHARED,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, final],
-            }
-        },
+        "formatters": {"line": {"()": formatter}},
         "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["terminal"], "level": "DEBUG" if debug else "INFO"},
         "loggers": {"django.db.backends": {"level": "INFO"}, "httpx": {"level": "WARNING"}},

@@ -44,6 +44,7 @@ POSTGRES_TESTS = [
 
 CORES = os.cpu_count() or 2
 AT_ONCE = 2  # sections
+MOST_LINES, LONGEST_LINE = 40, 300  # of the errors that are repeated at the end
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,12 @@ class Section:
     name: str
     command: list[str]
     env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failure:
+    section: str
+    details: str
 
 
 def pytest(name: str, marks: str, *paths: str, workers: int = CORES, **env: str) -> Section:
@@ -88,19 +95,21 @@ OPTIONAL: dict[str, tuple[Callable[[], bool], str]] = {
 def main() -> int:
     began = time.monotonic()
     with made_once.session(), ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(lambda section: (section.name, passes(section)), sections()))
-    failed = [name for name, passed in found if not passed]
+        failures = [failure for failure in pool.map(failure_of, sections()) if failure]
     print(f"\nmake test took {time.monotonic() - began:.0f} s")
     for name, (there, otherwise) in OPTIONAL.items():
         if not there():
             print(f"Not here: {name}; {otherwise}.")
-    print(f"Failed: {', '.join(failed)}." if failed else "All of it passed.")
-    return 1 if failed else 0
+    for failure in failures:
+        print(f"\n{failure.section} failed:\n{failure.details}")
+    print(f"Failed: {', '.join(failure.section for failure in failures)}." if failures else "All of it passed.")
+    return 1 if failures else 0
 
 
-def passes(section: Section) -> bool:
-    """Run it; each line that it prints is printed with its name."""
+def failure_of(section: Section) -> Failure | None:
+    """Run the section, and print each line of its output with its name. None when it passes."""
     began = time.monotonic()
+    output: list[str] = []
     with subprocess.Popen(
         section.command, cwd=CHECKOUT, env={**os.environ, **section.env}, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, errors="replace",
@@ -108,9 +117,16 @@ def passes(section: Section) -> bool:
         assert process.stdout
         for line in process.stdout:
             print(f"{section.name:10} | {line}", end="", flush=True)
-    said = "passed" if process.returncode == 0 else f"FAILED with {process.returncode}"
-    print(f"{section.name:10} | {said} after {time.monotonic() - began:.0f} s", flush=True)
-    return process.returncode == 0
+            output.append(line)
+    result = f"FAILED with {process.returncode}" if process.returncode else "passed"
+    print(f"{section.name:10} | {result} after {time.monotonic() - began:.0f} s", flush=True)
+    return Failure(section.name, details(output)) if process.returncode else None
+
+
+def details(output: list[str]) -> str:
+    """The errors and the failed tests out of a section's output, because a log may be kept from its end only."""
+    errors = [line for line in output if line.startswith(("E  ", "FAILED ", "ERROR "))]
+    return "".join(line[:LONGEST_LINE].rstrip() + "\n" for line in (errors or output)[-MOST_LINES:])
 
 
 if __name__ == "__main__":

@@ -9,18 +9,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import celpy
-from celpy import celtypes
-from celpy.adapter import json_to_cel
-from celpy.celparser import CELParseError
-from celpy.evaluation import CELEvalError
-from lark import Token, Tree
+if TYPE_CHECKING:
+    from engine.definition.cel import Program
 
 LONGEST = 1000  # characters
 DEEPEST = 24  # brackets within brackets
-_MACROS = {"all", "exists", "exists_one", "map", "filter", "reduce", "min"}
 _ROOTS = {"inputs", "steps", "run", "deployment", "each"}
 _BRACES = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 
@@ -47,22 +42,21 @@ class Reference:
 class Expression:
     text: str
     references: frozenset[Reference]
-    program: Any
+    program: Program
 
     def evaluate(self, context: Mapping[str, Any]) -> Any:
         """The value as plain Python. Raises Absent where it rests on something missing, else ExpressionError."""
         try:
-            found = self.program.evaluate({name: json_to_cel(value) for name, value in context.items()})
-        except CELEvalError as error:
+            return self.program.evaluate(context)
+        except ValueError as error:
             raise self._explain(error, context) from error
-        return plain(found)
 
-    def _explain(self, error: CELEvalError, context: Mapping[str, Any]) -> ExpressionError:
+    def _explain(self, error: ValueError, context: Mapping[str, Any]) -> ExpressionError:
         for reference in sorted(self.references, key=str):
             if not reference.guarded and not _is_there(reference, context):
                 name = ".".join((reference.root, reference.name, *reference.rest))
                 return Absent(f"{name} is not there")
-        return ExpressionError(f"“{self.text}” has no answer: {_sentence(error)}")
+        return ExpressionError(f"“{self.text}” has no answer: {error}")
 
 
 @lru_cache(maxsize=2048)
@@ -72,17 +66,21 @@ def parse(text: str) -> Expression:
     if braces := _BRACES.fullmatch(text):
         text = braces.group(1).strip()
     _check_bounds(text)
-    environment = celpy.Environment()
+    from engine.definition import cel  # takes 0.2 s, and most processes meet no expression
+
     try:
-        tree = environment.compile(text)
-    except CELParseError as error:
-        raise ExpressionError(f"“{text}” cannot be read as an expression: {_sentence(error)}") from error
-    _check_macros(tree, text)
-    references = frozenset(_references(tree))
+        program = cel.compiled(text)
+    except cel.Unreadable as error:
+        raise ExpressionError(f"“{text}” cannot be read as an expression: {error}") from error
+    if program.nests_macros:
+        raise ExpressionError(f"“{text}” nests one macro in another; one level is allowed")
+    references = frozenset(
+        Reference(root, name, tuple(rest), guarded) for (root, name, *rest), guarded in program.references
+    )
     for reference in references:
-        if reference.root not in _ROOTS and reference.root not in _bound_names(tree):
+        if reference.root not in _ROOTS and reference.root not in program.bound_names:
             raise ExpressionError(f"“{text}” names {reference.root}; an expression knows {', '.join(sorted(_ROOTS))}")
-    made = Expression(text, references, environment.program(tree))
+    made = Expression(text, references, program)
     if not references:
         made.evaluate({})  # what rests on nothing is known now: 1 / 0 is found with the template and not in a run
     return made
@@ -125,27 +123,6 @@ def typed(value: Any, type_: str) -> Any:
         raise ExpressionError(f"{value!r} is not a {type_}") from error
 
 
-def plain(value: Any) -> Any:
-    """A CEL value as plain Python."""
-    match value:
-        case None | bool():
-            return value
-        case celtypes.BoolType():
-            return bool(value)
-        case celtypes.MapType():
-            return {str(key): plain(item) for key, item in value.items()}
-        case celtypes.ListType():
-            return [plain(item) for item in value]
-        case celtypes.IntType() | celtypes.UintType():
-            return int(value)
-        case celtypes.DoubleType():
-            return float(value)
-        case str():
-            return str(value)
-        case _:
-            return value
-
-
 def _is_there(reference: Reference, context: Mapping[str, Any]) -> bool:
     value: Any = context.get(reference.root)
     for part in (reference.name, *reference.rest):
@@ -153,11 +130,6 @@ def _is_there(reference: Reference, context: Mapping[str, Any]) -> bool:
             return False
         value = value[part]
     return True
-
-
-def _sentence(error: Exception) -> str:
-    first = error.args[0] if error.args else error
-    return " ".join(str(first).split())[:200]
 
 
 def _check_bounds(text: str) -> None:
@@ -171,51 +143,3 @@ def _check_bounds(text: str) -> None:
         deepest = max(deepest, depth)
     if deepest > DEEPEST or text.count("!") + text.count("?") > 2 * DEEPEST:
         raise ExpressionError(f"an expression is nested deeper than {DEEPEST}")
-
-
-def _check_macros(tree: Tree[Token], text: str) -> None:
-    for node in tree.find_pred(_is_macro):
-        if any(inner is not node for inner in node.find_pred(_is_macro)):
-            raise ExpressionError(f"“{text}” nests one macro in another; one level is allowed")
-
-
-def _is_macro(node: Tree[Token]) -> bool:
-    return node.data == "member_dot_arg" and str(node.children[1]) in _MACROS
-
-
-def _bound_names(tree: Tree[Token]) -> set[str]:
-    """The variables that macros bind: `x` in `l.all(x, x > 0)`."""
-    names: set[str] = set()
-    for node in tree.find_pred(_is_macro):
-        arguments = node.children[2]
-        if isinstance(arguments, Tree) and arguments.children:
-            names |= {str(t) for t in arguments.children[0].scan_values(lambda t: True)}  # type: ignore[union-attr]
-    return names
-
-
-def _references(node: Any, guarded: bool = False) -> Iterator[Reference]:
-    if not isinstance(node, Tree):
-        return
-    if chain := _chain(node):
-        yield Reference(chain[0], chain[1] if len(chain) > 1 else "", tuple(chain[2:]), guarded)
-        return
-    inside = guarded or (node.data == "ident_arg" and str(node.children[0]) == "has")
-    for child in node.children:
-        yield from _references(child, inside)
-
-
-def _chain(node: Any) -> list[str] | None:
-    """["steps", "measure", "outputs", "x"] for the tree of `steps.measure.outputs.x`, or of `steps["measure"]…`."""
-    while isinstance(node, Tree) and node.data in ("member", "primary") and len(node.children) == 1:
-        node = node.children[0]
-    if not isinstance(node, Tree):
-        return None
-    if node.data == "ident":
-        return [str(node.children[0])]
-    if node.data == "member_dot" and (head := _chain(node.children[0])):
-        return [*head, str(node.children[1])]
-    if node.data == "member_index" and (head := _chain(node.children[0])):
-        tokens = [str(t) for t in node.children[1].scan_values(lambda t: True)]
-        if len(tokens) == 1 and tokens[0][:1] in "'\"":
-            return [*head, tokens[0][1:-1]]
-    return None

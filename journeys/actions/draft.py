@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from engine.definition.document import to_document
 from engine.definition.flow import leaves
-from journeys.discovery.inductive import Occurrence, discover
 from journeys.models import LANES, Cell, Journey, JourneyMap, MapStep, Stage
 from lib import names
 from research.models import Observation, Study
@@ -35,6 +34,8 @@ class DraftCurrent:
 
     def execute(self) -> JourneyMap:
         """Find the flow and draw it. What a champion wrote in cells of steps that stay, stays. Raises NothingSeen."""
+        from journeys.discovery.inductive import Occurrence, discover  # networkx takes half a second to import
+
         seen = Observation.objects.of_study(self.check()).filter(participant__persona=self.journey.persona)
         cases = traces(seen)
         if not cases:
@@ -44,7 +45,11 @@ class DraftCurrent:
         ids = {key: leaf_id(key, held) for key in numbers}
         activities = {leaf: key for key, leaf in ids.items()}
         titles = {ids[key]: found.name for key, found in numbers.items()}
-        root = discover(([_seen(row, ids) for row in trace] for trace in cases.values()), titles)
+        occurrences = (
+            [Occurrence(row.start, row.end, str(row.observation), ids[row.activity]) for row in trace]
+            for trace in cases.values()
+        )
+        root = discover(occurrences, titles)
         flow = to_document(root)
         with transaction.atomic():
             map_, _ = JourneyMap.objects.get_or_create(journey=self.journey, state=CURRENT)
@@ -76,7 +81,3 @@ def leaf_id(key: str, held: Collection[str] = ()) -> str:
         return key
     plain = names.safe(key)
     return plain if plain[0].isalpha() else names.safe(f"n-{plain}")
-
-
-def _seen(row: object, ids: Mapping[str, str]) -> Occurrence:
-    return Occurrence(row.start, row.end, str(row.observation), ids[row.activity])  # type: ignore[attr-defined]

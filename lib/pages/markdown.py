@@ -9,7 +9,6 @@ from itertools import pairwise
 
 from django.utils.html import strip_tags
 from django.utils.safestring import SafeString, mark_safe
-from markdown_it import MarkdownIt
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,8 @@ def anchor_of(text: str) -> str:
 
 def rendered(text: str, link: Callable[[str], str] = str) -> Page:
     """A document that we wrote ourselves: nothing in it is escaped again. `link` turns its addresses into ours."""
+    from markdown_it import MarkdownIt  # 0.06 s that only the pages of help need
+
     parser = MarkdownIt("commonmark").enable("table")
     tokens = parser.parse(text)
     title, headings = "", list[Heading]()

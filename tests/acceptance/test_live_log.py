@@ -161,33 +161,42 @@ def test_stop_offline_is_told_to_the_server_later(alice_page, server, session):
     assert alice_page.evaluate(kept, session.pk) == 0  # other people's words do not stay on the device
 
 
+SHOWN = """async () => {
+  const list = document.querySelector('#entries'), box = document.querySelector('#box');
+  const times = [];
+  for (let n = 0; n < 20; n++) {
+    box.value = 'fast ' + n;
+    box.dispatchEvent(new Event('input'));
+    const shown = new Promise((done) => {
+      new MutationObserver((_, watch) => { watch.disconnect(); done(); }).observe(list, {childList: true});
+    });
+    const from = performance.now();
+    box.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true, cancelable: true}));
+    await shown;
+    times.push(performance.now() - from);
+    await new Promise((done) => setTimeout(done, 100));  // nobody types faster
+  }
+  return times.sort((a, b) => a - b)[10];
+}"""
+
+
 def test_two_thousand_entries_stay_fast(alice_page, server, session, participant, case):
+    """From Enter to the entry on the page, on the disk by then; in ms, the median of 20.
+
+    With few entries it is measured first, because a busy machine takes longer for either.
+    """
+    open_log(alice_page, server, session)
+    with_few = alice_page.evaluate(SHOWN)
+    on_server(alice_page)
     Observation.objects.bulk_create(
         Observation(session=session, participant=participant, case=case, at=n * 100, text=f"entry {n}")
         for n in range(2000)
     )
     open_log(alice_page, server, session)
-    expect(alice_page.locator("#entries li[data-id]")).to_have_count(2000)
-    measure = """async () => {
-      const list = document.querySelector('#entries'), box = document.querySelector('#box');
-      const times = [];
-      for (let n = 0; n < 20; n++) {
-        box.value = 'fast ' + n;
-        box.dispatchEvent(new Event('input'));
-        const seen = new Promise((done) => {
-          new MutationObserver((_, watch) => { watch.disconnect(); done(); }).observe(list, {childList: true});
-        });
-        const from = performance.now();
-        box.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true, cancelable: true}));
-        await seen;
-        times.push(performance.now() - from);
-        await new Promise((done) => setTimeout(done, 300));  // nobody types faster
-      }
-      return times.sort((a, b) => a - b)[10];
-    }"""
-    median = alice_page.evaluate(measure)
-    print(f"shown after {median:.1f} ms (median of 20, with 2,000 entries)")
-    assert median < 250  # under 20 where the machine has nothing else to do; each is on the disk by then
+    expect(alice_page.locator("#entries li[data-id]")).to_have_count(2020)
+    with_many = alice_page.evaluate(SHOWN)
+    print(f"shown after {with_few:.1f} ms with few entries, after {with_many:.1f} ms with 2,000")
+    assert with_many < max(250, 5 * with_few)
     on_server(alice_page)
 
 
