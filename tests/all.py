@@ -68,7 +68,7 @@ def sections() -> list[Section]:
     """The longest first: the others run beside it, one after the other."""
     postgres = os.environ.get("DESIREPATH_TEST_POSTGRES")
     return [
-        pytest("tests", "not (browser or bench)", workers=CORES + 1),
+        pytest("tests", "not (browser or bench)", workers=2 * CORES + 1),
         Section("mypy", [str(BIN / "mypy"), "."]),
         pytest("browser", "browser and not bench", "tests/acceptance"),
         *([pytest("postgres", "not (browser or bench)", *POSTGRES_TESTS, DATABASE_URL=postgres)] if postgres else []),

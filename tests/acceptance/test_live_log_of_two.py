@@ -98,6 +98,7 @@ def test_when_both_change_the_words_both_are_there_and_who_came_second_is_told(a
     toast = bob_page.locator("#toasts")
     expect(toast).to_contain_text("“Opens three notebooks”")
     expect(toast).to_contain_text("“Opens 2 notebooks”")
+    bob_page.clock.resume()  # a screenshot waits for the next frame
     shoot(bob_page, server, "live-overtaken")
     on_server(bob_page)
     assert sorted(texts()) == ["Opens 2 notebooks", "Opens three notebooks"]
