@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from engine.actions.remove import Remove
 from engine.models import Deployment, Target, Template
+from engine.steps import registry
 from journeys.models import Journey, MapStep
 from people.models import Team
 from research.models import Activity, Case, Consent, Observation, Study
@@ -338,9 +339,9 @@ def test_no_query_is_an_expression(as_alice, study, text):
 
 
 def test_words_that_look_like_readers_are_words(study, alice, charlie):
-    Case.objects.create(study=study, title="_all _t1")
-    assert found(charlie, "_all") == {}
-    assert found(alice, "_all t1")["case"] == ["_all _t1"]
+    Case.objects.create(study=study, title="_case_all _t1")
+    assert "case" not in found(charlie, "_case_all")
+    assert found(alice, "_case_all t1")["case"] == ["_case_all _t1"]
 
 
 # --- groups and pages ------------------------------------------------------------------------------------------------
@@ -367,6 +368,12 @@ def test_groups_stand_in_one_order(everything, alice):
 
 def test_help_is_found_by_its_headings(alice):
     assert DOCUMENTS["glossary"].page.title in found(alice, "glossary")["page"]
+
+
+def test_step_kinds_are_found_by_their_names_and_titles(alice):
+    assert "Step kinds" in found(alice, "step kinds")["page"]
+    for text in ("approve", registry()["approve"].says(alice.persona)["title"]):
+        assert "/templates/kinds/approve/" in [hit.url for group in find(alice, text, "page") for hit in group.hits]
 
 
 def test_the_box_gets_options_alone(as_alice, study):
