@@ -168,7 +168,7 @@ POSTGRES = """(
         (SELECT id FROM recent WHERE vector @@ %s::tsquery LIMIT %s)
         UNION ALL
         (SELECT id FROM (SELECT id FROM server_entry WHERE vector @@ %s::tsquery OFFSET 0) AS matching
-         WHERE id < (SELECT min(id) FROM recent) ORDER BY id DESC LIMIT %s)
+         WHERE 500 = (SELECT count(*) FROM recent) AND id < (SELECT min(id) FROM recent) ORDER BY id DESC LIMIT %s)
     ) AS newest LIMIT %s
 )"""
 TERMS = 20  # of one beginning: more of them are left to FTS5
