@@ -67,6 +67,13 @@ class Reading:
         self.standings: dict[int, Standing] = {}
         self.few: dict[int, bool] = {}
 
+    @classmethod
+    def of_member(cls, study: Study, role: str, *, few: bool) -> "Reading":
+        """Whoever has this role in the study and is nothing else; `few`: if too few people take part in it."""
+        found = cls(User())
+        found.roles, found.teams, found.few = {study.pk: role}, set(), {study.pk: few}
+        return found
+
     @cached_property
     def roles(self) -> dict[int, str]:
         """The reader's role in each study."""

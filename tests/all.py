@@ -40,6 +40,7 @@ ON_POSTGRES = (
 POSTGRES_TESTS = [
     *(str(path) for name in ON_POSTGRES for path in sorted(CHECKOUT.glob(f"tests/engine/{name}.py"))),
     str(CHECKOUT / "tests" / "research" / "test_at_once.py"),
+    str(CHECKOUT / "tests" / "server" / "test_search.py"),
 ]
 
 CORES = os.cpu_count() or 2

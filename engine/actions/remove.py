@@ -34,7 +34,7 @@ class Remove:
             for release in self.deployment.releases.running():
                 release.stop(target)
             self.deployment.removed_at = timezone.now()
-            Deployment.objects.filter(pk=self.deployment.pk).update(removed_at=self.deployment.removed_at)
+            self.deployment.save(update_fields=["removed_at"])
             why = f"{self.user.name} removed {self.deployment.name}; it can be restored for {KEPT.days} days"
             self.deployment.become(DeploymentState.REMOVED, why)
 
@@ -66,6 +66,6 @@ class Restore:
                 wait_until_ready(target, release)
             why = f"{self.user.name} restored {self.deployment.name}"
             self.deployment.send(target, self.deployment.traffic(), why)
-            Deployment.objects.filter(pk=self.deployment.pk).update(removed_at=None)
             self.deployment.removed_at = None
+            self.deployment.save(update_fields=["removed_at"])
             self.deployment.become(DeploymentState.DEPLOYED, why)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
@@ -23,13 +23,12 @@ from engine.forms import StartForm
 from engine.models import Artefact, Revision, Template
 from engine.outcomes import PermanentFailure
 from engine.runs import transitions
-from engine.steps import catalogue, registry
+from engine.steps import catalogue
 from engine.views.limits import bound
 from engine.views.onboarding import onboarding
 from engine.views.schedules import planned
 from engine.views.step_list import MOST_DRAWN
 from lib import names
-from lib.pages.markdown import rendered
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me, visible
 from people.models import Team, User
@@ -175,13 +174,3 @@ def drop(request: HttpRequest) -> HttpResponse:
     called = names.key((file.name or "").rsplit(".", 1)[0].removesuffix(".tar"), 40).replace("_", "-")
     query = urlencode({into: kept.sha256, "called": called, "team": team.pk, "revision": revision.number})
     return redirect(f"{reverse('template-start', args=[revision.template.name])}?{query}")
-
-
-@login_required
-def kind(request: HttpRequest, name: str) -> HttpResponse:
-    """The documentation of a step kind."""
-    found = registry().get(name)
-    if found is None:
-        raise Http404
-    words = found.says(me(request).persona)
-    return render(request, "engine/kind.html", {"kind": found, "page": rendered(found.page).html, "words": words})

@@ -8,9 +8,10 @@ from django.db import models
 class Entry(models.Model):
     """What one thing is found by, and how it is shown.
 
-    `words` is tokens divided by blanks, those of `lib.searching` and two kinds that begin with _: the thing's kind, and
-    who may look for it. The database keeps its own index of `words`: FTS5 on SQLite, a tsvector on PostgreSQL
-    (migration 0001). A participant's words are shown from the observation, never from here: `title` is empty for them.
+    `words` is tokens divided by blanks: those of `lib.searching`, and _KIND_SCOPE for each scope that the thing is read
+    in (`sources.scopes`), so that a query never meets what its reader may not see. The database keeps its own index of
+    `words`: FTS5 on SQLite, a tsvector on PostgreSQL (migrations 0001 and 0002). A participant's words are shown from
+    the observation, never from here: `title` is empty for them.
     """
 
     kind = models.CharField(max_length=12)

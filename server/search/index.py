@@ -1,8 +1,8 @@
 """Keeps the index current: what is saved is written again, what is gone is taken out, in the same transaction.
 
-A participant's words are in the index while their consent is in force. Withdrawing it takes them out in the transaction
-that withdraws: nothing finds them any more, and SQLite overwrites what its index stored of them when it merges.
-A consent that ran out, or a reader who may not have the words, is refused by `Reading` when they are read.
+A participant's words are in the index while their consent is in force and nothing around them is removed. Withdrawing
+it takes them out in the transaction that withdraws: nothing finds them any more, and SQLite overwrites what its index
+stored of them when it merges. A consent that ran out is refused by `Reading` when the words are read.
 Rows changed without a save (`QuerySet.update`) keep the words they had: the rows say who sees them, so nothing is shown
 that should not be. `rebuild` writes all of it again.
 """
@@ -24,9 +24,9 @@ from engine.models import Revision
 from lib.searching import tokens
 from research.models import Activity, Consent, Observation
 from server.search.entry import Entry
-from server.search.sources import BELOW, SOURCES, Source
+from server.search.sources import BELOW, SOURCES, WITHIN, Source
 
-VERSION = "1"  # one more when sources say something else: the next migrate writes the index again
+VERSION = "2"  # one more when sources say something else: the next migrate writes the index again
 MANY = 500
 MOST_TEXT = 100_000  # characters of a row that can be found; a tsvector of PostgreSQL holds a megabyte
 MARK = {"kind": "", "object": "version"}
@@ -35,7 +35,8 @@ MARK = {"kind": "", "object": "version"}
 def entry(source: Source, row: Any) -> Entry:
     """The entry of a row; it is not stored."""
     said = source.says(row)
-    words = [f"_{source.kind}", *said.readers, *tokens(f"{said.title} {said.about} {said.text[:MOST_TEXT]}")]
+    readers = (f"_{source.kind}_{scope}" for scope in said.readers)
+    words = [*readers, *tokens(f"{said.title} {said.about} {said.text[:MOST_TEXT]}")]
     return Entry(
         kind=source.kind, object=str(row.pk), title=said.title[:300], about=said.about[:300], url=said.url,
         words=" ".join(words),
@@ -109,8 +110,11 @@ def _saved(sender: type[Model], instance: Any, created: bool, raw: bool, update_
     if not _has_table():
         return
     _keep(sender, [instance.pk])
-    if not created:
-        for rows in BELOW.get(sender, lambda one: ())(instance):
+    if created:
+        return
+    removed = "removed_at" in (update_fields or ())
+    for also in (BELOW, WITHIN) if removed else (BELOW,):
+        for rows in also.get(sender, lambda one: ())(instance):
             keep(rows)
 
 

@@ -1,4 +1,4 @@
-"""Pages that are no rows: the rooms, settings and help. `PAGES` lists who says which there are."""
+"""Pages that are no rows: the rooms, settings, step kinds and help. `PAGES` lists who says which there are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from engine.steps import registry
 from lib.searching import tokens
 from people.models import User
 from server.help.documents import GROUPS
@@ -48,6 +49,14 @@ def settings(user: User) -> Iterable[Page]:
     )
 
 
+def kinds(user: User) -> Iterable[Page]:
+    found = [Page("Step kinds", "/templates/kinds/", "what a step of a template can be", "reference settings outputs")]
+    for name, kind in sorted(registry().items()):
+        words = kind.says(user.persona)
+        found.append(Page(words["title"], f"/templates/kinds/{name}/", f"Step kind · {words['does']}", name))
+    return found
+
+
 def help_(user: User) -> Iterable[Page]:
     return _documents()
 
@@ -63,7 +72,7 @@ def _documents() -> tuple[Page, ...]:
 
 
 # In the order in which they are shown.
-PAGES: list[Callable[[User], Iterable[Page]]] = [rooms, settings, help_]
+PAGES: list[Callable[[User], Iterable[Page]]] = [rooms, settings, kinds, help_]
 
 
 def found(user: User, asked: Sequence[tuple[list[str], bool]]) -> list[Page]:

@@ -30,6 +30,9 @@ def test_a_run_of_every_block_is_drawn_and_listed(bob_page, server, blocks):
     shoot(page, server, "run-steps")
     page.goto(f"{server.url}/templates/probe/")
     shoot(page, server, "template-blocks")
+    page.goto(f"{server.url}/templates/")
+    follow(page, page.get_by_role("link", name="Step kinds"))
+    shoot(page, server, "step-kinds")
     page.goto(f"{server.url}/look/")
     shoot(page, server, "look")
 

@@ -2,7 +2,7 @@
 
 In a database of its own (SQLite in a temporary home; PostgreSQL with DATABASE_URL, which has to be empty). The rows are
 of each kind, half of them of the one who searches. Prints milliseconds, median and 95th of fifty, of a word that all
-say, one that a thousand say, one that one says, a beginning of two letters, and nothing.
+say, one that a thousand say, one that one says, beginnings of one letter and two, and nothing.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ QUERIES = {
     "two words": "model churn",
     "a word in a thousand": "seldom",
     "one of them": "needle",
+    "one letter": "m",
     "two letters": "mo",
     "Chinese": "模型",
     "nothing": "nothinglikethis",

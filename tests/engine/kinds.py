@@ -26,7 +26,7 @@ class Probe(StepKind):
     form = ProbeForm
     outputs = {"value": "json", "number": "number"}
     is_criterion = True
-    words = {"plain": {"title": "Probe", "does": "Counts that it ran."}}
+    words = {"plain": {"title": "Probe", "does": "Counts that it ran.", "purpose": "try"}}
 
     def run(self, step: Step[ProbeForm]) -> Outcome:
         leaf = step.leaf.id

@@ -6,13 +6,17 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from engine.models import Template
-from journeys.models import Journey
+from engine.actions.remove import Remove
+from engine.models import Deployment, Target, Template
+from engine.steps import registry
+from journeys.models import Journey, MapStep
+from people.models import Team
 from research.models import Activity, Case, Consent, Observation, Study
 from server import example
 from server.help.documents import DOCUMENTS
+from server.search import index
 from server.search.entry import Entry
-from server.search.finding import FEW, find
+from server.search.finding import FEW, MANY, find
 from server.search.sources import SOURCES
 
 
@@ -128,6 +132,45 @@ def test_no_title_in_the_index_is_a_participants(quote, alice):
     }
 
 
+# --- what others have takes nobody's place ---------------------------------------------------------------------------
+
+OTHERS = 2_000  # of each kind: more than are asked for of any
+
+
+@pytest.fixture
+def theirs(everything, ml, participant, session, study):
+    """Newer rows that say the same, which Bob does not read, written without a signal; then the index of all of it."""
+    other = Team.objects.create(name="Others", slug="others")
+    hidden = Study.objects.create(title="Hidden", persona=ml)
+    target = Target.objects.create(team=other, name="there", kind="dummy")
+    silent = study.new_participant()
+    Consent.objects.create(participant=silent, quotes=True, audience="researchers")
+
+    def many(model, **fields):
+        model._base_manager.bulk_create([model(**{k: v(n) for k, v in fields.items()}) for n in range(OTHERS)])
+
+    many(Deployment, team=lambda n: other, target=lambda n: target, name=lambda n: f"churn-{n}")
+    many(Case, study=lambda n: hidden, title=lambda n: f"shared {n}")
+    many(
+        Observation, session=lambda n: session, participant=lambda n: silent, at=lambda n: n,
+        text=lambda n: "shared words", quote=lambda n: n % 2 == 0,
+    )  # fmt: skip
+    Case.objects.create(study=study, title="shared and his")
+    Observation.objects.create(session=session, participant=participant, at=1, text="shared and his")
+    many(Case, study=lambda n: study, title=lambda n: f"shared and removed {n}")
+    index.rebuild()
+    Case.objects.filter(title__contains="removed").update(removed_at=timezone.now())  # the index is not told
+
+
+def test_thousands_of_others_hide_nothing_of_his(theirs, bob, alice):
+    assert found(bob, "churn")["deployment"] == ["churn"]
+    for kind in ("", "case"):
+        assert found(bob, "shared", kind)["case"] == ["shared and his"]
+    for kind in ("", "quote"):
+        assert found(bob, "shared", kind)["quote"] == ["shared and his"]
+    assert len(found(alice, "shared", "quote")["quote"]) == MANY  # she is a researcher of the study
+
+
 # --- kept current ----------------------------------------------------------------------------------------------------
 
 
@@ -148,17 +191,79 @@ def test_a_new_revision_renames_its_template(revision, alice, django_capture_on_
     assert found(alice, "sail")["template"] == ["ship-it"]
 
 
-def test_a_removed_deployment_is_not_found(live, alice):
-    type(live).objects.filter(pk=live.pk).update(removed_at=timezone.now())
+def remove(deployment):
+    Remove(deployment, deployment.team.memberships.first().user).execute()
+
+
+def restore(deployment):
+    deployment.removed_at = None
+    deployment.save(update_fields=["removed_at"])
+
+
+def entries(**rows):
+    """The kinds of which the index has something of these rows, one keyword argument a kind."""
+    return {kind for kind, row in rows.items() if Entry.objects.filter(kind=kind, object=str(row.pk)).exists()}
+
+
+def test_a_removed_deployment_leaves_the_index_and_comes_back(live, alice):
+    """The list of what is live has no line for it; its runs stay."""
+    remove(live)
     assert "deployment" not in found(alice, "churn")
+    assert entries(deployment=live, run=live.runs.first()) == {"run"}
+    restore(live)
+    assert found(alice, "churn")["deployment"] == ["churn"]
+
+
+def test_what_lies_in_a_removed_study_leaves_the_index_and_comes_back(study, session, case, quote, insight, journey):
+    step = MapStep.objects.filter(map__journey=journey).first()
+    rows = {
+        "study": study, "session": session, "case": case, "quote": quote, "insight": insight, "journey": journey,
+        "participant": quote.participant, "step": step,
+    }  # fmt: skip
+    assert entries(**rows) == set(rows)
+    study.remove()
+    assert entries(**rows) == set()
+    study.restore()
+    assert entries(**rows) == set(rows)
+
+
+@pytest.mark.parametrize("of", ["session", "participant"])
+def test_what_lies_in_a_removed_row_leaves_the_index_and_comes_back(quote, of):
+    row = getattr(quote, of)
+    row.remove()
+    assert entries(**{"quote": quote, of: row}) == set()
+    row.restore()
+    assert entries(**{"quote": quote, of: row}) == {"quote", of}
+
+
+def test_a_removed_quote_and_a_deleted_session_leave_the_index(quote, session):
+    quote.release("They fear the nights")
+    assert entries(quote=quote, paraphrase=quote) == {"quote", "paraphrase"}
+    quote.remove()
+    assert entries(quote=quote, paraphrase=quote) == set()
+    quote.restore()
+    pks = [str(quote.pk), str(session.pk)]
+    session.delete()
+    assert not Entry.objects.filter(kind__in=("quote", "paraphrase", "session"), object__in=pks).exists()
+
+
+def test_a_renamed_case_and_a_renamed_team(live, session, case, alice):
+    session.case = case
+    session.save()
+    case.title = "Carved in stone"
+    case.save()
+    assert found(alice, "carved")["session"] == [str(session)]
+    live.team.name = "Renamed"
+    live.team.save()
+    assert found(alice, "renamed")["deployment"] == ["churn"]
 
 
 def test_what_was_restored_is_found_though_the_index_was_written_meanwhile(live, quote, session, alice):
-    type(live).objects.filter(pk=live.pk).update(removed_at=timezone.now())
+    remove(live)
     session.remove()
     call_command("search_index", verbosity=0)
     assert "quote" not in found(alice, "on-call")
-    type(live).objects.filter(pk=live.pk).update(removed_at=None)
+    restore(live)
     session.restore()
     assert found(alice, "churn")["deployment"] == ["churn"]
     assert found(alice, "on-call")["quote"] == [quote.text]
@@ -234,9 +339,9 @@ def test_no_query_is_an_expression(as_alice, study, text):
 
 
 def test_words_that_look_like_readers_are_words(study, alice, charlie):
-    Case.objects.create(study=study, title="_all _t1")
-    assert found(charlie, "_all") == {}
-    assert found(alice, "_all t1")["case"] == ["_all _t1"]
+    Case.objects.create(study=study, title="_case_all _t1")
+    assert "case" not in found(charlie, "_case_all")
+    assert found(alice, "_case_all t1")["case"] == ["_case_all _t1"]
 
 
 # --- groups and pages ------------------------------------------------------------------------------------------------
@@ -263,6 +368,12 @@ def test_groups_stand_in_one_order(everything, alice):
 
 def test_help_is_found_by_its_headings(alice):
     assert DOCUMENTS["glossary"].page.title in found(alice, "glossary")["page"]
+
+
+def test_step_kinds_are_found_by_their_names_and_titles(alice):
+    assert "Step kinds" in found(alice, "step kinds")["page"]
+    for text in ("approve", registry()["approve"].says(alice.persona)["title"]):
+        assert "/templates/kinds/approve/" in [hit.url for group in find(alice, text, "page") for hit in group.hits]
 
 
 def test_the_box_gets_options_alone(as_alice, study):
@@ -294,7 +405,7 @@ def test_many_studies_cost_no_more_queries(ml, alice, bob, study, crowd, django_
 
 
 def test_a_live_entry_costs_a_bounded_number_of_queries(quote, django_assert_max_num_queries):
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         quote.change(text="again")
 
 
