@@ -1,4 +1,4 @@
-"""/templates/kinds/: what a step of a template can be, and the page of each."""
+"""/kinds/: what a step of a template can be, and the page of each."""
 
 from __future__ import annotations
 

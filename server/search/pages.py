@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from django.urls import reverse
+
 from engine.steps import registry
 from lib.searching import tokens
 from people.models import User
@@ -50,10 +52,10 @@ def settings(user: User) -> Iterable[Page]:
 
 
 def kinds(user: User) -> Iterable[Page]:
-    found = [Page("Step kinds", "/templates/kinds/", "what a step of a template can be", "reference settings outputs")]
+    found = [Page("Step kinds", reverse("kinds"), "what a step of a template can be", "reference settings outputs")]
     for name, kind in sorted(registry().items()):
         words = kind.says(user.persona)
-        found.append(Page(words["title"], f"/templates/kinds/{name}/", f"Step kind · {words['does']}", name))
+        found.append(Page(words["title"], reverse("kind", args=[name]), f"Step kind · {words['does']}", name))
     return found
 
 

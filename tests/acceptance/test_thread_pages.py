@@ -119,7 +119,7 @@ def test_every_other_page_of_the_thread_has_no_barrier(alice_page, server, live,
     step = run.steps.get(leaf="retrain")
     pages = {
         "runs": "/runs/", "live-one": "/live/", "step": f"/runs/{run.pk}/steps/{step.pk}/", "templates": "/templates/",
-        "kind": "/templates/kinds/endpoint.compare/", "journeys": "/journeys/", "persona": "/personas/ml-engineer/",
+        "kind": "/kinds/endpoint.compare/", "journeys": "/journeys/", "persona": "/personas/ml-engineer/",
         "journey-new": "/journeys/new/", "trace-run": f"/trace/run/{run.pk}/", "outcomes": "/outcomes/",
         "home-researcher": "/",
     }  # fmt: skip

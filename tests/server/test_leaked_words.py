@@ -153,7 +153,7 @@ def clean(client: Client, persona: Persona, at: str, **data: Any) -> str:
 EMPTY = [
     "/", "/new/", "/live/", "/runs/", "/templates/", "/waiting/", "/journeys/", "/studies/", "/insights/", "/outcomes/",
     "/search/", "/search/?q=nothing", "/settings/", "/settings/teams/retention/", "/settings/teams/retention/limits/",
-    "/audit/", "/settings/example/", "/templates/kinds/",
+    "/audit/", "/settings/example/", "/kinds/",
 ]  # fmt: skip
 
 
@@ -203,7 +203,7 @@ def test_every_step_kind_of_theirs(as_sam, persona, starter):
     document = starter.parsed
     for name in {leaf.uses for leaf in [*document.flow.leaves(), *document.done]}:
         assert registry()[name].page
-        clean(as_sam, persona, f"/templates/kinds/{name}/")
+        clean(as_sam, persona, f"/kinds/{name}/")
 
 
 def test_a_run_as_it_begins_and_once_it_has_ended(as_sam, persona, run, sam):

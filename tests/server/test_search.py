@@ -373,7 +373,7 @@ def test_help_is_found_by_its_headings(alice):
 def test_step_kinds_are_found_by_their_names_and_titles(alice):
     assert "Step kinds" in found(alice, "step kinds")["page"]
     for text in ("approve", registry()["approve"].says(alice.persona)["title"]):
-        assert "/templates/kinds/approve/" in [hit.url for group in find(alice, text, "page") for hit in group.hits]
+        assert "/kinds/approve/" in [hit.url for group in find(alice, text, "page") for hit in group.hits]
 
 
 def test_the_box_gets_options_alone(as_alice, study):

@@ -34,27 +34,27 @@ def test_one_shows_its_course_its_steps_and_where_they_came_from(as_charlie, rev
 def test_an_unknown_template_or_revision_is_not_found(as_bob, revision):
     assert as_bob.get("/templates/nothing/").status_code == 404
     assert as_bob.get("/templates/ship-it/?revision=99").status_code == 404
-    assert as_bob.get("/templates/kinds/nothing/").status_code == 404
+    assert as_bob.get("/kinds/nothing/").status_code == 404
 
 
 def test_the_page_of_a_step_kind_says_what_it_does(as_bob):
-    assert "compare" in as_bob.get("/templates/kinds/endpoint.compare/").content.decode()
+    assert "compare" in as_bob.get("/kinds/endpoint.compare/").content.decode()
 
 
 def test_the_step_kinds_are_listed_each_with_its_settings_and_outputs(as_bob, as_charlie):
-    page = as_bob.get("/templates/kinds/").content.decode()
+    page = as_bob.get("/kinds/").content.decode()
     for name, kind in registry().items():
-        assert page.count(f'href="/templates/kinds/{name}/"') == 1
+        assert page.count(f'href="/kinds/{name}/"') == 1
         for said in (*kind.form.model_fields, *(kind.outputs or ())):
             assert f"<code>{said}</code>" in page
-    assert '<a class="btn" href="/templates/kinds/">' in as_charlie.get("/templates/").content.decode()
+    assert '<a class="btn" href="/kinds/">' in as_charlie.get("/templates/").content.decode()
 
 
 def test_the_step_kinds_are_narrowed_to_a_purpose(as_bob):
-    page = as_bob.get("/templates/kinds/", {"for": "ask"}).content.decode()
-    assert "/templates/kinds/approve/" in page
-    assert "/templates/kinds/manual/" not in page
-    assert "No step kind is for that" in as_bob.get("/templates/kinds/", {"for": "nothing"}).content.decode()
+    page = as_bob.get("/kinds/", {"for": "ask"}).content.decode()
+    assert "/kinds/approve/" in page
+    assert "/kinds/manual/" not in page
+    assert "No step kind is for that" in as_bob.get("/kinds/", {"for": "nothing"}).content.decode()
 
 
 def test_the_champion_publishes_and_nobody_else(as_bob, revision, clara):
