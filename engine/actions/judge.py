@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from engine.definition.expressions import expressions_in
@@ -29,23 +26,12 @@ from engine.steps.catalogue import kind_of
 from engine.steps.filling import fill, step_for
 from engine.targets.base import TargetError
 
-PERIOD = timedelta(seconds=60)
-SOON = timedelta(seconds=15)  # while it is not done: somebody waits for it
 
-
-def due() -> Iterable[Deployment]:
-    """The deployments whose criteria are to be looked at now."""
-    late, soon = timezone.now() - PERIOD, timezone.now() - SOON
-    waiting = Q(judged_at__lt=soon) & ~Q(state=DeploymentState.DONE)
-    overdue = Q(judged_at=None) | Q(judged_at__lt=late) | waiting
-    found = Deployment.objects.there().at_rest().filter(overdue, releases__weight__gt=0)
-    return found.select_related("target", "team").distinct()
-
-
-def take(deployment: Deployment) -> bool:
-    """Whether this one is ours to judge: of several workers that find it due, one is."""
-    held = Deployment.objects.filter(pk=deployment.pk, judged_at=deployment.judged_at)
-    return held.update(judged_at=timezone.now()) == 1
+def judge_due() -> None:
+    """Judge every deployment that is due, unless another worker has taken it."""
+    for deployment in Deployment.objects.due().select_related("target", "team"):
+        if deployment.take_judgement():
+            judge(deployment)
 
 
 def judge(deployment: Deployment) -> list[CriterionResult]:
@@ -54,15 +40,14 @@ def judge(deployment: Deployment) -> list[CriterionResult]:
     Returns what each says. Nothing is stored when the deployment was changed meanwhile: what was seen may be of another
     release than the one that is live.
     """
-    same = Deployment.objects.filter(pk=deployment.pk)
-    same.update(judged_at=timezone.now())
-    unchanged = same.at_rest().filter(changed_at=same.values_list("changed_at", flat=True).get())
+    began = deployment.begin_judgement()
     release = deployment.live
     if release is None or release.run is None:
         return []
     looked = [_look(release, leaf) for leaf in release.run.revision.parsed.done]  # may take seconds: in no transaction
     with transaction.atomic():  # all or none, so that nobody reads half of them as the whole
-        if unchanged.select_for_update(no_key=True).first() is None:
+        locked = Deployment.objects.select_for_update(no_key=True).filter(pk=deployment.pk).first()
+        if locked is None or not locked.activity.confirms(began, timezone.now()):
             return looked
         results = [_store(deployment, one) for one in looked]
         _settle(deployment, release, results)

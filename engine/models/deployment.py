@@ -10,6 +10,8 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
+from engine.models import changing
+from engine.models.changing import ChangeKind, Changing
 from engine.models.event import Event
 from engine.models.release_settings import Program, RunningApp, ServedModel
 from engine.models.run import Run
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 KEPT = timedelta(days=7)  # how long a removed deployment can be restored
 ANSWERED = (DeploymentState.DEPLOYED, DeploymentState.DONE, DeploymentState.REGRESSED)
-MOVING = timedelta(seconds=60)  # after which a move that was killed is nobody's any more
 
 
 class DeploymentQuerySet(models.QuerySet["Deployment"]):
@@ -37,10 +38,10 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
     def there(self) -> Self:
         return self.filter(removed_at=None)
 
-    def at_rest(self) -> Self:
-        """Those that nobody is changing: what is seen of another is half of what was before."""
-        now = timezone.now()
-        return self.exclude(moving_until__gt=now).exclude(held_until__gt=now)
+    def due(self) -> Self:
+        """Those whose criteria are to be judged now."""
+        live = self.there().filter(releases__weight__gt=0)
+        return live.filter(changing.due(timezone.now(), models.Q(state=DeploymentState.DONE))).distinct()
 
     def of_persona(self, persona: "Persona | None") -> Self:
         """What somebody of this persona calls theirs; whoever has none has all."""
@@ -59,7 +60,7 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         return Rate(sum(state == DeploymentState.DONE for _, state in states), len(states))
 
 
-class Deployment(models.Model):
+class Deployment(Changing):
     """The long-lived thing: team, target, name."""
 
     team = models.ForeignKey("people.Team", on_delete=models.CASCADE, related_name="deployments")
@@ -71,11 +72,7 @@ class Deployment(models.Model):
     port = models.PositiveIntegerField(null=True, blank=True)  # asked for; None: the target gives one
     made_at = models.DateTimeField(default=timezone.now, editable=False)
     state_since = models.DateTimeField(default=timezone.now)
-    judged_at = models.DateTimeField(null=True)  # when its criteria were last looked at
     removed_at = models.DateTimeField(null=True)
-    held_until = models.DateTimeField(null=True)  # by somebody who changes it by hand: no run begins meanwhile
-    moving_until = models.DateTimeField(null=True)  # its requests, or what works beside them, are being moved
-    changed_at = models.DateTimeField(default=timezone.now)  # when what its criteria look at last was
     scale = models.JSONField(default=dict)  # process → how many of it, where somebody has said so
 
     objects = DeploymentQuerySet.as_manager()
@@ -205,25 +202,15 @@ class Deployment(models.Model):
         """Split its requests so, first on the target, then here. True when that changed anything.
 
         What a release runs beside what answers (a worker) goes with most of the requests, unless it is only
-        `for_a_moment`: then the caller sends them back and says `moved`. Safe to do again: the target changes nothing
+        `for_a_moment`: then the caller sends them back and ends the move. Safe to do again: the target changes nothing
         for the same route, and rows are set, not moved.
         """
-        Deployment.objects.filter(pk=self.pk).update(moving_until=timezone.now() + MOVING)
+        self.begin(ChangeKind.MOVE)
         try:
             return self._send(target, weights, why, run, for_a_moment)
         finally:
             if not for_a_moment:
-                self.moved()
-
-    def moved(self) -> None:
-        """It is at rest again, and its criteria look at something else."""
-        self.changed(moving_until=None)
-
-    def changed(self, **also: Any) -> None:
-        """Its criteria are looked at again; a look that began before is not stored. `also` is set by the same update:
-        between two, such a look would find nobody changing it and nothing changed.
-        """
-        Deployment.objects.filter(pk=self.pk).update(changed_at=timezone.now(), judged_at=None, **also)
+                self.end(ChangeKind.MOVE)
 
     def _send(
         self, target: TargetAdapter, weights: Mapping[str, int], why: str, run: Run | None, for_a_moment: bool

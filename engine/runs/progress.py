@@ -124,7 +124,7 @@ class RunProgress(Rows):
     def succeed(self) -> None:
         self._end(RunState.SUCCEEDED, "", "run.succeeded", "Every step is done")
         if self.run.deployment:
-            type(self.run.deployment).objects.filter(pk=self.run.deployment.pk).update(judged_at=None)
+            self.run.deployment.changed()
 
     def fail(self, reason: str) -> None:
         Run.objects.filter(pk=self.run.pk).update(state=RunState.COMPENSATING, reason=reason)

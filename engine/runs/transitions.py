@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -18,6 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from engine.models import Run, StepRun, prepared
+from engine.models.changing import ChangeKind
 from engine.outcomes import Outcome, Poll, Queued, in_words
 from engine.queue import concurrency
 from engine.queue.claims import Claimer
@@ -31,9 +31,6 @@ from engine.statuses import ENDING_RUNS, LIVE_STEPS, RunState, StepState
 if TYPE_CHECKING:
     from engine.models import Deployment
     from people.models import User
-
-
-HELD = timedelta(minutes=5)  # for which somebody's change by hand keeps others away
 
 
 class NotPossible(ValueError):
@@ -63,7 +60,7 @@ def refuse_second(deployment: Deployment, *, removed: bool = False) -> None:
     locked = type(deployment).objects.select_for_update(no_key=True).get(pk=deployment.pk)
     if other := deployment.runs.active().first():
         raise NotPossible(f"run {other.pk} is changing {deployment.name} already; wait for it, or cancel it")
-    if locked.held_until and locked.held_until > timezone.now():
+    if locked.activity.is_held(timezone.now()):
         raise Busy(f"somebody is changing {deployment.name} at this moment; try again when that is done")
     if locked.removed_at and not removed:
         raise NotPossible(f"{deployment.name} was removed; `desirepath restore {deployment.name}` first")
@@ -75,20 +72,15 @@ class Busy(NotPossible):
 
 @contextmanager
 def by_hand(deployment: Deployment, *, removed: bool = False) -> Iterator[None]:
-    """Hold the deployment: no run and nobody else changes it, and nobody judges it half-way. Raises NotPossible.
-
-    It is judged anew afterwards. If the process dies, the hold expires after `HELD`.
-    """
-    same, until = type(deployment).objects.filter(pk=deployment.pk), timezone.now() + HELD
+    """A change by hand. Raises NotPossible while a run or somebody else is changing the deployment."""
     with transaction.atomic():
         refuse_second(deployment, removed=removed)
-        same.update(held_until=until)
+        until = deployment.begin(ChangeKind.BY_HAND)
     try:
         deployment.refresh_from_db(fields=["removed_at", "scale"])
         yield
     finally:
-        deployment.changed()  # before it is free: a look that began earlier is then not stored
-        same.filter(held_until=until).update(held_until=None)  # not that of whoever came after a very long change
+        deployment.end(ChangeKind.BY_HAND, until)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from django.utils import timezone
 
 from engine.models import Release
+from engine.models.changing import ChangeKind
 from engine.outcomes import Failed, Outcome, PermanentFailure, Succeeded
 from engine.steps.base import Form, Planning, Step, StepKind
 from engine.targets.base import Change, TargetError
@@ -64,7 +65,7 @@ class Rehearse(WayBack):
             milliseconds = self._prove(step, before)
         finally:
             self._send(step, weights, f"Back to {release} after the rehearsal")
-            step.deployment.moved()
+            step.deployment.end(ChangeKind.MOVE)
         seen = {"fell_back_to": before.number, "milliseconds": milliseconds}
         Release.objects.filter(pk=release.pk).update(rehearsed_at=timezone.now(), rehearsal=seen)
         note = f"{self.one} {before.number} answered in {milliseconds:.0f} ms, then {release.number} was put back"
@@ -87,7 +88,7 @@ class Rehearse(WayBack):
         if weights := step.checkpoint.get("weights"):
             try:
                 self._send(step, weights, "Back after the rehearsal")
-                step.deployment.moved()
+                step.deployment.end(ChangeKind.MOVE)
             except TargetError as error:
                 step.log(f"the traffic could not be put back: {error}")
 

@@ -194,7 +194,7 @@ class Engine:
         now = time.monotonic()
         if self.changed_at >= self.judged_at or now - self.judged_at > IDLE_JUDGE:
             self.judged_at = now  # before looking: what is written meanwhile is looked at next time
-            _judge_all()
+            judge.judge_due()
 
     def _tend(self) -> None:
         self._again_and_again(TEND, _tend_all, "a target could not be looked after")
@@ -225,12 +225,6 @@ class Engine:
             except Exception:
                 log.exception(trouble)
         connections.close_all()
-
-
-def _judge_all() -> None:
-    for deployment in judge.due():
-        if judge.take(deployment):
-            judge.judge(deployment)
 
 
 def _tend_all() -> None:

@@ -1,0 +1,111 @@
+"""What is being done to a deployment at this moment, and which judgement of it counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+PERIOD = timedelta(seconds=60)  # between two judgements of a deployment that is done
+SOON = timedelta(seconds=15)  # and of one that is not: somebody waits for it
+
+
+class ChangeKind(StrEnum):
+    """Each by the column that holds its expiry."""
+
+    BY_HAND = "held_until"  # a person changes it: no run starts on it, and nobody else changes it by hand
+    MOVE = "moving_until"  # its requests, or the workers of its releases, are being moved
+
+    @property
+    def longest(self) -> timedelta:
+        return timedelta(minutes=5) if self is ChangeKind.BY_HAND else timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Activity:
+    """The protocol by which changes and judgements of a deployment keep out of each other's way.
+
+    A change begins with `begin`, which stores its expiry, and ends with `end`, which clears it. A process that dies
+    ends nothing; its change expires. Nobody judges the deployment until then.
+
+    The end of a change stores `changed_at` and clears `judged_at`, so the deployment is due at once. A judgement that
+    started before is discarded, because its `changed_at` is another. `end` is one UPDATE: between two, a judge could
+    find a deployment that nobody is changing and that has not changed.
+    """
+
+    held_until: datetime | None
+    moving_until: datetime | None
+    changed_at: datetime
+    judged_at: datetime | None
+
+    def is_held(self, now: datetime) -> bool:
+        return self.held_until is not None and self.held_until > now
+
+    def at_rest(self, now: datetime) -> bool:
+        """Whether nobody is changing it."""
+        return not self.is_held(now) and not (self.moving_until and self.moving_until > now)
+
+    def confirms(self, earlier: Activity, now: datetime) -> bool:
+        """Whether a judgement that started at `earlier` still counts."""
+        return self.at_rest(now) and self.changed_at == earlier.changed_at
+
+
+def at_rest(now: datetime) -> Q:
+    """`Activity.at_rest`, asked of the database."""
+    return ~Q(held_until__gt=now) & ~Q(moving_until__gt=now)
+
+
+def due(now: datetime, done: Q) -> Q:
+    """The deployments to judge now."""
+    overdue = Q(judged_at=None) | Q(judged_at__lt=now - PERIOD) | Q(judged_at__lt=now - SOON) & ~done
+    return at_rest(now) & overdue
+
+
+class Changing(models.Model):
+    """The columns of `Activity`. No other code writes them."""
+
+    held_until = models.DateTimeField(null=True)
+    moving_until = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField(default=timezone.now)
+    judged_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+    def _row(self) -> models.QuerySet[Self]:
+        return type(self)._default_manager.filter(pk=self.pk)
+
+    @property
+    def activity(self) -> Activity:
+        return Activity(self.held_until, self.moving_until, self.changed_at, self.judged_at)
+
+    def begin(self, change: ChangeKind) -> datetime:
+        """Begin a change, or go on with it; its expiry."""
+        until = timezone.now() + change.longest
+        self._row().update(**{change: until})
+        return until
+
+    def end(self, change: ChangeKind, until: datetime | None = None) -> None:
+        """End a change. With `until`, a change that somebody else began after that expiry goes on."""
+        changed = {"changed_at": timezone.now(), "judged_at": None}
+        mine = self._row().filter(**({change: until} if until else {}))
+        if not mine.update(**changed, **{change: None}):
+            self._row().update(**changed)
+
+    def changed(self) -> None:
+        """A change that took no time."""
+        self._row().update(changed_at=timezone.now(), judged_at=None)
+
+    def take_judgement(self) -> bool:
+        """Whether this caller judges it: of several that find it due, one does."""
+        return self._row().filter(judged_at=self.judged_at).update(judged_at=timezone.now()) == 1
+
+    def begin_judgement(self) -> Activity:
+        """What the judgement hands to `Activity.confirms` when it ends."""
+        self._row().update(judged_at=timezone.now())
+        return self._row().get().activity
