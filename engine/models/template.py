@@ -24,7 +24,7 @@ def _parsed(digest: str, pk: int) -> documents.Template:
 
 @lru_cache(maxsize=256)
 def pinned(pk: int) -> "Revision":
-    """What a run is pinned to, read once a process, without its document: it never changes, but for being published."""
+    """The revision of a run, without its document. Kept for the process: only its publication ever changes."""
     return Revision.objects.defer("document").get(pk=pk)
 
 

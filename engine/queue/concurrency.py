@@ -48,24 +48,28 @@ class Slot:
         return self.at_most - others.filter(self.holding).count()
 
 
-class _Known:
-    """The limits, as read a moment ago."""
+class _Limits:
+    """The limits, at most `KNOWN_FOR` old.
+
+    The process keeps them, not an engine, because every claim and every recorded step reads them and many of those are
+    no engine's: an answer on a page records a step too. An old limit lets in a step too many or too few for a second.
+    """
 
     def __init__(self) -> None:
-        self.limits: list[Limit] = []
+        self.read: list[Limit] = []
         self.until = 0.0
 
     def __call__(self) -> list[Limit]:
         if time.monotonic() >= self.until:
-            self.limits = list(Limit.objects.select_related(None))
+            self.read = list(Limit.objects.select_related(None))
             self.until = time.monotonic() + KNOWN_FOR
-        return self.limits
+        return self.read
 
     def forget(self) -> None:
         self.until = 0.0
 
 
-limits = _Known()
+limits = _Limits()
 
 
 def turns_of(step: StepRun) -> list[Slot]:

@@ -11,6 +11,7 @@ from engine.models import Deployment, Revision, Run
 from engine.models.template import _parsed
 from engine.statuses import RunState
 from engine.steps import registry
+from tests.engine import kinds
 from tests.running import Begin, drained
 
 GONE = "This step&#x27;s kind is no longer here"
@@ -28,8 +29,7 @@ def without(monkeypatch: pytest.MonkeyPatch) -> object:
     """Takes step kinds away, as a newer version of Desirepath would."""
 
     def take(*names: str) -> None:
-        for name in names:
-            monkeypatch.delitem(registry(), name)
+        kinds.hand_in({name: kind for name, kind in registry().items() if name not in names}, monkeypatch)
         _parsed.cache_clear()
 
     return take

@@ -67,7 +67,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(node=flows(LEAVES, depth=3), failing=st.dictionaries(st.integers(1, 12), st.integers(1, 4), max_size=3))
     def start(self, node: Node, failing: dict[int, int]) -> None:
-        kinds.install()
+        kinds.forget()
         kinds.FAILING.update({f"s{number}": times for number, times in failing.items()})
         Run.objects.all().delete()
         concurrency.limits.forget()

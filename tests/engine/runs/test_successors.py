@@ -44,7 +44,7 @@ def world(team: Team, alice: User) -> tuple[Team, User, Target]:
 def test_every_run_ends_and_at_each_step_exactly_what_is_due_is_open(
     world: tuple[Team, User, Target], node: Node, seed: int
 ) -> None:
-    kinds.install()
+    kinds.forget()
     Run.objects.all().delete()  # of the example before
     chance = random.Random(seed)
     run = _start(world, node)
