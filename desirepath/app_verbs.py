@@ -52,8 +52,8 @@ def config_set(
     client, pairs = here(), dict(_pair(text) for text in values)
     if not client.ls(name=name, team=team, target=target):
         client.make(name, team=team)
-    found = client.configure(name, pairs, team=team, target=target)
-    show(found, json, lambda: out.print(f"{words.sign('succeeded')} {name} has {', '.join(pairs)}"))
+    answer = client.configure(name, pairs, team=team, target=target)
+    show(answer, json, lambda: out.print(f"{words.sign('succeeded')} {name} has {', '.join(pairs)}"))
     _again(name, release, team, target)
 
 
@@ -84,8 +84,8 @@ def config_unset(
     known = {row["key"] for row in client.config(name, team=team, target=target)}
     if unknown := [key for key in keys if key not in known]:
         raise ApiError(f"{name} has no setting {', '.join(unknown)}; it has {', '.join(sorted(known)) or 'none'}.")
-    found = client.configure(name, dict.fromkeys(keys), team=team, target=target)
-    show(found, json, lambda: out.print(f"{words.sign('succeeded')} {name} no longer has {', '.join(keys)}"))
+    answer = client.configure(name, dict.fromkeys(keys), team=team, target=target)
+    show(answer, json, lambda: out.print(f"{words.sign('succeeded')} {name} no longer has {', '.join(keys)}"))
     _again(name, release, team, target)
 
 
@@ -116,18 +116,18 @@ def scale(
     """How many of each process run; without any, how many do."""
     client = here()
     if counts:
-        found = client.scale(name, dict(_count(text) for text in counts), team=team, target=target)
+        answer = client.scale(name, dict(_count(text) for text in counts), team=team, target=target)
     else:
-        found = client.deployment(name, team=team, target=target)
+        answer = client.deployment(name, team=team, target=target)
 
     def say() -> None:
-        for row in found["processes"]:
+        for row in answer["processes"]:
             again = f" · started {row['starts']} times" if row["starts"] > 1 else ""
             out.print(f"{words.sign(row['state'])} {row['name']:<12} {row['state']}{again} [dim]{row['reason']}[/]")
-        if not found["processes"]:
+        if not answer["processes"]:
             out.print(f"{name} has no processes that could be counted.")
 
-    show(found, json, say)
+    show(answer, json, say)
 
 
 def _count(text: str) -> tuple[str, int]:

@@ -140,7 +140,7 @@ class Reading:
         """The same rule as a filter: decided for each participant, then applied to their rows."""
         ids = observations.order_by().values("participant").distinct()
         people = Participant.everything.filter(pk__in=ids).select_related("study").prefetch_related("consents")
-        standings = {one.pk: self.standing(one) for one in people}
+        standings = {person.pk: self.standing(person) for person in people}
         notes = [pk for pk, standing in standings.items() if standing.notes == "verbatim"]
         words = [pk for pk, standing in standings.items() if standing.quotes == "verbatim"]
         few = [pk for pk, standing in standings.items() if standing.quotes == "few"]

@@ -21,7 +21,7 @@ class Row:
 
 
 def rows(reading: Reading, observations: Iterable[Observation]) -> list[Row]:
-    return [Row(one, reading.quote(one)) for one in observations]
+    return [Row(observation, reading.quote(observation)) for observation in observations]
 
 
 def safe(value: Any) -> Any:
@@ -31,13 +31,13 @@ def safe(value: Any) -> Any:
 
 def cells(row: Row) -> list[Any]:
     """Out of the reader's reach nothing is left that tells people apart."""
-    one, quote = row.observation, row.quote
+    logged, quote = row.observation, row.quote
     known = quote.readable
     return [
-        one.session.study.slug, one.session_id, one.case or "", str(one.participant) if known else "",
-        str(one.participant.persona), one.pk, one.kind, one.source, one.activity or "", one.at,
-        "" if one.until is None else one.until, one.when.isoformat() if one.when else "",
-        int(one.quote), int(one.marked), quote.state, quote.text,
+        logged.session.study.slug, logged.session_id, logged.case or "", str(logged.participant) if known else "",
+        str(logged.participant.persona), logged.pk, logged.kind, logged.source, logged.activity or "", logged.at,
+        "" if logged.until is None else logged.until, logged.when.isoformat() if logged.when else "",
+        int(logged.quote), int(logged.marked), quote.state, quote.text,
     ]  # fmt: skip
 
 
@@ -51,5 +51,5 @@ class Echo:
 def lines(reading: Reading, observations: Iterable[Observation]) -> Iterator[str]:
     writer = csv.writer(Echo())
     yield "\ufeff" + writer.writerow(COLUMNS)  # without the mark, Excel reads UTF-8 as something else
-    for one in observations:
-        yield writer.writerow([safe(str(value)) for value in cells(Row(one, reading.quote(one)))])
+    for observation in observations:
+        yield writer.writerow([safe(str(value)) for value in cells(Row(observation, reading.quote(observation)))])

@@ -47,9 +47,9 @@ def judge(deployment: Deployment) -> list[CriterionResult]:
     looked = [_look(release, leaf) for leaf in release.run.revision.parsed.done]  # may take seconds: in no transaction
     with transaction.atomic():  # all or none, so that nobody reads half of them as the whole
         locked = Deployment.objects.select_for_update(no_key=True).filter(pk=deployment.pk).first()
-        if locked is None or not locked.activity.confirms(began, timezone.now()):
+        if locked is None or not locked.change_state.confirms(began, timezone.now()):
             return looked
-        results = [_store(deployment, one) for one in looked]
+        results = [_store(deployment, result) for result in looked]
         _settle(deployment, release, results)
     return results
 
@@ -88,24 +88,24 @@ def _outcome(release: Release, leaf: Leaf) -> Outcome:
         return Failed(str(error))
 
 
-def _store(deployment: Deployment, seen: CriterionResult) -> CriterionResult:
+def _store(deployment: Deployment, result: CriterionResult) -> CriterionResult:
     """One row as long as a criterion says the same; a new one when it changes its mind."""
     now = timezone.now()
     with transaction.atomic():
-        last = deployment.results.filter(criterion=seen.criterion, current=True).first()
-        if last and last.release_id == seen.release_id and last.state == seen.state:
-            last.reason, last.last_at, last.times = seen.reason, now, last.times + 1
+        last = deployment.results.filter(criterion=result.criterion, current=True).first()
+        if last and last.release_id == result.release_id and last.state == result.state:
+            last.reason, last.last_at, last.times = result.reason, now, last.times + 1
             last.save(update_fields=["reason", "last_at", "times"])
             return last
-        deployment.results.filter(criterion=seen.criterion).update(current=False)
-        seen.save()
-        word = CriterionState(seen.state).label.lower()
+        deployment.results.filter(criterion=result.criterion).update(current=False)
+        result.save()
+        word = CriterionState(result.state).label.lower()
         deployment.say(
-            "criterion.changed", f"{seen.title}: {word}. {seen.reason}",
-            criterion=seen.criterion, title=seen.title, state=str(seen.state), reason=seen.reason,
-            release=seen.release.number,
+            "criterion.changed", f"{result.title}: {word}. {result.reason}",
+            criterion=result.criterion, title=result.title, state=str(result.state), reason=result.reason,
+            release=result.release.number,
         )  # fmt: skip
-    return seen
+    return result
 
 
 def _all(results: list[CriterionResult]) -> str:

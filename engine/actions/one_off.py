@@ -12,7 +12,7 @@ from engine.runs import transitions
 from engine.targets.base import Kind, Log, Status, Workload
 from people.models import User
 
-AT_MOST = 3600.0  # seconds
+LONGEST_COMMAND = 3600.0  # seconds
 SAID = "deployment.exec"  # the event's kind
 
 
@@ -37,12 +37,12 @@ class OneOff:
         workload = Workload(
             name, Kind.JOB, ("/bin/sh", "-c", 'exec "$@"', "sh", *self.command),
             env={**made.env, "PYTHONUNBUFFERED": "1", "PROCESS": "exec", "RELEASE": str(live.number)},
-            environment=made.environment, source=made.source, timeout=AT_MOST,
+            environment=made.environment, source=made.source, timeout=LONGEST_COMMAND,
             secrets=self.deployment.settings(), labels={"deployment": self.deployment.plain_name},
         )  # fmt: skip
         # Said first, so that what is started is on record; without what follows the program, which may hold secrets.
-        said = f"{self.user.name} ran {shlex.quote(self.command[0])} in release {live.number}"
-        self.deployment.say(SAID, said, actor=self.user, job=name)
+        text = f"{self.user.name} ran {shlex.quote(self.command[0])} in release {live.number}"
+        self.deployment.say(SAID, text, actor=self.user, job=name)
         self.deployment.target.connect().apply(workload)
         return name
 

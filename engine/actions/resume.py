@@ -67,10 +67,10 @@ class Resume:
     def _say(self, again: list[StepRun], corrected: Mapping[str, Any]) -> None:
         difference = {name: [self.run.inputs.get(name), value] for name, value in corrected.items()}
         names = ", ".join(step.title for step in again[:5]) + (f" and {len(again) - 5} more" if len(again) > 5 else "")
-        said = f" with another {', '.join(corrected)}" if corrected else ""
+        with_inputs = f" with another {', '.join(corrected)}" if corrected else ""
         who = self.user.name if self.user else "Somebody"
         self.run.say(
-            "run.resumed", f"{who} resumed{said}: {names or 'nothing'} again", actor=self.user, inputs=difference
+            "run.resumed", f"{who} resumed{with_inputs}: {names or 'nothing'} again", actor=self.user, inputs=difference
         )  # fmt: skip
 
 
@@ -91,9 +91,9 @@ def readers_of(flow: Flow, names: set[str]) -> set[tuple[int, ...]]:
     """The paths of leaves and questions that read one of these inputs; all that is in a sub-template given one."""
     if not names:
         return set()
-    found = {p for p, node in flow.nodes.items() if flow.scope(p) is None and _reads(node, names)}
-    subs = {p for p in found if isinstance(flow.at(p), Sub)}
-    return found | {p for p in flow.nodes if any(p[: len(sub)] == sub for sub in subs)}
+    readers = {p for p, node in flow.nodes.items() if flow.scope(p) is None and _reads(node, names)}
+    subs = {p for p in readers if isinstance(flow.at(p), Sub)}
+    return readers | {p for p in flow.nodes if any(p[: len(sub)] == sub for sub in subs)}
 
 
 def _reads(node: Node, names: set[str]) -> bool:

@@ -11,7 +11,7 @@ from engine.models import Deployment, Release
 from engine.runs import transitions
 from people.models import User
 
-MOST = 50
+MOST_PROCESSES = 50
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Scale:
         for process, count in self.counts.items():
             if process not in known:
                 raise transitions.NotPossible(f"{name} has no process {process}; it has {', '.join(known)}")
-            if not 0 <= count <= MOST:
-                raise transitions.NotPossible(f"{process} can run 0 to {MOST} times, not {count}")
+            if not 0 <= count <= MOST_PROCESSES:
+                raise transitions.NotPossible(f"{process} can run 0 to {MOST_PROCESSES} times, not {count}")
         if self.counts.get(app_release.ANSWERING) == 0:
             raise transitions.NotPossible(
                 f"web cannot be 0: nobody would answer. To take it away: desirepath remove {name}"
@@ -55,13 +55,13 @@ class Scale:
         for release in kept:
             release.begin(target, answering=True)
             wait_until_ready(target, release)
-        said = f"{self.user.name} scaled to {', '.join(f'{count} {process}' for process, count in self.counts.items())}"
-        self.deployment.send(target, self.deployment.traffic(), said)
+        text = f"{self.user.name} scaled to {', '.join(f'{count} {process}' for process, count in self.counts.items())}"
+        self.deployment.send(target, self.deployment.traffic(), text)
         live.refresh_from_db()
         wait_until_ready(target, live, live.beside)
         for name in gone:
             target.remove(name)
-        self.deployment.say("deployment.scaled", said, actor=self.user)
+        self.deployment.say("deployment.scaled", text, actor=self.user)
 
     def _respecify(self, release: Release) -> list[str]:
         """Note what now runs of it; the names of what no longer does."""

@@ -66,10 +66,10 @@ def _rows(request: Request) -> EventQuerySet:
     rows: Any = visible(me(request), Event)
     if slug := request.query_params.get("team"):
         rows = rows.filter(team=team_of(me(request), slug))
-    found: EventQuerySet = (
+    events: EventQuerySet = (
         rows.audited().settled().after(int(after)).select_related("actor", "team", "step", "deployment")
     )
-    return found
+    return events
 
 
 class _Echo:
@@ -83,8 +83,8 @@ def _lines(rows: EventQuerySet) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow(FIELDS)
     for row in rows.iterator(AT_ONCE):
-        told = AuditSerializer(row).data
-        yield writer.writerow([_cell(told[name]) for name in FIELDS])
+        entry = AuditSerializer(row).data
+        yield writer.writerow([_cell(entry[name]) for name in FIELDS])
 
 
 def _cell(value: Any) -> str:

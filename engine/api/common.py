@@ -23,10 +23,10 @@ def team_of(user: User, slug: str | None) -> Team:
     """The team named, or the only one this person is on."""
     teams = Team.objects.visible_to(user)
     if slug:
-        found = teams.filter(slug=names.normal(slug)).first()
-        if found is None:
+        team = teams.filter(slug=names.normal(slug)).first()
+        if team is None:
             raise NotFound(f"There is no team {slug} that you are on.")
-        return found
+        return team
     mine = list(teams[:2])
     if len(mine) != 1:
         slugs = ", ".join(teams.values_list("slug", flat=True))

@@ -74,38 +74,40 @@ def deployment(request: Request, pk: int) -> Response:
     """One of them; or take it away (it can be restored for seven days)."""
     if request.method == "GET":
         return Response(WholeDeploymentSerializer(fetch(me(request), Deployment, pk=pk)).data)
-    return _act(request, pk, lambda found: Remove(found, me(request)).execute())
+    return _act(request, pk, lambda deployment: Remove(deployment, me(request)).execute())
 
 
 @extend_schema(request=None, responses=DeploymentSerializer)
 @api_view(["POST"])
 def restore(request: Request, pk: int) -> Response:
-    return _act(request, pk, lambda found: Restore(found, me(request)).execute())
+    return _act(request, pk, lambda deployment: Restore(deployment, me(request)).execute())
 
 
 @extend_schema(request=None, responses=DeploymentSerializer)
 @api_view(["POST"])
 def rollback(request: Request, pk: int) -> Response:
     """Send all requests to the release before."""
-    return _act(request, pk, lambda found: RollBack(found, me(request)).execute())
+    return _act(request, pk, lambda deployment: RollBack(deployment, me(request)).execute())
 
 
 def _act(request: Request, pk: int, verb: Callable[[Deployment], Any]) -> Response:
-    found = fetch(me(request), Deployment, "change", pk=pk)
+    deployment = fetch(me(request), Deployment, "change", pk=pk)
     try:
-        verb(found)
+        verb(deployment)
     except (transitions.NotPossible, TargetError) as error:
         raise Conflict(str(error)) from error
-    return Response(DeploymentSerializer(found).data)
+    return Response(DeploymentSerializer(deployment).data)
 
 
 @extend_schema(request=AnswerSerializer, responses=CriterionSerializer)
 @api_view(["POST"])
 def confirm(request: Request, pk: int, criterion: str) -> Response:
     """Say that a criterion judged by hand is met by the live release."""
-    found = fetch(me(request), Deployment, "change", pk=pk)
+    deployment = fetch(me(request), Deployment, "change", pk=pk)
     try:
-        result = ConfirmCriterion(found, criterion, me(request), body(request, AnswerSerializer)["comment"]).execute()
+        result = ConfirmCriterion(
+            deployment, criterion, me(request), body(request, AnswerSerializer)["comment"]
+        ).execute()
     except ValueError as error:
         raise ValidationError({"criterion": [str(error)]}) from error
     return Response(CriterionSerializer(result).data)
@@ -118,16 +120,20 @@ def confirm(request: Request, pk: int, criterion: str) -> Response:
 @api_view(["GET"])
 def logs(request: Request, pk: int) -> Response:
     """What a process of the live release (or the one asked for) printed; without a name, its first."""
-    found = fetch(me(request), Deployment, pk=pk)
+    deployment = fetch(me(request), Deployment, pk=pk)
     number = request.query_params.get("release", "")
-    wanted = found.releases.filter(number=int(number)).first() if number.isdigit() and len(number) < 10 else found.live
-    release = wanted or found.releases.order_by("-number").first()
+    wanted = (
+        deployment.releases.filter(number=int(number)).first()
+        if number.isdigit() and len(number) < 10
+        else deployment.live
+    )
+    release = wanted or deployment.releases.order_by("-number").first()
     if release is None:
-        raise NotFound(f"{found.name} has no release yet.")
+        raise NotFound(f"{deployment.name} has no release yet.")
     workload = release.workload_of(request.query_params.get("process", ""))
     if workload is None:
         raise NotFound(
             f"{release} has no such process; it has {', '.join(release.processes) or 'one, without a name'}."
         )
-    log = found.target.connect().logs(workload, offset=offset_of(request))
+    log = deployment.target.connect().logs(workload, offset=offset_of(request))
     return Response({"text": log.text, "offset": log.offset})

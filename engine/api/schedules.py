@@ -47,14 +47,14 @@ def schedule(request: Request, pk: int) -> Response:
     """One of them: look, change (also `paused`), remove. Runs it has started stay."""
     if request.method == "GET":
         return Response(ScheduleSerializer(fetch(me(request), Schedule, pk=pk)).data)
-    found = fetch(me(request), Schedule, "change", pk=pk)
+    schedule = fetch(me(request), Schedule, "change", pk=pk)
     if request.method == "DELETE":
-        found.remove()
+        schedule.remove()
         return Response(status=204)
-    filled = ScheduleSerializer(found, data=request.data, partial=True)
+    filled = ScheduleSerializer(schedule, data=request.data, partial=True)
     filled.is_valid(raise_exception=True)
-    check_start({"template": found.template, "inputs": found.inputs, "name": found.name, **filled.validated_data},
-                found.team, me(request))  # fmt: skip
+    today = {"template": schedule.template, "inputs": schedule.inputs, "name": schedule.name}
+    check_start({**today, **filled.validated_data}, schedule.team, me(request))
     return Response(ScheduleSerializer(filled.save()).data)
 
 

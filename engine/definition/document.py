@@ -117,8 +117,8 @@ def to_document(node: Node) -> Any:
 def _written(node: Any, part: str) -> dict[str, Any]:
     """What is said of a node, without what its absence would say as well."""
     values = [(key, getattr(node, key.field)) for key in vocabulary.options(part)]
-    said = [(key, value) for key, value in values if value != key.default and (value != "" or not key.required)]
-    return {key.name: _plain(value) for key, value in said}
+    written = [(key, value) for key, value in values if value != key.default and (value != "" or not key.required)]
+    return {key.name: _plain(value) for key, value in written}
 
 
 def _plain(value: Any) -> Any:
@@ -167,8 +167,8 @@ def from_document(document: Any, lookup: Lookup | None = None) -> Node:
 
 def _read(document: Mapping[str, Any], part: str) -> dict[str, Any]:
     """What is said of a node, by the names of its attributes."""
-    said = [(key, document[key.name]) for key in vocabulary.options(part) if key.name in document]
-    return {key.field: tuple(value) if isinstance(key.default, tuple) else value for key, value in said}
+    given = [(key, document[key.name]) for key in vocabulary.options(part) if key.name in document]
+    return {key.field: tuple(value) if isinstance(key.default, tuple) else value for key, value in given}
 
 
 def _parallel(document: Any, lookup: Lookup | None) -> Node:
@@ -202,20 +202,20 @@ def _foreach(document: Any, lookup: Lookup | None) -> Node:
 
 def _sub(document: Any, lookup: Lookup | None) -> Node:
     name, digest = document["template"], document.get("digest", "")
-    found = lookup(name, digest) if lookup else None
-    said = {"digest": digest, **_read(document, "template")}
-    if found is None:
-        return Sub(flow=Sequence(), **said)
-    said["digest"] = found.digest
-    return Sub(flow=under(found.flow.root, said["id"]), outputs=found.outputs, inputs=found.inputs, **said)
+    template = lookup(name, digest) if lookup else None
+    given = {"digest": digest, **_read(document, "template")}
+    if template is None:
+        return Sub(flow=Sequence(), **given)
+    given["digest"] = template.digest
+    return Sub(flow=under(template.flow.root, given["id"]), outputs=template.outputs, inputs=template.inputs, **given)
 
 
 def _leaf(document: Mapping[str, Any]) -> Leaf:
-    said = _read(document, "leaf")
-    if undo := said.get("compensate"):
+    given = _read(document, "leaf")
+    if undo := given.get("compensate"):
         name = document.get("title") or document["id"]
-        said["compensate"] = Leaf(document["id"], f"Undo {name}", **_read(undo, "undo"))
-    return Leaf(**said)
+        given["compensate"] = Leaf(document["id"], f"Undo {name}", **_read(undo, "undo"))
+    return Leaf(**given)
 
 
 _BLOCKS: dict[str, Callable[[Any, Lookup | None], Node]] = {

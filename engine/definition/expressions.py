@@ -18,7 +18,7 @@ from celpy.celparser import CELParseError
 from celpy.evaluation import CELEvalError
 from lark import Token, Tree
 
-LONGEST = 1000  # characters
+LONGEST_EXPRESSION = 1000  # characters
 DEEPEST = 24  # brackets within brackets
 _MACROS = {"all", "exists", "exists_one", "map", "filter", "reduce", "min"}
 _ROOTS = {"inputs", "steps", "run", "deployment", "each"}
@@ -52,10 +52,10 @@ class Expression:
     def evaluate(self, context: Mapping[str, Any]) -> Any:
         """The value as plain Python. Raises Absent where it rests on something missing, else ExpressionError."""
         try:
-            found = self.program.evaluate({name: json_to_cel(value) for name, value in context.items()})
+            result = self.program.evaluate({name: json_to_cel(value) for name, value in context.items()})
         except CELEvalError as error:
             raise self._explain(error, context) from error
-        return plain(found)
+        return plain(result)
 
     def _explain(self, error: CELEvalError, context: Mapping[str, Any]) -> ExpressionError:
         for reference in sorted(self.references, key=str):
@@ -163,8 +163,8 @@ def _sentence(error: Exception) -> str:
 def _check_bounds(text: str) -> None:
     if not text:
         raise ExpressionError("an expression is empty")
-    if len(text) > LONGEST:
-        raise ExpressionError(f"an expression has {len(text)} characters; {LONGEST} is the most")
+    if len(text) > LONGEST_EXPRESSION:
+        raise ExpressionError(f"an expression has {len(text)} characters; {LONGEST_EXPRESSION} is the most")
     depth = deepest = 0
     for character in text:
         depth += (character in "([{") - (character in ")]}")

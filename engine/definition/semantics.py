@@ -71,11 +71,11 @@ class Semantics:
     def _leaf_expressions(self, leaf: Leaf, place: Place, *, undo: bool = False) -> None:
         path = self.flow.leaf_paths.get(leaf.id)
         try:
-            found = expressions_of(leaf)
+            expressions = expressions_of(leaf)
         except ExpressionError as error:
             self.structure.wrong(place, f"{leaf.id}: {error}")
             return
-        for reference in (r for expression in found for r in expression.references):
+        for reference in (r for expression in expressions for r in expression.references):
             own = undo and reference.root == "steps" and reference.name == leaf.id
             if not own and (message := self._wrong_reference(reference, path)):
                 self.structure.wrong(place, f"{leaf.id}: {message}")
@@ -98,11 +98,11 @@ class Semantics:
             # `until` stands after the repeat's own flow; the others before what is in the block.
             reader = (*path, 1) if isinstance(node, Repeat) else path
             try:
-                found = expressions_of(node)
+                expressions = expressions_of(node)
             except ExpressionError as error:
                 self.structure.wrong(("flow",), str(error))
                 continue
-            for expression in found:
+            for expression in expressions:
                 for message in filter(None, (self._wrong_reference(r, reader) for r in expression.references)):
                     self.structure.wrong(("flow",), f"“{expression.text}”: {message}")
 

@@ -21,12 +21,12 @@ READY_WITHIN = 60.0  # seconds
 def look_at(sha256: str) -> Scan:
     """What the file says of itself, unopened. Raises PermanentFailure for what must not or cannot be opened."""
     try:
-        found = scan(store().path(sha256))
+        scanned = scan(store().path(sha256))
     except (BadModel, ArtefactError) as error:
         raise PermanentFailure(str(error)) from error
-    if found.problem:
-        raise PermanentFailure(found.problem)
-    return found
+    if scanned.problem:
+        raise PermanentFailure(scanned.problem)
+    return scanned
 
 
 def environment_for(target: Target, sha256: str) -> Environment:

@@ -27,7 +27,7 @@ class ChangeKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Activity:
+class ChangeState:
     """The protocol by which changes and judgements of a deployment keep out of each other's way.
 
     A change begins with `begin`, which stores its expiry, and ends with `end`, which clears it. A process that dies
@@ -50,7 +50,7 @@ class Activity:
         """Whether nobody is changing it."""
         return not self.is_held(now) and not (self.moving_until and self.moving_until > now)
 
-    def confirms(self, earlier: Activity, now: datetime) -> bool:
+    def confirms(self, earlier: ChangeState, now: datetime) -> bool:
         """Whether a judgement that started at `earlier` still counts."""
         return self.at_rest(now) and self.changed_at == earlier.changed_at
 
@@ -81,8 +81,8 @@ class Changing(models.Model):
         return type(self)._default_manager.filter(pk=self.pk)
 
     @property
-    def activity(self) -> Activity:
-        return Activity(self.held_until, self.moving_until, self.changed_at, self.judged_at)
+    def change_state(self) -> ChangeState:
+        return ChangeState(self.held_until, self.moving_until, self.changed_at, self.judged_at)
 
     def begin(self, change: ChangeKind) -> datetime:
         """Begin a change, or go on with it; its expiry."""
@@ -105,7 +105,7 @@ class Changing(models.Model):
         """Whether this caller judges it: of several that find it due, one does."""
         return self._row().filter(judged_at=self.judged_at).update(judged_at=timezone.now()) == 1
 
-    def begin_judgement(self) -> Activity:
+    def begin_judgement(self) -> ChangeState:
         """What the judgement hands to `Activity.confirms` when it ends."""
         self._row().update(judged_at=timezone.now())
-        return self._row().get().activity
+        return self._row().get().change_state

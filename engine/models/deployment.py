@@ -128,18 +128,18 @@ class Deployment(Changing):
 
     def reserve(self, effect: str, run: Run, artefact: Mapping[str, Any], workload: str = "") -> "Release":
         """The release that a step makes, with its number. Found again by the step's effect name after a kill."""
-        found = Release.objects.select_related("deployment").filter(effect=effect).first()
-        if found is None:
+        release = Release.objects.select_related("deployment").filter(effect=effect).first()
+        if release is None:
             with transaction.atomic():
                 # Writers of one deployment queue here, so that each gets a number of its own.
                 Deployment.objects.select_for_update(no_key=True).get(pk=self.pk)
                 last = self.releases.order_by("-number").first()
-                found = Release.objects.create(
+                release = Release.objects.create(
                     deployment=self, number=last.number + 1 if last else 1, run=run, effect=effect,
                     workload=workload or effect,
                     artefact=artefact["sha256"], artefact_name=artefact["name"],
                 )  # fmt: skip
-        return found
+        return release
 
     def retire_older(self, target: TargetAdapter, release: "Release", run: Run | None) -> None:
         """Keep this release and the one before it, to fall back to; stop what is older."""

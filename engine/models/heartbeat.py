@@ -21,11 +21,11 @@ class EngineHeartbeatQuerySet(models.QuerySet["EngineHeartbeat"]):
 
     def note(self, owner: str, claimed_at: datetime | None, *, found: bool) -> None:
         """Say that this engine lives, and when it last looked. One short write."""
-        seen: dict[str, Any] = {"seen_at": timezone.now(), "claimed_at": claimed_at, "found": found}
-        if not self.filter(owner=owner).update(**seen):
+        values: dict[str, Any] = {"seen_at": timezone.now(), "claimed_at": claimed_at, "found": found}
+        if not self.filter(owner=owner).update(**values):
             self._old().delete()
             host, pid = owner.split(":")[:2]
-            self.create(owner=owner, host=host, pid=int(pid), **seen)
+            self.create(owner=owner, host=host, pid=int(pid), **values)
 
     def leave(self, owner: str) -> None:
         """This engine ends."""

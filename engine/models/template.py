@@ -32,10 +32,10 @@ def lookup(name: str, digest: str = "") -> documents.Template | None:
     """The template that another one uses: what is published under this name now, or that very revision."""
     named = Revision.objects.filter(template__name=name)
     if digest:
-        found = named.filter(digest=digest).first()
+        revision = named.filter(digest=digest).first()
     else:
-        found = named.filter(published_at__isnull=False).order_by("-published_at").first()
-    return found.parsed if found else None
+        revision = named.filter(published_at__isnull=False).order_by("-published_at").first()
+    return revision.parsed if revision else None
 
 
 class TemplateQuerySet(models.QuerySet["Template"]):
@@ -46,9 +46,9 @@ class TemplateQuerySet(models.QuerySet["Template"]):
         """Store a checked document as a revision of the template it names; the same document twice is one revision."""
         persona = Persona.objects.filter(slug=document.persona).first()
         with transaction.atomic():
-            found, _ = self.get_or_create(name=document.name, defaults={"title": document.title, "persona": persona})
-            last = found.revisions.order_by("-number").first()
-            revision, made = found.revisions.get_or_create(
+            template, _ = self.get_or_create(name=document.name, defaults={"title": document.title, "persona": persona})
+            last = template.revisions.order_by("-number").first()
+            revision, made = template.revisions.get_or_create(
                 digest=document.digest,
                 defaults={
                     "number": last.number + 1 if last else 1,
@@ -59,7 +59,7 @@ class TemplateQuerySet(models.QuerySet["Template"]):
                 },
             )
             if made:
-                self.filter(pk=found.pk).update(title=document.title, persona=persona)
+                self.filter(pk=template.pk).update(title=document.title, persona=persona)
         return revision
 
 

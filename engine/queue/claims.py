@@ -110,10 +110,10 @@ def loaded() -> StepRunQuerySet:
 
 def _candidates(due: Q, order: str, count: int) -> list[StepRun]:
     """Steps to try. On PostgreSQL those that another worker is taking at this moment are passed over."""
-    found = loaded().filter(due).order_by(order)
+    due_steps = loaded().filter(due).order_by(order)
     if connection.vendor == "postgresql":
-        found = found.select_for_update(skip_locked=True, no_key=True, of=("self",))
-    steps = list(found[:count])
+        due_steps = due_steps.select_for_update(skip_locked=True, no_key=True, of=("self",))
+    steps = list(due_steps[:count])
     for step in steps:
         step.run.revision = pinned(step.run.revision_id)
     return steps
@@ -121,8 +121,8 @@ def _candidates(due: Q, order: str, count: int) -> list[StepRun]:
 
 def _take(step: StepRun, owner: str) -> bool:
     """Whether this owner has the step now; then its row says so, and so does `step`."""
-    wanted = concurrency.turns_of(step)
-    if not wanted or concurrency.has_its_turn(step):
+    wanted = concurrency.slots_of(step)
+    if not wanted or concurrency.was_admitted(step):
         return _hold(step, owner)
     with transaction.atomic(savepoint=False):  # counting who is at work and taking the step are one thing
         if not concurrency.alone(wanted):
@@ -155,11 +155,11 @@ def _hold(step: StepRun, owner: str) -> bool:
 
 def next_wake() -> float | None:
     """Seconds until a waiting step's time comes, or None."""
-    found = (
+    wake_at = (
         StepRun.objects.filter(state=StepState.WAITING, wake_at__isnull=False)
         .order_by("wake_at").values_list("wake_at", flat=True).first()
     )  # fmt: skip
-    return None if found is None else max(0.0, (found - timezone.now()).total_seconds())
+    return None if wake_at is None else max(0.0, (wake_at - timezone.now()).total_seconds())
 
 
 # --- leases ----------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from engine.statuses import LIVE_STEPS, StepState
 PAUSED = "paused"  # the queue of steps whose run is paused; continuing lets them out
 KNOWN_FOR = 1.0  # seconds for which a process takes the limits as read
 ALL_AT_ONCE = 10_000  # how many are let in at once when nothing holds them up any more
-MANY = 100  # how many ready steps are queued at once behind something that is full
+QUEUED_AT_ONCE = 100  # how many ready steps are queued at once behind something that is full
 
 # Who takes up room of a limit: a step that a worker has, or that has work launched and looks at it.
 WORKING = Q(state=StepState.RUNNING) | Q(
@@ -72,10 +72,10 @@ class _Limits:
 limits = _Limits()
 
 
-def turns_of(step: StepRun) -> list[Slot]:
+def slots_of(step: StepRun) -> list[Slot]:
     """What this step needs its turn at; nothing for most."""
-    found = [_limit(limit) for limit in limits() if limit.covers(step)]
-    return [*found, _mutex(step.mutex)] if step.mutex else found
+    slots = [_limit(limit) for limit in limits() if limit.covers(step)]
+    return [*slots, _mutex(step.mutex)] if step.mutex else slots
 
 
 def mutex_key(team: int, name: str) -> str:
@@ -90,12 +90,12 @@ def _mutex(name: str) -> Slot:
     return Slot(f"mutex:{name}", 1, StepRun.objects.filter(mutex=name), HOLDING)
 
 
-def has_its_turn(step: StepRun) -> bool:
+def was_admitted(step: StepRun) -> bool:
     """Its lease ran out, or what it launched is looked at: it was let in before."""
     return step.started_at is not None and step.state != StepState.READY
 
 
-def alone(turns: Iterable[Slot]) -> bool:
+def alone(slots: Iterable[Slot]) -> bool:
     """Whether nobody else counts one of these at this moment; then nobody does until this transaction ends.
 
     On SQLite writers queue anyway. On PostgreSQL nobody is waited for: whoever claims holds rows, and two who hold what
@@ -104,34 +104,34 @@ def alone(turns: Iterable[Slot]) -> bool:
     if connection.vendor != "postgresql":
         return True
     with connection.cursor() as cursor:
-        for turn in turns:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [zlib.crc32(turn.key.encode())])
+        for slot in slots:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [zlib.crc32(slot.key.encode())])
             if not cursor.fetchone()[0]:
                 return False
     return True
 
 
-def full(step: StepRun, turns: Iterable[Slot]) -> Slot | None:
+def full(step: StepRun, slots: Iterable[Slot]) -> Slot | None:
     """What this step has to wait for, or None. Call in the transaction that claims it, when it counts alone."""
-    return next((turn for turn in turns if turn.free(step) <= 0), None)
+    return next((slot for slot in slots if slot.free(step) <= 0), None)
 
 
-def enqueue(turn: Slot, step: StepRun) -> None:
+def enqueue(slot: Slot, step: StepRun) -> None:
     """Take this step, and others that would find the same thing full, out of the ready ones."""
-    ready = turn.among.filter(state=StepState.READY, started_at__isnull=True).order_by("pk")
-    some = {*_untouched(ready, MANY), step.pk}
+    ready = slot.among.filter(state=StepState.READY, started_at__isnull=True).order_by("pk")
+    some = {*_untouched(ready, QUEUED_AT_ONCE), step.pk}
     StepRun.objects.filter(pk__in=some, state__in=(StepState.READY, StepState.WAITING)).update(
-        state=StepState.WAITING, queue=turn.key, wake_at=None
+        state=StepState.WAITING, queue=slot.key, wake_at=None
     )
 
 
 def admit(step: StepRun) -> None:
     """This step has stopped work: the first in each queue of its keys is ready."""
-    for turn in turns_of(step):
-        _let_in(turn.key, 1)
+    for slot in slots_of(step):
+        _admit(slot.key, 1)
 
 
-def _let_in(key: str, count: int) -> int:
+def _admit(key: str, count: int) -> int:
     with transaction.atomic(savepoint=False):
         first = _untouched(StepRun.objects.filter(queue=key).order_by("queue", "pk"), count)
         return StepRun.objects.filter(pk__in=first, queue=key).update(state=StepState.READY, queue="")
@@ -152,9 +152,9 @@ def reconcile() -> int:
     for key in (
         StepRun.objects.exclude(queue="").exclude(queue=PAUSED).order_by().values_list("queue", flat=True).distinct()
     ):
-        turn = known.get(key) or (_mutex(key.partition(":")[2]) if key.startswith("mutex:") else None)
-        free = turn.free() if turn else ALL_AT_ONCE  # its limit was lifted
-        let += _let_in(key, free) if free > 0 else 0
+        slot = known.get(key) or (_mutex(key.partition(":")[2]) if key.startswith("mutex:") else None)
+        free = slot.free() if slot else ALL_AT_ONCE  # its limit was lifted
+        let += _admit(key, free) if free > 0 else 0
     return let
 
 
@@ -179,11 +179,11 @@ def holders(queue: str) -> QuerySet[StepRun]:
     """The steps that have what this queue waits for, the first that started first."""
     kind, _, name = queue.partition(":")
     if kind == "mutex":
-        found = StepRun.objects.filter(HOLDING, mutex=name)
+        steps = StepRun.objects.filter(HOLDING, mutex=name)
     else:
         limit = Limit.objects.filter(pk=name).first()
-        found = limit.steps().filter(WORKING) if limit else StepRun.objects.none()
-    return found.select_related("run").order_by("started_at", "pk")
+        steps = limit.steps().filter(WORKING) if limit else StepRun.objects.none()
+    return steps.select_related("run").order_by("started_at", "pk")
 
 
 def _held_by(steps: QuerySet[StepRun], team: int) -> str:

@@ -41,7 +41,7 @@ class Rows:
         rows = [self.row(new) for new in opened.steps]
         if self.run.resumed:
             rows = [row for row in rows if not self.opened_before(row)]
-        if rows and self.take_for and self.taken is None and not concurrency.turns_of(rows[0]):
+        if rows and self.take_for and self.taken is None and not concurrency.slots_of(rows[0]):
             self._take(rows[0])
         if len(rows) == 1:
             prepared.insert(rows[0])
@@ -101,6 +101,6 @@ class Rows:
 
     def _stored(self, place: successors.Place) -> Block:
         if place not in self.blocks:
-            found = Block.objects.get(run=self.run, path=write_path(place[0]), iteration=write_path(place[1]))
-            self.blocks[place] = found
+            block = Block.objects.get(run=self.run, path=write_path(place[0]), iteration=write_path(place[1]))
+            self.blocks[place] = block
         return self.blocks[place]

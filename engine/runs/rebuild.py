@@ -42,13 +42,13 @@ def goes_on(step: StepRun) -> bool:
 def rebuild(rows: Rows) -> bool:
     """Store blocks and steps as the ended steps ask for, whatever is there. False: nothing is left to do."""
     ended = {place: decision_of(row) for place, row in ended_steps(rows.run).items()}
-    found = successors.whole(rows.flow, ended)
-    _blocks(rows, found.blocks)
+    state = successors.expected(rows.flow, ended)
+    _blocks(rows, state.blocks)
     live = {place_of(row) for row in rows.run.live_steps()}
-    steps = [rows.row(_new_step(rows.flow, place)) for place in sorted(found.due - live)]
+    steps = [rows.row(_new_step(rows.flow, place)) for place in sorted(state.due - live)]
     StepRun.objects.bulk_create([step for step in steps if not rows.opened_before(step)])
     ring()
-    return bool(found.due)
+    return bool(state.due)
 
 
 def _new_step(flow: Flow, place: successors.Place) -> successors.NewStep:

@@ -53,12 +53,12 @@ def opening(flow: Flow, path: Path, iteration: Iteration, block: Place | None) -
             return Opening((NewBlock(path, iteration), *inner.blocks), inner.steps) if inner else Opening()
         case Parallel():
             inside = [opening(flow, (*path, i), iteration, here) for i in range(len(node.branches))]
-            started = [found for found in inside if found]
+            started = [opened for opened in inside if opened]
             if not started:
                 return Opening()
-            blocks = [b for found in started for b in found.blocks]
+            blocks = [b for opened in started for b in opened.blocks]
             return Opening(
-                (NewBlock(path, iteration, len(started)), *blocks), tuple(s for found in started for s in found.steps)
+                (NewBlock(path, iteration, len(started)), *blocks), tuple(s for opened in started for s in opened.steps)
             )
         case Choose() | Foreach():
             return Opening((NewBlock(path, iteration),), (NewStep(path, iteration, block=here),))
@@ -204,7 +204,7 @@ class OpenBlock:
 
 
 @dataclass
-class Whole:
+class Expected:
     """Everything that the steps which have ended ask for, computed from nothing else.
 
     The tests' oracle for what `engine.runs.transitions` stores step by step, and what resume and repair store.
@@ -215,20 +215,20 @@ class Whole:
     blocks: dict[Place, OpenBlock] = field(default_factory=dict)  # open ones
 
 
-def whole(flow: Flow, ended: Ended) -> Whole:
-    found = Whole()
-    _Recount(flow, ended, found).over((), ())
-    return found
+def expected(flow: Flow, ended: Ended) -> Expected:
+    state = Expected()
+    _Recount(flow, ended, state).over((), ())
+    return state
 
 
 def due(flow: Flow, ended: Ended) -> set[Place]:
     """Every place that has been opened and has not ended. Empty: the run is over."""
-    return whole(flow, ended).due
+    return expected(flow, ended).due
 
 
 class _Recount:
-    def __init__(self, flow: Flow, ended: Ended, found: Whole) -> None:
-        self.flow, self.ended, self.found = flow, ended, found
+    def __init__(self, flow: Flow, ended: Ended, state: Expected) -> None:
+        self.flow, self.ended, self.found = flow, ended, state
 
     def over(self, path: Path, iteration: Iteration) -> bool:
         """Whether this node is over; notes what it waits for."""

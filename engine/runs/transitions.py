@@ -60,7 +60,7 @@ def refuse_second(deployment: Deployment, *, removed: bool = False) -> None:
     locked = type(deployment).objects.select_for_update(no_key=True).get(pk=deployment.pk)
     if other := deployment.runs.active().first():
         raise NotPossible(f"run {other.pk} is changing {deployment.name} already; wait for it, or cancel it")
-    if locked.activity.is_held(timezone.now()):
+    if locked.change_state.is_held(timezone.now()):
         raise Busy(f"somebody is changing {deployment.name} at this moment; try again when that is done")
     if locked.removed_at and not removed:
         raise NotPossible(f"{deployment.name} was removed; `desirepath restore {deployment.name}` first")

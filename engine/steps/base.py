@@ -107,10 +107,10 @@ class Step(Generic[F]):
     @cached_property
     def release(self) -> Release:
         """The release this run made."""
-        found = self.run.releases.select_related("deployment").order_by("number").last()
-        if found is None:
+        release = self.run.releases.select_related("deployment").order_by("number").last()
+        if release is None:
             raise PermanentFailure("This run has made no release yet; a step that makes one has to come before.")
-        return found
+        return release
 
     def job(
         self, what: str, argv: Iterable[str], *, environment: Environment | None = None,

@@ -58,12 +58,12 @@ def send_new(exporter: SpanExporter) -> int:
 
 def _settled(after: int) -> list[Event]:
     """The next events, up to the first that is too young to be sure of what came before."""
-    found = []
+    settled = []
     for event in Event.objects.after(after).only("pk", "kind", "at", "run_id")[:AT_ONCE]:
         if event.at > timezone.now() - SETTLED:
             break
-        found.append(event)
-    return found
+        settled.append(event)
+    return settled
 
 
 class NotSent(Exception):

@@ -36,20 +36,26 @@ def live(request: HttpRequest) -> HttpResponse:
     return render(request, "engine/live.html", {**lines(rows.filter(removed_at=None), me(request)), "removed": removed})
 
 
-def lines(found: QuerySet[Deployment], user: User) -> dict[str, list[dict[str, Any]]]:
+def lines(deployments: QuerySet[Deployment], user: User) -> dict[str, list[dict[str, Any]]]:
     """What is live of this person's own persona, and what others of their teams have."""
-    own = set(Deployment.objects.of_persona(user.persona).filter(pk__in=found).values_list("pk", flat=True))
-    rows = [line(row) for row in found]
+    own = set(Deployment.objects.of_persona(user.persona).filter(pk__in=deployments).values_list("pk", flat=True))
+    rows = [line(row) for row in deployments]
     return {
         "rows": [row for row in rows if row["deployment"].pk in own],
         "others": [row for row in rows if row["deployment"].pk not in own],
     }
 
 
-def line(found: Deployment) -> dict[str, Any]:
+def line(deployment: Deployment) -> dict[str, Any]:
     """What a table says of it: its live release, how far it is from done, and the run that changes it."""
-    met, of = found.progress()
-    return {"deployment": found, "live": found.live, "met": met, "of": of, "run": found.runs.active().first()}
+    met, of = deployment.progress()
+    return {
+        "deployment": deployment,
+        "live": deployment.live,
+        "met": met,
+        "of": of,
+        "run": deployment.runs.active().first(),
+    }
 
 
 def found_at(request: HttpRequest, team: str, target: str, name: str, to: str = "view") -> Deployment:
@@ -60,32 +66,32 @@ def found_at(request: HttpRequest, team: str, target: str, name: str, to: str = 
 
 @login_required
 def deployment(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
-    found = found_at(request, team, target, name)
-    counts = _counts(found)
-    releases = [{"release": r, "counts": counts.get(str(r.number))} for r in found.releases.select_related("run")]
+    deployment = found_at(request, team, target, name)
+    counts = _counts(deployment)
+    releases = [{"release": r, "counts": counts.get(str(r.number))} for r in deployment.releases.select_related("run")]
     context = {
-        **line(found),
+        **line(deployment),
         "releases": releases,
-        "criteria": found.results.filter(current=True),
-        "changes": _changes(found),
-        "call": model_release.curl_for(found),
-        "runs": found.runs.select_related("revision__template", "started_by")[:10],
-        "events": found.events.exclude(text="").order_by("-pk")[:40],
-        "may_change": can(me(request), "change", found),
-        "service": service_of(found),
+        "criteria": deployment.results.filter(current=True),
+        "changes": _changes(deployment),
+        "call": model_release.curl_for(deployment),
+        "runs": deployment.runs.select_related("revision__template", "started_by")[:10],
+        "events": deployment.events.exclude(text="").order_by("-pk")[:40],
+        "may_change": can(me(request), "change", deployment),
+        "service": service_of(deployment),
     }
     return render(request, "engine/deployment.html", context)
 
 
-def _changes(found: Deployment) -> list[history.Change]:
+def _changes(deployment: Deployment) -> list[history.HistoryLine]:
     """The newest of what changed; of the oldest shown, what was before is looked up with it."""
-    newest = list(found.events.filter(kind__in=history.KINDS).order_by("-pk")[: MOST_CHANGES * 2])
+    newest = list(deployment.events.filter(kind__in=history.KINDS).order_by("-pk")[: MOST_CHANGES * 2])
     return history.changes(reversed(newest))[:MOST_CHANGES]
 
 
-def _counts(found: Deployment) -> dict[str, Counts]:
+def _counts(deployment: Deployment) -> dict[str, Counts]:
     try:
-        return found.target.connect().counts(found.route_name)
+        return deployment.target.connect().counts(deployment.route_name)
     except TargetError:
         return {}  # the page is about more than numbers; without the gateway they are a gap
 
@@ -93,9 +99,9 @@ def _counts(found: Deployment) -> dict[str, Counts]:
 @login_required
 @require_POST
 def rollback(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
-    found = found_at(request, team, target, name, "change")
+    deployment = found_at(request, team, target, name, "change")
     try:
-        before = RollBack(found, me(request)).execute()
+        before = RollBack(deployment, me(request)).execute()
     except (transitions.NotPossible, TargetError) as error:
         warn(request, sentence(error))
     else:
@@ -106,9 +112,9 @@ def rollback(request: HttpRequest, team: str, target: str, name: str) -> HttpRes
 @login_required
 @require_POST
 def remove(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
-    found = found_at(request, team, target, name, "change")
+    deployment = found_at(request, team, target, name, "change")
     try:
-        Remove(found, me(request)).execute()
+        Remove(deployment, me(request)).execute()
     except (transitions.NotPossible, TargetError) as error:
         warn(request, sentence(error))
         return redirect("deployment", team, target, name)
@@ -119,9 +125,9 @@ def remove(request: HttpRequest, team: str, target: str, name: str) -> HttpRespo
 @login_required
 @require_POST
 def restore(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
-    found = found_at(request, team, target, name, "change")
+    deployment = found_at(request, team, target, name, "change")
     try:
-        Restore(found, me(request)).execute()
+        Restore(deployment, me(request)).execute()
     except (transitions.NotPossible, TargetError) as error:
         warn(request, sentence(error))
     else:
@@ -132,9 +138,9 @@ def restore(request: HttpRequest, team: str, target: str, name: str) -> HttpResp
 @login_required
 @require_POST
 def confirm(request: HttpRequest, team: str, target: str, name: str, criterion: str) -> HttpResponse:
-    found = found_at(request, team, target, name, "change")
+    deployment = found_at(request, team, target, name, "change")
     try:
-        ConfirmCriterion(found, criterion, me(request), request.POST.get("comment", "")[:2000]).execute()
+        ConfirmCriterion(deployment, criterion, me(request), request.POST.get("comment", "")[:2000]).execute()
     except ValueError as error:
         warn(request, sentence(error))
     else:

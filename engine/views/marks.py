@@ -23,23 +23,25 @@ SEEN: list[Callable[[Revision], Mapping[str, Watched]]] = []
 
 
 def seen_of(revision: Revision) -> Mapping[str, Watched]:
-    return next((found for source in SEEN if (found := source(revision))), {})
+    return next((watched for source in SEEN if (watched := source(revision))), {})
 
 
-def marks_of(run: Run, counted: Tally, seen: Mapping[str, Watched]) -> dict[str, Mark]:
+def marks_of(run: Run, counted: Tally, watched: Mapping[str, Watched]) -> dict[str, Mark]:
     """The newest row of each leaf decides, in a foreach all; leaves of ways that were not taken stay unwalked."""
     newest = {row.leaf: row for row in run.steps.filter(pk__in=list(counted.newest.values())).defer(*HEAVY)}
     totals = totals_of(run, newest.values())
     return {
         leaf.id: _seen_too(
-            _mark(run, newest[leaf.id], counted, totals) if leaf.id in newest else Mark(), seen.get(leaf.id)
+            _mark(run, newest[leaf.id], counted, totals) if leaf.id in newest else Mark(), watched.get(leaf.id)
         )
         for leaf in run.flow.leaves()
     }
 
 
-def _seen_too(mark: Mark, seen: Watched | None) -> Mark:
-    return replace(mark, people=seen.people, of=seen.of, count=seen.count) if seen and seen.people else mark
+def _seen_too(mark: Mark, watched: Watched | None) -> Mark:
+    return (
+        replace(mark, people=watched.people, of=watched.of, count=watched.count) if watched and watched.people else mark
+    )
 
 
 def _mark(run: Run, row: StepRun, counted: Tally, totals: wording.Totals) -> Mark:

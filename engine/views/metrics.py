@@ -32,8 +32,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     try:
         return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_PLAIN_0_0_4)
     except Error:
-        said = "The database does not answer; /health/ready says more.\n"
-        return HttpResponse(said, status=503, content_type="text/plain; charset=utf-8")
+        text = "The database does not answer; /health/ready says more.\n"
+        return HttpResponse(text, status=503, content_type="text/plain; charset=utf-8")
 
 
 def _may(request: HttpRequest) -> bool:

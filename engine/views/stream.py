@@ -85,8 +85,8 @@ async def stream(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpR
         run = await sync_to_async(fetch)(user, Run, pk=pk)
     except Http404:
         return HttpResponse(status=404)
-    seen = request.headers.get("Last-Event-ID") or request.GET.get("after", "0")
-    after = int(seen) if seen.isdecimal() and len(seen) < 18 else 0
+    last_sent = request.headers.get("Last-Event-ID") or request.GET.get("after", "0")
+    after = int(last_sent) if last_sent.isdecimal() and len(last_sent) < 18 else 0
     response = StreamingHttpResponse(_events(run.pk, after), content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
@@ -95,13 +95,13 @@ async def stream(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpR
 
 async def _events(run: int, after: int) -> AsyncIterator[str]:
     yield "retry: 1000\n\n"
-    found, told = Event.objects.filter(run=run).select_related("step"), set[int]()
+    events, sent = Event.objects.filter(run=run).select_related("step"), set[int]()
     while True:
         grown = poller().grown  # taken before looking, so that what is written while we look wakes us too
-        young = {pk async for pk in found.late(after).values_list("pk", flat=True)}
-        late = [row async for row in found.filter(pk__in=young - told).order_by("pk")] if young - told else []
-        rows = [*late, *[row async for row in found.after(after)[:200]]]
-        told = young | {row.pk for row in rows}
+        young = {pk async for pk in events.late(after).values_list("pk", flat=True)}
+        late = [row async for row in events.filter(pk__in=young - sent).order_by("pk")] if young - sent else []
+        rows = [*late, *[row async for row in events.after(after)[:200]]]
+        sent = young | {row.pk for row in rows}
         for row in rows:
             after = max(after, row.pk)
             data = {"kind": row.kind, "text": row.text, "leaf": row.step.leaf if row.step else ""}

@@ -43,15 +43,15 @@ def where(flow: Flow, path: Path, iteration: str, totals: Totals | None = None) 
     loops = flow.rounds(path)
     if isinstance(flow.nodes.get(path), Repeat):  # its question is asked once a round
         loops = (*loops, path)
-    said = []
+    words = []
     for depth, (loop, number) in enumerate(zip(loops, numbers, strict=False)):
         node = flow.at(loop)
         if isinstance(node, Foreach):
             total = (totals or {}).get((write_path(loop), write_path(numbers[:depth])))
-            said.append(f"{node.name} {number:,}{f' of {total:,}' if total else ''}")
+            words.append(f"{node.name} {number:,}{f' of {total:,}' if total else ''}")
         elif number > 1:
-            said.append(f"round {number}")
-    return ", ".join(said)
+            words.append(f"round {number}")
+    return ", ".join(words)
 
 
 def question(flow: Flow, path: str) -> str:
@@ -127,9 +127,8 @@ def soon(moment: datetime | None) -> str:
     if moment is None:
         return "soon"
     left = (moment - timezone.now()).total_seconds()
-    return (
-        f"at {date_format(timezone.localtime(moment), 'H:i:s')}, {f'in {durations.said(left)}' if left > 1 else 'now'}"
-    )
+    wait = f"in {durations.in_words(left)}" if left > 1 else "now"
+    return f"at {date_format(timezone.localtime(moment), 'H:i:s')}, {wait}"
 
 
 # --- what a step asks ------------------------------------------------------------------------------------------------
@@ -197,6 +196,6 @@ def _comes(branch: Branch, until: Deadline | None) -> str:
     if "approve" in on:
         return f"{whom(groups_of((on['approve'] or {}).get('by'), 'champion'))} says so"
     after = on.get("after")
-    time = f" ({durations.said(after)})" if isinstance(after, int | float) else ""
+    time = f" ({durations.in_words(after)})" if isinstance(after, int | float) else ""
     at = date_format(timezone.localtime(until.at), "j M H:i") if until else "the time it was given"
     return f"nothing has come by {at}{time}"

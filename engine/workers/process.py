@@ -129,7 +129,7 @@ class Engine:
             self.bell.notify()
 
     def _ring_until_stopped(self) -> None:
-        seen, wake_at, looked = -1, 0.0, 0.0
+        last_version, wake_at, looked = -1, 0.0, 0.0
         while not self.stopping.wait(self._pause(wake_at)):
             now = time.monotonic()
             try:
@@ -137,10 +137,10 @@ class Engine:
                     log.warning("the clock was set back; what waits for a moment is looked at now")
                     claims.clock_was_set_back()
                 version = _data_version()
-                if version != seen or version == 0:
+                if version != last_version or version == 0:
                     self.changed_at = now
-                if version != seen or now >= wake_at or now - looked > self.poll:
-                    seen, looked = version, now
+                if version != last_version or now >= wake_at or now - looked > self.poll:
+                    last_version, looked = version, now
                     next_wake = claims.next_wake()
                     wake_at = now + next_wake if next_wake is not None else float("inf")
                     self.ring()

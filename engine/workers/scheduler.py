@@ -80,10 +80,10 @@ def _start(schedule: Schedule, moment: datetime) -> Run | None:
 
 def next_start() -> float | None:
     """Seconds until the next schedule's time, or None."""
-    found = (
+    next_at = (
         Schedule.objects.filter(paused=False, next_at__isnull=False)
         .order_by("next_at")
         .values_list("next_at", flat=True)
         .first()
     )
-    return None if found is None else max(0.0, (found - timezone.now()).total_seconds())
+    return None if next_at is None else max(0.0, (next_at - timezone.now()).total_seconds())

@@ -49,10 +49,10 @@ class PersonaQuerySet(models.QuerySet["Persona"]):
         for slug in shipped():
             shipped_as = pack(slug)
             made = {key: shipped_as[key] for key in ("name", "plural", "incentives", "done", "words")}
-            found, _ = self.get_or_create(slug=slug, defaults=made)
-            words = up_to_date(found.words, shipped_as["words"], shipped_as.get("before", {}))
-            if words != found.words:
-                self.filter(pk=found.pk).update(words=words)
+            persona, _ = self.get_or_create(slug=slug, defaults=made)
+            words = up_to_date(persona.words, shipped_as["words"], shipped_as.get("before", {}))
+            if words != persona.words:
+                self.filter(pk=persona.pk).update(words=words)
 
 
 class Persona(models.Model):

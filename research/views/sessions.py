@@ -74,7 +74,7 @@ def facts(request: HttpRequest, session: Session) -> dict[str, Any]:
         "now": round(timezone.now().timestamp() * 1000),
         "source": "said" if session.heard else "seen",
         "activities": list(Activity.objects.filter(persona=session.persona).values_list("name", flat=True)),
-        "participants": [{"number": one.number, "name": str(one)} for one in session.participants.all()],
+        "participants": [{"number": person.number, "name": str(person)} for person in session.participants.all()],
         "cases": list(session.study.cases.values_list("title", flat=True)),
         "case": session.case.title if session.case else None,
         "review": f"/sessions/{session.pk}/",
@@ -129,15 +129,15 @@ def session_stop(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 def session(request: HttpRequest, pk: int) -> HttpResponse:
-    found = fetch(me(request), SESSIONS.prefetch_related("participants"), pk=pk)
-    logged = list(Observation.objects.filter(session=found).for_reading())
+    session = fetch(me(request), SESSIONS.prefetch_related("participants"), pk=pk)
+    logged = list(Observation.objects.filter(session=session).for_reading())
     context = {
-        "session": found,
+        "session": session,
         "rows": rows(Reading(me(request)), logged),
-        "timeline": Timeline(logged, found.length or 0),
-        "lacking": found.lacks_consent(),
-        "insights": Insight.objects.visible_to(me(request)).filter(study=found.study),
-        "may_change": can(me(request), "change", found),
+        "timeline": Timeline(logged, session.length or 0),
+        "lacking": session.lacks_consent(),
+        "insights": Insight.objects.visible_to(me(request)).filter(study=session.study),
+        "may_change": can(me(request), "change", session),
     }
     return render(request, "research/session.html", context)
 
@@ -145,10 +145,10 @@ def session(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def session_review(request: HttpRequest, pk: int) -> HttpResponse:
-    found = fetch(me(request), Session, "change", pk=pk)
-    if found.state == "live":
+    session = fetch(me(request), Session, "change", pk=pk)
+    if session.state == "live":
         warn(request, "It is still being watched. Stop it first.")
     else:
-        found.review()
+        session.review()
         say(request, "Reviewed.")
-    return redirect(found)
+    return redirect(session)

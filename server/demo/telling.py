@@ -74,4 +74,4 @@ def outline(node: Node) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    return durations.said(value / 1000) if value is not None else "–"
+    return durations.in_words(value / 1000) if value is not None else "–"

@@ -13,7 +13,7 @@ from people.models import User
 
 
 @dataclass(frozen=True)
-class Block:
+class HomeBlock:
     """One part of Home: a template and what it shows."""
 
     template: str
@@ -21,7 +21,7 @@ class Block:
 
 
 # In the order they are stacked. Each answers None for somebody it is not for.
-BLOCKS: list[Callable[[User], Block | None]] = []
+BLOCKS: list[Callable[[User], HomeBlock | None]] = []
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,11 @@ BEGINNINGS: list[Callable[[User], list[Beginning]]] = []
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
     """/new/: what have you got?"""
-    every = [one for make in BEGINNINGS for one in make(me(request))]
-    context = {"beginnings": [one for one in every if not one.theirs], "others": [one for one in every if one.theirs]}
+    every = [beginning for make in BEGINNINGS for beginning in make(me(request))]
+    context = {
+        "beginnings": [beginning for beginning in every if not beginning.theirs],
+        "others": [beginning for beginning in every if beginning.theirs],
+    }
     return render(request, "new.html", context)
 
 

@@ -85,8 +85,8 @@ class _Archive:
         self.digests[name] = hashing.digest.hexdigest()
 
     def finish(self, database: str) -> None:
-        told = {"format": FORMAT, "made_at": time.time(), "database": database, "files": self.digests}
-        self.add(MANIFEST, json.dumps(told).encode())
+        manifest = {"format": FORMAT, "made_at": time.time(), "database": database, "files": self.digests}
+        self.add(MANIFEST, json.dumps(manifest).encode())
 
 
 class _Hashing(io.RawIOBase):
@@ -125,9 +125,9 @@ def _add_files(archive: _Archive, home: Path, file: Path, tell: Tell) -> None:
         ours = path.is_file() and not path.name.startswith((".", DATABASE)) and path.name != "up.lock"
         if ours and path != file:  # also not the backup of yesterday, where it has the same name
             archive.add(path.name, path)
-    found = sorted(path for path in (home / "artefacts").glob("*/*") if path.is_file())
-    tell(f"{len(found)} files handed in or made, {human(sum(path.stat().st_size for path in found))}")
-    for path in found:
+    artefacts = sorted(path for path in (home / "artefacts").glob("*/*") if path.is_file())
+    tell(f"{len(artefacts)} files handed in or made, {human(sum(path.stat().st_size for path in artefacts))}")
+    for path in artefacts:
         archive.add(str(path.relative_to(home)), path)
     for name, source in local_backup.kept(LocalTarget(home)):
         archive.add(f"local/{name}", source)
@@ -205,18 +205,20 @@ def _unpack_one(tar: tarfile.TarFile, info: tarfile.TarInfo, draft: Path, digest
 def _checked(file: Path, manifest: Path, digests: dict[str, str]) -> dict[str, Any]:
     digests.pop(MANIFEST, None)
     try:
-        told: dict[str, Any] = json.loads(manifest.read_text())
-        wrong = sorted(n for n in told["files"].keys() | digests.keys() if told["files"].get(n) != digests.get(n))
+        contents: dict[str, Any] = json.loads(manifest.read_text())
+        wrong = sorted(
+            n for n in contents["files"].keys() | digests.keys() if contents["files"].get(n) != digests.get(n)
+        )
     except (OSError, ValueError, LookupError, AttributeError) as error:
         raise BackupError(f"{file} is not a whole backup: its end is missing. Nothing was changed.") from error
-    if told.get("format") != FORMAT:
+    if contents.get("format") != FORMAT:
         raise BackupError(
-            f"{file} is of format {told.get('format')}; this Desirepath reads {FORMAT}. Take a newer one."
+            f"{file} is of format {contents.get('format')}; this Desirepath reads {FORMAT}. Take a newer one."
         )
     if wrong:
         raise BackupError(f"{file} is damaged: {wrong[0]} and {len(wrong) - 1} more differ. Nothing was changed.")
     manifest.unlink()
-    return told
+    return contents
 
 
 def _check_database(draft: Path) -> None:
@@ -224,9 +226,11 @@ def _check_database(draft: Path) -> None:
     if not (draft / DATABASE).exists():
         return
     with _opened(draft / DATABASE) as database:
-        said = database.execute("PRAGMA quick_check").fetchone()[0]
-        if said != "ok":
-            raise BackupError(f"The database in the backup is damaged: {said}. Nothing was changed. Take another one.")
+        verdict = database.execute("PRAGMA quick_check").fetchone()[0]
+        if verdict != "ok":
+            raise BackupError(
+                f"The database in the backup is damaged: {verdict}. Nothing was changed. Take another one."
+            )
         for table in HEARTBEATS:
             if database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
                 database.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of our own

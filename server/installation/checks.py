@@ -42,17 +42,17 @@ def unknown(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register(TAG)
 def combinations(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Variables that are right by themselves and wrong together."""
-    found: list[CheckMessage] = []
+    problems: list[CheckMessage] = []
     if settings.DEBUG and TLS.value():
         hint = "Leave DESIREPATH_DEBUG out where others can reach the pages."
-        found.append(
+        problems.append(
             Warning("Tracebacks are shown to everybody: debug is on behind TLS.", hint=hint, id="desirepath.W001")
         )
     if TLS.value() and HOSTS.value() == HOSTS.default:
         hint = f"Set {HOSTS.name}={HOSTS.example}, the name that people type."
-        found.append(Warning("TLS is on, and the pages answer to this machine's own names alone.", hint=hint,
+        problems.append(Warning("TLS is on, and the pages answer to this machine's own names alone.", hint=hint,
                              id="desirepath.W002"))  # fmt: skip
-    return found
+    return problems
 
 
 def refuse_wrong_environment() -> None:

@@ -134,8 +134,8 @@ class Embedded:
                 self._move()
                 continue
             if dead or time.monotonic() > deadline:
-                said = " ".join(f"Log of {n}: {_tail(self.home / 'logs' / f'{n}.log')}" for n in dead or self.children)
-                raise CannotStart(f"Desirepath does not get ready ({problem}). {said}")
+                logs = " ".join(f"Log of {n}: {_tail(self.home / 'logs' / f'{n}.log')}" for n in dead or self.children)
+                raise CannotStart(f"Desirepath does not get ready ({problem}). {logs}")
             time.sleep(0.1)
 
     def _move(self) -> None:
@@ -222,16 +222,16 @@ def _is_held(file: IO[str]) -> bool:
 
 def stop(home: Path) -> list[str]:
     """End everything of this home: web, engine, and every workload. Returns what was ended, in words."""
-    said = []
+    ended = []
     if other := running(home):
         os.kill(other["pid"], signal.SIGTERM)
         deadline = time.monotonic() + 20
         while running(home) and time.monotonic() < deadline:
             time.sleep(0.1)
-        said.append("web and engine")
+        ended.append("web and engine")
     target = LocalTarget(home)
     target.shutdown()
-    return [*said, "everything it served"]
+    return [*ended, "everything it served"]
 
 
 def free_port(asked: int | None) -> int:
@@ -262,7 +262,7 @@ def _listens(pid: int, port: int) -> bool:
         held = psutil.Process(pid).net_connections("tcp4")
     except psutil.Error:
         return False
-    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in held)
+    return any(connection.status == psutil.CONN_LISTEN and connection.laddr.port == port for connection in held)
 
 
 def _die_with_parent() -> None:

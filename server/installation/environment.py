@@ -213,7 +213,7 @@ def database(place: Path) -> dict[str, Any]:
 
 def page() -> str:
     """The rows of docs/environment.md."""
-    rows = (f"| `{one.name}` | {one.means} | {one.absent or _plain(one.default)} |" for one in VARIABLES)
+    rows = (f"| `{var.name}` | {var.means} | {var.absent or _plain(var.default)} |" for var in VARIABLES)
     return "\n".join(("| variable | meaning | without it |", "| --- | --- | --- |", *rows))
 
 

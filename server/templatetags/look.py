@@ -90,7 +90,7 @@ def undo_url(message: Message) -> str:
 
 
 @register.simple_tag
-def thread(thing: Any) -> list[course.Step]:
+def thread(thing: Any) -> list[course.ThreadStep]:
     """The thread through this object, for `<c-thread>`."""
     return course.through(thing)
 

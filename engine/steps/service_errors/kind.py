@@ -43,8 +43,8 @@ class ServiceErrors(StepKind):
 
 
 def _seen(step: Step[Any], release: Release) -> Rate:
-    found = step.target.counts(step.deployment.route_name).get(str(release.number))
-    return Rate(found.errors, found.requests) if found else Rate(0, 0)
+    counts = step.target.counts(step.deployment.route_name).get(str(release.number))
+    return Rate(counts.errors, counts.requests) if counts else Rate(0, 0)
 
 
 def _alone(now: Rate, outputs: dict[str, int]) -> Outcome:

@@ -112,22 +112,22 @@ def settle(step: Step[ServiceForm], release: Release, app: App, environment: Env
 def _told(step: Step[ServiceForm], process: str, status: Status) -> str:
     """Why, what to write where, and where all of it is said."""
     name = step.deployment.name
-    told = hint(status.reason, name, process, ended_well=status.exit_code == 0)
-    return f"{status.reason}{told} All it said: desirepath logs {name} --process {process}"
+    advice = hint(status.reason, name, process, ended_well=status.exit_code == 0)
+    return f"{status.reason}{advice} All it said: desirepath logs {name} --process {process}"
 
 
 def hint(reason: str, name: str = "NAME", process: str = "web.1", *, ended_well: bool = False) -> str:
     """What to write where, for what goes wrong most."""
-    said = reason.lower()
-    if "no module named 'pkg_resources'" in said:
+    text = reason.lower()
+    if "no module named 'pkg_resources'" in text:
         return " Python 3.12 and newer come without it: add setuptools<81 to the packages, or pin an older Python."
-    if "modulenotfounderror" in said or "importerror" in said:
+    if "modulenotfounderror" in text or "importerror" in text:
         return " If that is a package: add it to the app's list, or the version it was written for."
-    if "connection refused" in said or "could not connect" in said or "could not translate host" in said:
+    if "connection refused" in text or "could not connect" in text or "could not translate host" in text:
         return f" If that is a database or another service: start it, and say where: desirepath config set {name} KEY=…"
-    if "keyerror" in said or "environment variable" in said:
+    if "keyerror" in text or "environment variable" in text:
         return f" If that is a setting: desirepath config set {name} KEY=…"
-    if "the port it was given as $port" in said or "address already in use" in said:
+    if "the port it was given as $port" in text or "address already in use" in text:
         return " Let it listen on $PORT: in the Procfile, for instance gunicorn app:app --bind 0.0.0.0:$PORT"
     if ended_well and not process.startswith(f"{app_release.ANSWERING}."):
         once = f'{{"formation": {{"{process.partition(".")[0]}": {{"quantity": 0}}}}}}'

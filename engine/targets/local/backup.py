@@ -63,15 +63,15 @@ def _job(named: str, folder: Folder, spec: dict[str, Any]) -> Iterator[Kept]:
 
 def settle(target: LocalTarget) -> list[str]:
     """After the files are back: note which services have to be built again. Returns their names."""
-    found = []
+    problems = []
     for folder in target._folders():
         spec = folder.spec
         if spec and spec["kind"] == Kind.SERVICE:
             folder.write_spec(spec | {"wanted": "prepare", "then": spec.get("then") or spec["wanted"]})
-            found.append(folder.path.name)
-    if found:
+            problems.append(folder.path.name)
+    if problems:
         _waiting(target).touch()
-    return found
+    return problems
 
 
 def bring_back(target: LocalTarget) -> None:
@@ -90,7 +90,7 @@ def bring_back(target: LocalTarget) -> None:
         target._ensure()
         target._follow_ports()
         target._ensure_gateway()
-        target.routes.told(1.0)
+        target.routes.gateway_answer(1.0)
     if left:
         os.utime(waiting, (time.time(), time.time() + AGAIN))
     else:

@@ -156,7 +156,7 @@ class Client(asyncio.Protocol):
         self.connecting: asyncio.Task[None] | None = None
         self.transport: Any = None
         self.closing = False
-        self.seen = time.monotonic()
+        self.active_at = time.monotonic()
 
     # -- the client's side -------------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ class Client(asyncio.Protocol):
             self.upstream = None
 
     def data_received(self, data: bytes) -> None:
-        self.seen = time.monotonic()
+        self.active_at = time.monotonic()
         self.buffer += data
         if self.request is None:
             self._next()
@@ -367,7 +367,7 @@ class Client(asyncio.Protocol):
 
     def _done(self) -> None:
         self.request, self.reply, self.body = None, None, None
-        self.seen = time.monotonic()
+        self.active_at = time.monotonic()
         if self.closing:
             self.transport.close()
             return
@@ -483,8 +483,8 @@ class Gateway:
         """Take the routes as the file has them now; an unreadable file leaves everything as it is."""
         async with self.reading:
             try:
-                found = os.stat(self.folder / "routes.json")
-                stamp = (found.st_mtime_ns, found.st_ino)
+                stat = os.stat(self.folder / "routes.json")
+                stamp = (stat.st_mtime_ns, stat.st_ino)
                 if stamp == self.stamp and not self.problems:
                     return
                 wanted = json.loads((self.folder / "routes.json").read_text())
@@ -545,7 +545,7 @@ class Gateway:
                     release.idle.remove(upstream)
                     upstream.close()
         for client in list(self.clients):
-            silent = now - client.seen
+            silent = now - client.active_at
             if client.request is None and silent > IDLE_CLIENT:
                 client.transport.close()
             elif client.request is not None and client.reply is None and silent > ANSWER_LIMIT:

@@ -89,7 +89,7 @@ class Routes:
             routes["routes"][name] = before
         self.write(routes)
 
-    def told(self, seconds: float) -> dict[str, str] | None:
+    def gateway_answer(self, seconds: float) -> dict[str, str] | None:
         """Tell the gateway and wait until it holds what the file says: its problems by route, None when it is away."""
         wanted = self.all()["version"]
         deadline = time.monotonic() + seconds
@@ -115,8 +115,8 @@ class Routes:
 
     def counts(self, name: str) -> dict[str, Counts]:
         folder = self.places.gateway / "counts" / name
-        found = sorted(folder.glob("*.counts")) if folder.is_dir() else []
-        return {path.stem: Counts(*counters.read(path)) for path in found}
+        files = sorted(folder.glob("*.counts")) if folder.is_dir() else []
+        return {path.stem: Counts(*counters.read(path)) for path in files}
 
     def forget_counts(self, name: str) -> None:
         shutil.rmtree(self.places.gateway / "counts" / name, ignore_errors=True)

@@ -60,15 +60,15 @@ class LocalTarget(Target):
     # -- the machine -------------------------------------------------------------------------------
 
     def check(self) -> list[str]:
-        said = []
+        problems = []
         try:
             uv()
             self.places.make()
             if shutil.disk_usage(self.places.root).free < 256 << 20:
-                said.append(f"Less than 256 MB are left where {self.places.home} is.")
+                problems.append(f"Less than 256 MB are left where {self.places.home} is.")
         except TargetError as error:
-            said.append(str(error))
-        return said
+            problems.append(str(error))
+        return problems
 
     def start(self) -> None:
         """Bring back everything that should run, on the same ports: after a reboot, `shutdown` or a kill."""
@@ -231,7 +231,7 @@ class LocalTarget(Target):
             self.sources.make(workload.source, self._archive(workload.source))
         if workload.environment is None:
             return None
-        return self.environments.prepare(workload.environment, lambda said: None)
+        return self.environments.prepare(workload.environment, lambda line: None)
 
     def _archive(self, source: Source) -> Path:
         try:
@@ -262,10 +262,10 @@ class LocalTarget(Target):
     def status(self, name: str) -> Status:
         folder = Folder(self.places.workload(checked_name(name)))
         self._heal(folder)
-        found = status_of(folder, self.artefacts)
-        if found.ended_at is not None and found.state is not State.STARTING:
+        status = status_of(folder, self.artefacts)
+        if status.ended_at is not None and status.state is not State.STARTING:
             self._forget_program(folder)
-        return found
+        return status
 
     def _heal(self, folder: Folder) -> None:
         """What should run and does not, because something was killed, is brought back by whoever looks."""
@@ -284,7 +284,7 @@ class LocalTarget(Target):
                 self.supervisor.uninstall(spec["name"])
 
     def logs(self, name: str, offset: int = 0, limit: int = 65536) -> Log:
-        data, end = Folder(self.places.workload(checked_name(name))).said(offset, limit)
+        data, end = Folder(self.places.workload(checked_name(name))).printed(offset, limit)
         return Log(data.decode("utf-8", "replace"), end)
 
     def stop(self, name: str) -> None:
@@ -317,26 +317,26 @@ class LocalTarget(Target):
                     f"Port {port} of {route.name} cannot be listened on ({problem}). "
                     f"End the program that has it (`ss -ltnp 'sport = :{port}'` names it) or ask for another port."
                 )
-        found = self.routes.get(route.name)
-        assert found is not None
-        return found
+        route_status = self.routes.get(route.name)
+        assert route_status is not None
+        return route_status
 
     def _tell(self) -> dict[str, str]:
-        problems = self.routes.told(GATEWAY_WAIT)
+        problems = self.routes.gateway_answer(GATEWAY_WAIT)
         if problems is None:
             last = Folder(self.places.workload(GATEWAY)).last_line()
             raise TargetError(f"The gateway does not answer. {last}".strip(), temporary=True)
         return problems
 
     def _ports_of(self, route: Route) -> dict[str, int]:
-        found: dict[str, int] = {}
+        assigned: dict[str, int] = {}
         for backend in route.backends:
             for workload in (backend.workload, *backend.more):
                 spec = Folder(self.places.workload(checked_name(workload))).spec
                 if spec is None or not spec["port"]:
                     raise TargetError(f"Release {backend.release} of {route.name} is not there: {workload}.")
-                found[workload] = spec["port"]
-        return found
+                assigned[workload] = spec["port"]
+        return assigned
 
     def _ensure_gateway(self) -> None:
         self._write_gateway()
@@ -383,7 +383,7 @@ class LocalTarget(Target):
         with self.places.locked():
             if self.routes.drop(name) and not self.places.resting.exists():
                 self._ensure_gateway()
-                self.routes.told(GATEWAY_WAIT)
+                self.routes.gateway_answer(GATEWAY_WAIT)
             self.routes.forget_counts(name)
 
     def _refuse_while_routed(self, name: str) -> None:

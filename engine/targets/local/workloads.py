@@ -85,27 +85,27 @@ class Folder:
 
     def last_line(self) -> str:
         """What the program said last: usually why it ended."""
-        data, _ = self.said(-2000, 2000)
+        data, _ = self.printed(-2000, 2000)
         lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
         return lines[-1][:300] if lines else ""
 
     def complaint(self) -> str:
         """The last error a Python program told of, if any: what a server goes on in spite of."""
-        data, _ = self.said(-8000, 8000)
+        data, _ = self.printed(-8000, 8000)
         lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines() if ERROR.match(line)]
         return lines[-1][:300] if lines else ""
 
-    def said(self, offset: int, limit: int) -> tuple[bytes, int]:
+    def printed(self, offset: int, limit: int) -> tuple[bytes, int]:
         """As `logs.read`, with every secret of this workload struck out, also one that an edge of the part cuts."""
         secrets = self.secrets()
         if not secrets:
             return logs.read(self.path, offset, limit)
-        found, end = logs.read(self.path, offset, limit)
-        start, longest = end - len(found), max(map(len, secrets))
+        text, end = logs.read(self.path, offset, limit)
+        start, longest = end - len(text), max(map(len, secrets))
         before, _ = logs.read(self.path, max(start - longest, 0), min(longest, start))
         after, _ = logs.read(self.path, end, longest)
-        struck = _strike_begun(strike(before + found + after, secrets), secrets)
-        return struck[len(before) : len(before) + len(found)], end
+        struck = _strike_begun(strike(before + text + after, secrets), secrets)
+        return struck[len(before) : len(before) + len(text)], end
 
     def secrets(self) -> list[bytes]:
         """What must not be read in its log: lines of its secrets, but those too short to be any."""
@@ -125,8 +125,8 @@ class Folder:
         if kept is not None:
             return kept
         outputs = self.path / "outputs"
-        found = sorted(path for path in outputs.rglob("*") if path.is_file() and not path.is_symlink())
-        stored = {str(path.relative_to(outputs)): artefacts.put(path) for path in found}
+        paths = sorted(path for path in outputs.rglob("*") if path.is_file() and not path.is_symlink())
+        stored = {str(path.relative_to(outputs)): artefacts.put(path) for path in paths}
         processes.write_json(self.path / "files.json", stored)
         return stored
 
@@ -251,11 +251,11 @@ def status_of(folder: Folder, artefacts: Artefacts) -> Status:
     state = folder.state
     known: dict[str, Any] = {"started_at": state.get("started_at"), "starts": folder.starts()}
     if spec["kind"] == Kind.JOB:
-        found = _job_status(folder, spec, state, known, artefacts)
+        status = _job_status(folder, spec, state, known, artefacts)
     else:
-        found = _service_status(folder, spec, state, known)
-    secrets = folder.secrets() if found.reason else []
-    return dataclasses.replace(found, reason=strike(found.reason.encode(), secrets).decode()) if secrets else found
+        status = _service_status(folder, spec, state, known)
+    secrets = folder.secrets() if status.reason else []
+    return dataclasses.replace(status, reason=strike(status.reason.encode(), secrets).decode()) if secrets else status
 
 
 def _job_status(
@@ -318,11 +318,11 @@ def _not_ready(folder: Folder, spec: dict[str, Any], state: dict[str, Any]) -> s
     if spec["port"] in ports:
         return _badly_answered(folder, spec)
     if ports:
-        found = ", ".join(map(str, sorted(ports)))
-        return f"It listens on {found} and not on {spec['port']}, the port it was given as $PORT."
+        listed = ", ".join(map(str, sorted(ports)))
+        return f"It listens on {listed} and not on {spec['port']}, the port it was given as $PORT."
     last = folder.complaint()
-    said = f" It said last: {last}" if last else ""
-    return f"It runs and does not listen on {spec['port']}, the port it was given as $PORT.{said}"
+    last_line = f" It said last: {last}" if last else ""
+    return f"It runs and does not listen on {spec['port']}, the port it was given as $PORT.{last_line}"
 
 
 def _badly_answered(folder: Folder, spec: dict[str, Any]) -> str:
@@ -331,8 +331,8 @@ def _badly_answered(folder: Folder, spec: dict[str, Any]) -> str:
         return f"It listens on its port and does not answer {spec['health']} within two seconds."
     wanted = "anything below 500" if spec.get("any_answer") else "200"
     last = folder.complaint()
-    said = f" It said last: {last}" if last else ""
-    return f"It listens on its port and answers {spec['health']} with {status}, where it has to be {wanted}.{said}"
+    last_line = f" It said last: {last}" if last else ""
+    return f"It listens on its port and answers {spec['health']} with {status}, where it has to be {wanted}.{last_line}"
 
 
 def _why(code: int | None, folder: Folder, result: dict[str, Any] | None) -> str:
@@ -360,11 +360,11 @@ def _signal(number: int) -> str:
 
 def _limited(spec: dict[str, Any], number: int, last: str) -> str:
     """Which of its limits it seems to have met."""
-    said = last.lower()
+    text = last.lower()
     if spec.get("cpu_seconds") and number in (signal.SIGXCPU, signal.SIGKILL):
         return f" It may use {spec['cpu_seconds']} seconds of processor time."
-    if spec.get("file_mb") and (number == signal.SIGXFSZ or "file too large" in said):
+    if spec.get("file_mb") and (number == signal.SIGXFSZ or "file too large" in text):
         return f" It may write files of up to {spec['file_mb']} MB."
-    if spec.get("memory_mb") and any(word in said for word in OUT_OF_MEMORY):
+    if spec.get("memory_mb") and any(word in text for word in OUT_OF_MEMORY):
         return f" It may take {spec['memory_mb']} MB of memory."
     return ""

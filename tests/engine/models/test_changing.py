@@ -45,7 +45,7 @@ def at(seconds: float | None) -> datetime | None:
     ],
 )
 def test_who_is_changing_it_and_whether_it_is_due(live, held, moving, judged, done, is_held, at_rest, due):
-    activity = changing.Activity(at(held), at(moving), NOW, at(judged))
+    activity = changing.ChangeState(at(held), at(moving), NOW, at(judged))
     assert (activity.is_held(NOW), activity.at_rest(NOW)) == (is_held, at_rest)
     live({"1": 100})
     state = DeploymentState.DONE if done else DeploymentState.DEPLOYED
@@ -59,10 +59,9 @@ def test_who_is_changing_it_and_whether_it_is_due(live, held, moving, judged, do
     [(None, None, 0, True), (None, None, 1, False), (1, None, 0, False), (None, 1, 0, False), (-1, -1, 0, True)],
 )
 def test_which_judgement_still_counts(held, moving, changed, confirmed):
-    began = changing.Activity(None, None, NOW, NOW)
-    assert (
-        changing.Activity(at(held), at(moving), NOW + timedelta(seconds=changed), NOW).confirms(began, NOW) == confirmed
-    )
+    began = changing.ChangeState(None, None, NOW, NOW)
+    ended = changing.ChangeState(at(held), at(moving), NOW + timedelta(seconds=changed), NOW)
+    assert ended.confirms(began, NOW) == confirmed
 
 
 @pytest.fixture
