@@ -26,9 +26,9 @@ def push(
     folder: Annotated[str, typer.Argument(help="A folder with a Procfile, or a git address (#branch).")] = ".",
     name: Annotated[str | None, typer.Option(help="What to call it; without it, the folder's name.")] = None,
     check: Annotated[str | None, typer.Option(help="A path that has to answer 200, /healthz.")] = None,
-    python: Annotated[str | None, typer.Option(help="Another Python than the folder pins.")] = None,
+    python: Annotated[str | None, typer.Option(help="A Python version, in place of the one the folder pins.")] = None,
     team: Team = None,
-    template: Annotated[str | None, typer.Option(help="Another than your persona's published one.")] = None,
+    template: Annotated[str | None, typer.Option(help="A template, in place of your persona's published one.")] = None,
     port: Annotated[int | None, typer.Option(help="The port to answer on.")] = None,
     until: Until = "answers",
     json: AsJson = False,
@@ -101,11 +101,11 @@ def _again(name: str, release: bool, team: str | None, target: str | None) -> No
     client = here()
     live = client.deployment(name, team=team, target=target)["live"]
     if live is None:
-        err.print(f"[dim]Nothing of {name} is live yet: they are there when you push it.[/]")
+        err.print(f"[dim]{name} has no release yet: its first one will use them.[/]")
     elif release:
         follow_to_answer(lambda tell: client.release_again(name, tell=tell, team=team, target=target), False)
     else:
-        err.print("[dim]What is live keeps what it began with, until it is released again.[/]")
+        err.print("[dim]The live release keeps its settings until it is released again.[/]")
 
 
 @app_verbs.command()

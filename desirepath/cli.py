@@ -36,7 +36,7 @@ from desirepath.terminal import (
 from desirepath.trace_verbs import trace_app
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Put what you have into production, watch it, and go back."
+    no_args_is_help=True, add_completion=False, help="Put a model or an app into production, watch it, roll it back."
 )
 
 
@@ -73,7 +73,7 @@ def serve(
     label: Annotated[str | None, typer.Option(help="The column it predicts.")] = None,
     name: Annotated[str | None, typer.Option(help="What to call it; without it, the file's name.")] = None,
     team: Team = None,
-    template: Annotated[str | None, typer.Option(help="Another than your persona's published one.")] = None,
+    template: Annotated[str | None, typer.Option(help="A template, in place of your persona's published one.")] = None,
     port: Annotated[int | None, typer.Option(help="The port to answer on.")] = None,
     at_least: Annotated[float | None, typer.Option(help="The figure it has to reach.")] = None,
     until: Annotated[str, typer.Option(help="answers, or done: wait until the run has ended.")] = "answers",

@@ -49,7 +49,7 @@ class ApiError(Exception):
 
 @dataclass
 class Served:
-    """What `serve` came to: the run, and the deployment as it answers now."""
+    """The result of `serve`: the run, and the deployment as it is now."""
 
     run: Json
     deployment: Json | None

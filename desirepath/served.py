@@ -43,7 +43,7 @@ def _tell(event: Json) -> None:
 def _say_served(run: Json, deployment: Json | None, release: int | None) -> None:
     if run["state"] == "failed" or deployment is None or release is None:
         out.print(f"[red]×[/] {escape(run['reason'] or run['state'])}")
-        out.print("[dim]Mend it and do the same again. Was it only something around it that was away? Then:[/]")
+        out.print("[dim]Fix it and repeat the command. If the cause was temporary, resume the run:[/]")
         out.print(f"[dim]  desirepath run resume {run['id']}[/]")
         return
     out.print(f"\n[bold]{deployment['name']} {release}[/] at {deployment['address']}")

@@ -1,6 +1,6 @@
-"""Several ways to the same end, side by side: what they share in one row, the rest where it comes on its own way.
+"""Several journeys side by side: a step that they share is one row, every other step stands in its own order.
 
-Pure. Order is kept: what two ways share is a longest common subsequence, the earliest where there are several.
+Pure. What two journeys share is a longest common subsequence, the earliest one where there are several.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def common(first: int, second: int, same: Callable[[int, int], bool]) -> list[tu
 
 
 def match(columns: Columns) -> list[AlignedRow]:
-    """As `align` for what has no order: what is shared first, then what each has alone."""
+    """As `align`, for lists without an order: shared rows first, then the others."""
     rows: list[AlignedRow] = []
     for width, column in enumerate(columns):
         taken: dict[int, int] = {}

@@ -160,7 +160,7 @@ def _does(rows: list[Observation], reading: Reading) -> str:
 
 
 def _seconds(rows: list[Observation]) -> tuple[float, ...]:
-    """How long it took each time somebody was timed at it."""
+    """The durations of all timed observations."""
     return tuple(row.lasts / 1000 for row in rows if row.kind == "does" and row.lasts)
 
 
@@ -171,7 +171,7 @@ def took(rows: list[Observation]) -> str:
 
 
 def _time(rows: list[Observation]) -> tuple[str, str]:
-    """The median, and beside it how it spreads and what was waited for."""
+    """The median duration, and beside it the 90th percentile and the waiting time."""
     times = [row.lasts for row in rows if row.kind == "does" and row.lasts]
     waits = [row.lasts for row in rows if row.kind == "waits" and row.lasts]
     beside = [f"p90 {durations.in_words((percentile(times, 90) or 0) / 1000)}"] if len(times) > 1 else []

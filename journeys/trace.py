@@ -206,7 +206,7 @@ def _uuid(text: str) -> UUID | None:
 
 
 def what_came_of(observation: Observation, user: User) -> Thread:
-    """From an observation up to every run that rests on it."""
+    """The thread from an observation up to every run that rests on it."""
     quote = Reading(user).quote(observation)
     links = [Link("Evidence", quote.who, quote.where, quote.url, quotes=(quote,))]
     steps = MapStep.objects.filter(evidence=observation).select_related("map__journey")
@@ -219,7 +219,7 @@ def what_came_of(observation: Observation, user: User) -> Thread:
         for step in steps
     ]
     links += _above(steps, user)
-    gap = "" if len(links) > 1 else "Nothing has come of it yet: tie it to an insight, or draft a map from its study."
+    gap = "" if len(links) > 1 else "Nothing rests on it yet: tie it to an insight, or draft a map from its study."
     return Thread("What came of this?", links, gap)
 
 

@@ -1,4 +1,4 @@
-"""How allauth signs people up here: only through an invitation."""
+"""allauth's sign-up, which needs an invitation."""
 
 from typing import Any
 

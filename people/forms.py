@@ -18,7 +18,7 @@ class ProfileForm(forms.ModelForm[User]):
         model = User
         fields = ["first_name", "email", "persona"]
         labels = {"email": "E-mail"}
-        help_texts = {"persona": "Whose words you read, and which template you begin with."}
+        help_texts = {"persona": "It decides which words you read and which template you start with."}
 
 
 class TeamForm(forms.ModelForm[Team]):

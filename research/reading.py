@@ -1,4 +1,4 @@
-"""What somebody may read of what was seen and said. Pages, exports and traces all ask here, when it is read."""
+"""Decides what a person may read of observations. Pages, exports and traces all ask here, at each reading."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Quote:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a reader may have from one participant: the notes about them, and their words."""
+    """What a reader may read of one participant: the notes about them, and their words."""
 
     notes: str
     quotes: str

@@ -25,12 +25,12 @@ def rows(reading: Reading, observations: Iterable[Observation]) -> list[Row]:
 
 
 def safe(value: Any) -> Any:
-    """A spreadsheet must not take what somebody typed for a formula."""
+    """The value, quoted where a spreadsheet would take it for a formula."""
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def cells(row: Row) -> list[Any]:
-    """Out of the reader's reach nothing is left that tells people apart."""
+    """The columns of a row. One that the reader may not read has nothing that identifies a person."""
     logged, quote = row.observation, row.quote
     known = quote.readable
     return [

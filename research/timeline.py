@@ -1,4 +1,4 @@
-"""A session drawn: a line for each activity, a bar for each time it went on, and where nothing was logged."""
+"""The drawing of a session: a lane for each activity, a bar for each interval, and the gaps where nothing was logged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

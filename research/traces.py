@@ -65,7 +65,7 @@ class ActivityNumbers:
 
 
 def percentile(values: list[int], which: int) -> float | None:
-    """Between the two nearest, as everybody's spreadsheet does it; of one value, that value."""
+    """The percentile, interpolated between the two nearest values as spreadsheets do; of one value, that value."""
     if len(values) < 2:
         return float(values[0]) if values else None
     return quantiles(values, n=100, method="inclusive")[which - 1]
@@ -105,7 +105,7 @@ def traces(observations: "ObservationQuerySet") -> dict[int, list[TracedStep]]:
 
 
 def pains(observations: list["Observation"]) -> list[Pain]:
-    """The same words are the same pain; the most widespread first."""
+    """The pains, most people first. Equal texts are one pain."""
     same_text: dict[str, list[Observation]] = defaultdict(list)
     for row in observations:
         if row.kind == "pain" and row.text.strip():

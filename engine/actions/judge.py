@@ -35,17 +35,17 @@ def judge_due() -> None:
 
 
 def judge(deployment: Deployment) -> list[CriterionResult]:
-    """Look at every criterion now, store what each says, and move the deployment's state. Reads only the target.
+    """Evaluate every criterion, store the results and set the deployment's state. Only reads from the target.
 
-    Returns what each says. Nothing is stored when the deployment was changed meanwhile: what was seen may be of another
-    release than the one that is live.
+    Returns the results. They are not stored when the deployment was changed meanwhile, because they may be about a
+    release that is no longer live.
     """
     began = deployment.begin_judgement()
     release = deployment.live
     if release is None or release.run is None:
         return []
-    looked = [_look(release, leaf) for leaf in release.run.revision.parsed.done]  # may take seconds: in no transaction
-    with transaction.atomic():  # all or none, so that nobody reads half of them as the whole
+    looked = [_look(release, leaf) for leaf in release.run.revision.parsed.done]  # in no transaction: may take seconds
+    with transaction.atomic():  # so that no page shows some new results beside old ones
         locked = Deployment.objects.select_for_update(no_key=True).filter(pk=deployment.pk).first()
         if locked is None or not locked.change_state.confirms(began, timezone.now()):
             return looked
@@ -55,7 +55,7 @@ def judge(deployment: Deployment) -> list[CriterionResult]:
 
 
 def _look(release: Release, leaf: Leaf) -> CriterionResult:
-    """What it says now; not stored yet."""
+    """The criterion's result, not stored yet."""
     state, reason, asking = _said(_outcome(release, leaf))
     return CriterionResult(
         deployment_id=release.deployment_id, release=release, criterion=leaf.id, title=leaf.name, state=state,
@@ -89,7 +89,7 @@ def _outcome(release: Release, leaf: Leaf) -> Outcome:
 
 
 def _store(deployment: Deployment, result: CriterionResult) -> CriterionResult:
-    """One row as long as a criterion says the same; a new one when it changes its mind."""
+    """Update the current row while release and state are the same; else add a new row and write an event."""
     now = timezone.now()
     with transaction.atomic():
         last = deployment.results.filter(criterion=result.criterion, current=True).first()

@@ -1,4 +1,4 @@
-"""Go on with a failed run: again what failed, what was undone, what follows them, and every reader of a new input."""
+"""Resume a failed run: runs again what failed or was undone, the readers of a corrected input, and what follows them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Resume:
         return {name: values.get(name) for name in self.inputs if values.get(name) != self.run.inputs.get(name)}
 
     def again(self, corrected: Mapping[str, Any] | None = None) -> list[StepRun]:
-        """The steps that it would run again, as far as they have been begun, in the order they were."""
+        """The steps that it would run again, of those that were begun, in that order."""
         return reset_set(self.run, self.check() if corrected is None else corrected)
 
     def execute(self) -> list[StepRun]:
@@ -75,7 +75,7 @@ class Resume:
 
 
 def reset_set(run: Run, corrected: Mapping[str, Any] | None = None) -> list[StepRun]:
-    """What resume runs again: what did not end well or was undone, readers of what is corrected, and what follows."""
+    """The steps that resume runs again: failed or undone ones, readers of corrected inputs, and what follows those."""
     rows = list(run.steps.filter(purpose__in=(StepRun.Purpose.LEAF, StepRun.Purpose.DECIDE)))
     stands = ended_steps(run)
     readers = readers_of(run.flow, set(corrected or ()))

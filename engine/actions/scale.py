@@ -1,4 +1,5 @@
-"""How many of each process of a service run: a new one gets requests once it answers, an old one loses them first."""
+"""Set how many of each process of a service run. A new process gets requests once it answers; an old one loses them
+before it is stopped."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ MOST_PROCESSES = 50
 
 @dataclass(frozen=True)
 class Scale:
-    """Changes the live release and the one kept to go back to; the next ones follow."""
+    """Scales the live release and the one kept to go back to. Later releases use the same counts."""
 
     deployment: Deployment
     user: User
@@ -64,7 +65,7 @@ class Scale:
         self.deployment.say("deployment.scaled", text, actor=self.user)
 
     def _respecify(self, release: Release) -> list[str]:
-        """Note what now runs of it; the names of what no longer does."""
+        """Store the release's new workloads. Returns the names of those that are gone."""
         before = set(release.processes.values())
         release.deployment = self.deployment
         app = app_release.app_of(release.artefact)

@@ -149,7 +149,7 @@ class StartRun:
         if not self.name:
             return None
         deployment = Name(self.team, self.user, self.name, target, self.revision.template.persona, self.port).execute()
-        # A name made for its settings alone has the persona of whoever made it, until something is put there.
+        # A deployment made only for its settings has its maker's persona until its first release.
         before = deployment.port, deployment.persona_id
         deployment.port = self.port or deployment.port
         if not deployment.releases.exists():

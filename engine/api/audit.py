@@ -45,8 +45,9 @@ class AuditSerializer(serializers.ModelSerializer[Event]):
 )
 @api_view(["GET"])
 def audit(request: Request) -> HttpResponseBase:
-    """The oldest first: as JSON 500 at a time, as CSV all of them. Ask again after the last id and none is missed: on
-    PostgreSQL what is younger than three seconds is told by a later answer.
+    """The events in order, oldest first: 500 at a time as JSON, all of them as CSV.
+
+    Ask again with the last id to miss none. On PostgreSQL events of the last three seconds come in a later answer.
     """
     rows = _rows(request)
     kind = request.query_params.get("as", "json")

@@ -1,4 +1,4 @@
-"""What the views share: the body as a checked shape, the team somebody means, and errors in the standard form."""
+"""What the views share: the checked body of a request, the team it names, and errors in the standard form."""
 
 from __future__ import annotations
 

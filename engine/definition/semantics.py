@@ -43,12 +43,12 @@ class Semantics:
                 self._leaf_expressions(leaf.compensate, (*place, "compensate"), undo=True)
         for leaf in self.template.done:
             if (kind := self.kinds.get(leaf.uses)) and not kind.is_criterion:
-                self.structure.wrong(self._place(leaf), f"{leaf.uses} acts, so it cannot judge what is done")
+                self.structure.wrong(self._place(leaf), f"{leaf.uses} changes something, so it cannot be a criterion")
         self._block_expressions()
         self._outputs()
         for path, node in self.flow.nodes.items():
             if isinstance(node, Sub) and node.flow == Sequence() and self.flow.scope(path) is None:
-                self.structure.wrong(("flow",), f"the template {node.template} that stands at “{node.id}” is gone")
+                self.structure.wrong(("flow",), f"the template {node.template} used at “{node.id}” is gone")
         if len(self.flow.leaf_paths) > MOST_STEPS:
             self.structure.wrong(("flow",), f"more than {MOST_STEPS:,} steps, with those of the templates it uses")
         return self.structure.problems

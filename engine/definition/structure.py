@@ -173,7 +173,7 @@ class Structure:
             self.wrong((*place, "template"), f"there is no {what}")
             return
         if depth_of(template) >= DEEPEST_SUB:
-            self.wrong((*place, "template"), f"templates stand in one another more than {DEEPEST_SUB} deep")
+            self.wrong((*place, "template"), f"templates use one another more than {DEEPEST_SUB} deep")
         self.used[name, digest] = template
         given = value.get("with")
         if isinstance(given, dict | None):

@@ -28,14 +28,14 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True)
 class ChangeState:
-    """The protocol by which changes and judgements of a deployment keep out of each other's way.
+    """The protocol of changes and judgements of a deployment: the only account of its four columns.
 
-    A change begins with `begin`, which stores its expiry, and ends with `end`, which clears it. A process that dies
-    ends nothing; its change expires. Nobody judges the deployment until then.
+    A change starts with `begin`, which stores its expiry, and finishes with `end`, which clears it. The change of a
+    process that died expires. No judgement starts during a change.
 
-    The end of a change stores `changed_at` and clears `judged_at`, so the deployment is due at once. A judgement that
-    started before is discarded, because its `changed_at` is another. `end` is one UPDATE: between two, a judge could
-    find a deployment that nobody is changing and that has not changed.
+    `end` stores `changed_at` and clears `judged_at`, so the deployment is due at once. A judgement that started before
+    the change is discarded, because it read another `changed_at`. `end` is one UPDATE, because a judge could run
+    between two: it would find a deployment that is at rest and has not changed.
     """
 
     held_until: datetime | None
@@ -56,7 +56,7 @@ class ChangeState:
 
 
 def at_rest(now: datetime) -> Q:
-    """`Activity.at_rest`, asked of the database."""
+    """`ChangeState.at_rest` as a query."""
     return ~Q(held_until__gt=now) & ~Q(moving_until__gt=now)
 
 
@@ -67,7 +67,7 @@ def due(now: datetime, done: Q) -> Q:
 
 
 class Changing(models.Model):
-    """The columns of `Activity`. No other code writes them."""
+    """The columns of `ChangeState`. No other code writes them."""
 
     held_until = models.DateTimeField(null=True)
     moving_until = models.DateTimeField(null=True)
@@ -85,7 +85,7 @@ class Changing(models.Model):
         return ChangeState(self.held_until, self.moving_until, self.changed_at, self.judged_at)
 
     def begin(self, change: ChangeKind) -> datetime:
-        """Begin a change, or go on with it; its expiry."""
+        """Begin a change, or extend it. Returns its expiry."""
         until = timezone.now() + change.longest
         self._row().update(**{change: until})
         return until
@@ -102,10 +102,10 @@ class Changing(models.Model):
         self._row().update(changed_at=timezone.now(), judged_at=None)
 
     def take_judgement(self) -> bool:
-        """Whether this caller judges it: of several that find it due, one does."""
+        """Whether this caller judges it: of several that read it as due, one succeeds."""
         return self._row().filter(judged_at=self.judged_at).update(judged_at=timezone.now()) == 1
 
     def begin_judgement(self) -> ChangeState:
-        """What the judgement hands to `Activity.confirms` when it ends."""
+        """The state to pass to `ChangeState.confirms` when the judgement ends."""
         self._row().update(judged_at=timezone.now())
         return self._row().get().change_state

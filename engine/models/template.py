@@ -94,9 +94,9 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
         return self.all()
 
     def published_for(self, persona: Persona | None, taking: Iterable[str] = ()) -> "Revision | None":
-        """What `serve`, `push` and `pipeline run` start: the persona's template published last.
+        """What `serve`, `push` and `pipeline run` start: the template published last for the persona.
 
-        When it does not take the inputs at hand (an ML engineer pushes an app), whosever does, published last.
+        When that does not take these inputs (an ML engineer pushes an app), the last published one that does.
         """
         published = self.filter(published_at__isnull=False).order_by("-published_at")
         mine = published.filter(template__persona=persona).first()
@@ -150,6 +150,6 @@ class Revision(models.Model):
         return _parsed(self.digest, self.pk)
 
     def publish(self, user: "User | None") -> None:
-        """Let it be what new runs take. The view asks `may(user, "publish", revision)` first."""
+        """Make it the revision of new runs. The view checks `may(user, "publish", revision)` first."""
         self.published_at, self.published_by = timezone.now(), user
         self.save(update_fields=["published_at", "published_by"])

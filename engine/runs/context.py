@@ -1,4 +1,4 @@
-"""What an expression of a run can see. Only what is referred to is read."""
+"""The values that a run's expressions refer to. Only those are read from the database."""
 
 from __future__ import annotations
 

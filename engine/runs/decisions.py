@@ -73,7 +73,7 @@ def _foreach(row: StepRun, node: Foreach) -> Outcome:
     except Absent:
         items = None
     if items is None:
-        return Succeeded({"items": [], "count": 0}, "no items: what it runs over is not there")
+        return Succeeded({"items": [], "count": 0}, "no items: the list is absent")
     if not isinstance(items, list):
         return Failed(f"A foreach runs over a list; {node.items} is {type(items).__name__}.")
     if len(items) > MOST_ITEMS:

@@ -20,7 +20,7 @@ from engine.statuses import RunState, StepState
 
 
 def ring() -> None:
-    """Something may be ready: tell the workers when this is committed. Who is not told finds it a moment later."""
+    """Tell the workers after the commit that a step may be ready. A worker that is not told finds it when it polls."""
     transaction.on_commit(doorbell.ring)
 
 

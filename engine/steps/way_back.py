@@ -1,6 +1,6 @@
-"""The way back, for every kind of thing that has releases: take it, prove it, say whether it was proved.
+"""Going back to the release before, for models and services: roll back, rehearse it, report the rehearsal.
 
-A kind for models and one for services differ in how a release is asked whether it answers, and in the word for one.
+The kinds for models and for services differ in how they ask a release whether it answers, and in their noun for one.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Rehearse(WayBack):
         before = release.previous()
         if before is None:
             return Succeeded({}, f"this is the first {self.noun}, so there is no earlier one to go back to")
-        # Noted before anything moves: after a kill the traffic goes back to this, whatever it is then.
+        # Stored before the traffic moves: after a kill it goes back to these weights.
         weights = step.checkpoint.setdefault("weights", step.deployment.traffic())
         step.remember()
         away = dict.fromkeys(weights, 0) | {str(before.number): 100}
@@ -75,7 +75,10 @@ class Rehearse(WayBack):
         step.deployment.send(step.target, weights, why, run=step.run, for_a_moment=True)
 
     def _prove(self, step: Step[Form], before: Release) -> float:
-        """The stable address answers, and it is the release before that does."""
+        """Milliseconds in which the release before answered at the stable address.
+
+        Raises PermanentFailure when it does not.
+        """
         answer, well = self.ask(step, before)
         if not well or answer.release != str(before.number):
             raise PermanentFailure(

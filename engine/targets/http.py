@@ -12,7 +12,7 @@ from engine.targets.base import TargetError
 
 
 class NoAnswer(TargetError):
-    """Nobody answered in time: for a check that is what it came to, for a step in between a moment's trouble."""
+    """Nobody answered in time. A check fails by it; for another step it is a temporary error."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, temporary=True)

@@ -1,4 +1,4 @@
-"""What a route may be, and what a change of one comes to. The same for every target; writes nothing."""
+"""Validates a route and describes its changes, for every target. Writes nothing."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def _templates(before: Run, after: Run) -> list[Difference]:
 
 
 def _drop_unshared(ours: dict[str, dict[str, Any]], theirs: dict[str, dict[str, Any]]) -> None:
-    """Drop from each block what one template alone has: that is reported by itself, and order is left."""
+    """Drop from each block the nodes that only one template has: these are reported themselves; the order remains."""
     for mine, other in ((ours, dict(theirs)), (theirs, dict(ours))):
         for settings in mine.values():
             if HOLDS in settings:
@@ -101,7 +101,7 @@ CALLED = "called"  # what a part is called where it is there in one of two templ
 
 
 def described(template: Template) -> dict[str, dict[str, Any]]:
-    """All that a template says: {part: {what: value}}. A part is a leaf by its id, a block by what is in it.
+    """A whole template as {part: {key: value}}. A part is a leaf by its id, or a block by its content.
 
     A value that the document may leave out is there as what its absence means.
     """

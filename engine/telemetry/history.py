@@ -1,4 +1,4 @@
-"""What changed and when: a deployment's states and its criteria, each from what to what, the newest first.
+"""The changes of a deployment's state and of its criteria, from which value to which, the newest first.
 
 Pure: from the events as they were written.
 """

@@ -1,7 +1,7 @@
-"""What the engine measures of itself, read from its own tables when somebody asks: any web process can answer for all.
+"""The engine's metrics, read from its tables at each scrape, so any web process answers for all engines.
 
-Every question goes by an index or looks at the newest rows alone, so a scrape costs the same with a hundred thousand
-runs that have ended. How many have ended is counted at most once a minute. Times are in seconds.
+Each query uses an index or reads only the newest rows, so a scrape costs the same with a hundred thousand ended runs.
+Ended runs are counted at most once a minute. Times are in seconds.
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ def _steps() -> Metric:
 
 
 def _engines() -> Metric:
-    family = GaugeMetricFamily(
-        "desirepath_engines", "Engines seen a moment ago, and those that looked.", labels=["state"]
-    )
+    family = GaugeMetricFamily("desirepath_engines", "Engines that are alive, and those that claim.", labels=["state"])
     family.add_metric(["alive"], EngineHeartbeat.objects.alive().count())
     family.add_metric(["looking"], EngineHeartbeat.objects.looking().count())
     return family
@@ -92,16 +90,14 @@ def _oldest_ready() -> Metric:
 
 
 def _ready_since(step: StepRun) -> datetime:
-    """When it was opened; if it was answered or tried before, when that was."""
+    """When it became ready: opened, answered, or failed before its next attempt."""
     event = step.events.order_by("pk").last()
     return max(step.made_at, event.at) if event else step.made_at
 
 
 def _leases() -> Metric:
     expired = Event.objects.filter(kind=TAKEN_OVER).count()
-    return CounterMetricFamily(
-        "desirepath_lease_expiries", "Steps taken over from a worker that was gone.", value=expired
-    )
+    return CounterMetricFamily("desirepath_lease_expiries", "Steps taken over from a dead worker.", value=expired)
 
 
 def _seconds(name: str, help_: str, seconds: list[float]) -> Metric:

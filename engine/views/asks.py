@@ -1,4 +1,4 @@
-"""What a run asks of people, with all that somebody needs to answer, or to know why they may not."""
+"""What a run asks of people, with everything a person needs to answer, or the reason why they may not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.views.step_list import totals_of
 from people.access import can
 from people.models import User
 
-MOST_CARDS = 12  # cards on a page; more nobody answers there
+MOST_CARDS = 12  # on a page
 VERBS = {"approve": "Approve", "confirm": "By hand", "decide": "Decide"}
 
 

@@ -84,7 +84,7 @@ def deployment(request: HttpRequest, team: str, target: str, name: str) -> HttpR
 
 
 def _changes(deployment: Deployment) -> list[history.HistoryLine]:
-    """The newest of what changed; of the oldest shown, what was before is looked up with it."""
+    """The newest changes. The state before the oldest one shown is looked up too."""
     newest = list(deployment.events.filter(kind__in=history.KINDS).order_by("-pk")[: MOST_CHANGES * 2])
     return history.changes(reversed(newest))[:MOST_CHANGES]
 
@@ -93,7 +93,7 @@ def _counts(deployment: Deployment) -> dict[str, Counts]:
     try:
         return deployment.target.connect().counts(deployment.route_name)
     except TargetError:
-        return {}  # the page is about more than numbers; without the gateway they are a gap
+        return {}  # without the gateway the page shows no numbers
 
 
 @login_required

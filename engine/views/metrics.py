@@ -1,7 +1,7 @@
 """/metrics: what the engine measures of itself, for Prometheus.
 
-Figures say how much is done here, so they are not for everybody: this machine may read them, and whoever sends the
-bearer token that DESIREPATH_METRICS_TOKEN names. A request that came through a proxy is not from this machine.
+The figures say how much is done here, so only this machine may read them, and a client that sends the bearer token in
+DESIREPATH_METRICS_TOKEN. A request that came through a proxy is not from this machine.
 """
 
 from __future__ import annotations

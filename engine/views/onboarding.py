@@ -1,4 +1,4 @@
-"""What a template will do with what somebody has in hand, told in their persona's words before it starts."""
+"""What a template will do with a person's file, in their persona's words, before it starts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.views.watched import Watched
 from people.models import Persona
 from people.models.persona import plain_words
 
-MOST_STEPS = 40  # steps that are told; nobody reads more before they start
+MOST_STEPS = 40  # steps shown
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Onboarding:
 
 
 def onboarding(revision: Revision, file: str = "") -> Onboarding:
-    """`file`: the name of what was dropped; it stands in the text where the persona's own word stands."""
+    """`file`: the name of the dropped file, which replaces the persona's own word for it in the text."""
     persona, document = revision.template.persona, revision.parsed
     every = stops(document.flow.root)
     watched = marks.seen_of(revision)
@@ -95,7 +95,7 @@ def _told(number: int, stop: Stop, document: Template, known: Wording, watched: 
 
 
 def _lacks(leaf: Leaf, document: Template) -> Iterable[str]:
-    """The optional inputs that this step cannot do without."""
+    """The optional inputs without which this step is skipped."""
     kind = registry().get(leaf.uses)
     fields = kind.form.model_fields if kind else {}
     for key, value in leaf.with_.items():

@@ -80,7 +80,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
 
 def run_context(request: HttpRequest, pk: int, filled: forms.Form | None = None) -> dict[str, Any]:
     """`filled`: what somebody typed that cannot be taken yet; it is shown again with what is wrong."""
-    # Read before all the rest: what happens while the page is made is then told to it once more, and never missed.
+    # Read first: events that come while the page is made are then sent to it again, and none is missed.
     last = Event.objects.filter(run=pk).order_by("-pk").values_list("pk", flat=True).first() or 0
     run = fetch(me(request), Run.objects.select_related("revision__template", "deployment__target", "team"), pk=pk)
     watched, counted = seen_of(run.revision), tally(run)

@@ -49,7 +49,7 @@ class ScheduleForm(StartForm):
         }  # fmt: skip
         self.fields["cron"].widget.attrs |= {**listens, "class": "mono"}
         self.fields["zone"].widget.attrs |= {**listens, "list": "zones"}
-        self.fields["name"].help_text = "What its runs change where it is live; empty: they make nothing that lives on."
+        self.fields["name"].help_text = "The deployment its runs change. Empty: they change none."
         if held:
             del self.fields["team"]
         self.order_fields(["cron", "zone", "misfire", "team", "name", *self.inputs])

@@ -1,4 +1,4 @@
-"""The steps of a run as a page lists them: grouped by leaf inside a foreach, and never more than a page holds."""
+"""The steps of a run as a page lists them: grouped by leaf inside a foreach, and at most a page of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.statuses import MARKS, StepState
 from engine.views import wording
 from engine.views.watched import Watched
 
-MOST_DRAWN = 150  # leaves: a larger course nobody can read
+MOST_DRAWN = 150  # leaves; a larger drawing is unreadable
 MOST_OF_ONE = 50  # rows of one leaf on the run's page
 MOST_ROWS = 100  # rows on the run's page
 ON_A_PAGE = 100  # of the list of all
@@ -35,7 +35,7 @@ HEAVY = ("checkpoint", "outputs", "answer")
 
 @dataclass
 class Tally:
-    """How many steps of each leaf are in each state, and the newest of each; one question, however large the run."""
+    """How many steps of each leaf are in each state, and the newest of each. One query, however large the run."""
 
     of: dict[str, dict[str, int]] = field(default_factory=dict)
     newest: dict[str, int] = field(default_factory=dict)
@@ -90,7 +90,7 @@ def address(run: Run, **filters: str) -> str:
 
 
 def chosen(run: Run) -> list[StepRun]:
-    """The rows that the run's page shows: of each leaf so many; in trouble or at work first, then the newest."""
+    """The rows that the run's page shows: at most `MOST_OF_ONE` of a leaf; failed and live ones first, then the newest."""
     leaf = Window(RowNumber(), partition_by=[F("leaf"), F("purpose")], order_by=[URGENCY.asc(), AGE.asc()])
     few = run.steps.filter(LISTED).annotate(of_leaf=leaf, urgency=URGENCY, age=AGE).filter(of_leaf__lte=MOST_OF_ONE)
     pks = few.order_by("urgency", "age").values_list("pk", flat=True)[:MOST_ROWS]

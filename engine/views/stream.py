@@ -1,7 +1,7 @@
 """/runs/R/events/: a run's events as they happen, by Server-Sent Events.
 
-One poller a process looks whether anything new was written, however many pages are open; each page then asks only for
-its own run. A page that reconnects says what it has seen (Last-Event-ID) and misses nothing.
+One poller a process looks for new events, however many pages are open; each page then reads only its own run. A page
+that reconnects sends the last id it has (Last-Event-ID), so it misses no event.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ SILENCE = 15.0  # seconds after which a comment keeps the connection open
 class Poller:
     """Wakes its waiters when the event table has grown. Runs only while somebody waits.
 
-    What is committed late has a lower number than the newest: for as long as some may come, waiters are woken again.
+    An event that is committed late has a lower id than the newest, so waiters are woken again while such events may
+    come.
     """
 
     def __init__(self) -> None:
@@ -97,7 +98,7 @@ async def _events(run: int, after: int) -> AsyncIterator[str]:
     yield "retry: 1000\n\n"
     events, sent = Event.objects.filter(run=run).select_related("step"), set[int]()
     while True:
-        grown = poller().grown  # taken before looking, so that what is written while we look wakes us too
+        grown = poller().grown  # taken before the query, so that an event written during it wakes us too
         young = {pk async for pk in events.late(after).values_list("pk", flat=True)}
         late = [row async for row in events.filter(pk__in=young - sent).order_by("pk")] if young - sent else []
         rows = [*late, *[row async for row in events.after(after)[:200]]]

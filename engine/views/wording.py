@@ -24,7 +24,7 @@ MOST_QUEUES = 5  # whose holders a page names
 GROUPS = {
     "team": "an engineer of the team",
     "champion": "the champion",
-    "nobody": "an event only, which nobody can answer for",
+    "nobody": "an event; no person can answer",
 }
 
 
@@ -85,7 +85,7 @@ def retrying(row: StepRun) -> bool:
 
 
 def held(row: StepRun) -> bool:
-    """Whether it could begin but for something else: its turn, or a paused run."""
+    """Whether it stands in a queue: for a slot, or because its run is paused."""
     paused = row.state == StepState.READY and row.run.state == RunState.PAUSED
     return bool(row.queue) or paused
 
@@ -99,14 +99,14 @@ def word(row: StepRun) -> str:
 
 
 def mark(row: StepRun, marks: Mapping[str, str]) -> str:
-    """Its mark: what waits for its own work is going, what waits for its turn is quiet."""
+    """Its mark: a step that polls its own job is going, a queued one is quiet."""
     if held(row) or row.undone:
         return "quiet"
     return "going" if row.state == StepState.WAITING and not row.asking else marks[row.state]
 
 
 def says(row: StepRun, queues: Mapping[str, str]) -> str:
-    """The sentence beside a step's state: what holds it up, what it asks, why it failed, or what it noted."""
+    """The sentence beside a step's state: what it waits for or asks, why it failed, or its note."""
     if held(row):
         return queues.get(row.queue) or ("waits for its turn" if row.queue else "waits: the run is paused")
     if retrying(row):
@@ -117,7 +117,7 @@ def says(row: StepRun, queues: Mapping[str, str]) -> str:
 
 
 def queues_of(rows: list[StepRun]) -> dict[str, str]:
-    """What each queue that some of these stand in waits for, by its key. Two queries a queue, and few queues a page."""
+    """{queue: what its steps wait for}. Two queries a queue, and at most `MOST_QUEUES` queues."""
     first = {row.queue: row for row in reversed(rows) if row.queue}
     return {queue: concurrency.waits_for(row) for queue, row in list(first.items())[:MOST_QUEUES]}
 
@@ -156,7 +156,7 @@ def deadline(row: StepRun) -> Deadline | None:
         return None
     at = datetime.fromtimestamp(asks.deadline, UTC)
     if asks.verb == "decide":
-        return Deadline(at, f"it goes the way of “{_by_time(row)}”")
+        return Deadline(at, f"it takes the branch “{_by_time(row)}”")
     return Deadline(at, LATE.get(asks.needs.on_deadline, "the run continues without an answer"))
 
 

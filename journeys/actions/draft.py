@@ -34,7 +34,10 @@ class DraftCurrent:
         return study
 
     def execute(self) -> JourneyMap:
-        """Find the flow and draw it. What a champion wrote in cells of steps that stay, stays. Raises NothingSeen."""
+        """Discover the flow and store its map. Texts of a champion in cells of steps that stay are kept.
+
+        Raises NothingSeen.
+        """
         observations = Observation.objects.of_study(self.check()).filter(participant__persona=self.journey.persona)
         cases = traces(observations)
         if not cases:

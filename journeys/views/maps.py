@@ -86,7 +86,7 @@ def draft(request: HttpRequest, slug: str) -> HttpResponse:
     except NothingSeen as error:
         warn(request, str(error))
     else:
-        say(request, "Drafted from what was seen. What you wrote in its cells has stayed.")
+        say(request, "Drafted from the observations. What you wrote in its cells is kept.")
     return redirect(journey)
 
 

@@ -23,7 +23,7 @@ def review(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         may(me(request), "sign", version)
         if form.is_valid():
             version.sign_off(me(request), form.cleaned_data["comment"])
-            say(request, f"You stand behind version {version.number} now.")
+            say(request, f"You signed off version {version.number}.")
             return redirect("journey-review", slug, pk)
     before = version.map.versions.filter(signed_at__isnull=False, number__lt=version.number).first()
     context = {

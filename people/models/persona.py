@@ -35,7 +35,7 @@ def shipped() -> list[str]:
 
 
 def up_to_date(words: Mapping[str, str], now: Mapping[str, str], before: Mapping[str, list[str]]) -> dict[str, str]:
-    """A persona's words with those that are new, and in place of what was shipped `before` what is shipped now."""
+    """A persona's words, with new ones added and each word that was shipped `before` replaced by today's."""
     stale = {key: word for key, word in now.items() if key not in words or words[key] in before.get(key, [])}
     return {**words, **stale}
 

@@ -1,4 +1,4 @@
-"""One sitting: when somebody watched or asked whom, and in what state what they wrote down is."""
+"""Sessions: one time of watching or asking, its participants, and the state of its log."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
@@ -33,7 +33,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(ended_at__isnull=False, reviewed_at=None)
 
     def locked(self, pk: int) -> "Session":
-        """As it is now, until this transaction ends: whoever writes in a session queues here. Raises DoesNotExist."""
+        """The session, locked until this transaction ends, so that its writers queue. Raises DoesNotExist."""
         return self.select_for_update(no_key=True).get(pk=pk)
 
 

@@ -1,4 +1,4 @@
-"""What is done to one observation after the session: put right, made one with the next, let out as a paraphrase."""
+"""Editing an observation after the session: correct it, merge it with the next, release a paraphrase."""
 
 from uuid import UUID
 

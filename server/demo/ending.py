@@ -1,4 +1,4 @@
-"""The walk's last word: where the pages are, and how to sign in."""
+"""The end of the demo: where the pages are, and how to sign in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ML engineer's walk: every part of the thread in full, on a model that takes the place of another one."""
+"""The ML engineer's demo: every part of the thread, with a model that replaces another one."""
 
 from __future__ import annotations
 

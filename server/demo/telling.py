@@ -1,4 +1,4 @@
-"""How the walk says what happens: chapters, lines, a run's events, a flow in one line."""
+"""The demo's output: chapters, lines, a run's events, a flow in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One persona's thread, as the walks of all of them share it: evidence, maps, template, run, sign-off, done."""
+"""The part of the demo that all personas share: evidence, maps, template, run, sign-off, done."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from server.home.page import BEGINNINGS, BLOCKS, Beginning, HomeBlock
 
 
 def researcher(user: User) -> HomeBlock | None:
-    """Start watching, what is under way or planned, and what was watched and not looked at since."""
+    """Start watching; sessions under way, planned, or not reviewed yet."""
     studies = Study.objects.watched_by(user)
     if not studies and not user.has_role("researcher"):
         return None

@@ -1,4 +1,4 @@
-"""What engineers and champions see on Home, what waits for them, and what stands on an object's thread."""
+"""The blocks of engineers and champions on Home, what waits for them, and the thread of an object."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from server.home.waiting import Waiting
 
 
 def engineer(user: User) -> HomeBlock | None:
-    """Starts from what is in hand, then what is live, and what waits."""
+    """Ways to begin, then what is live, then what waits."""
     if not user.has_role(Role.ENGINEER):
         return None
     rows = Deployment.objects.visible_to(user).there().select_related("team", "target")
@@ -67,7 +67,7 @@ def _takes_folder(revision: Revision) -> bool:
 
 
 def _people_took(user: User) -> str:
-    """The median of what a case took the people who were watched, with how many they were."""
+    """The median duration of the cases of people who were watched, with their number."""
     if user.persona is None:
         return ""
     observations = Observation.objects.of_persona(user.persona, example=_in_example(user))
@@ -89,7 +89,7 @@ def _in_example(user: User) -> bool:
 
 
 def champion(user: User) -> HomeBlock | None:
-    """What the people they speak for have waiting, and the maps that have moved on."""
+    """What waits in the champion's persona, and the maps with newer evidence."""
     personas = [c.persona for c in user.championed.select_related("persona")]
     if not personas:
         return None
@@ -102,7 +102,7 @@ def champion(user: User) -> HomeBlock | None:
 
 
 def researcher_quotes(user: User) -> HomeBlock | None:
-    """Quotes that reached production: what a researcher's work came to."""
+    """The researcher's quotes that reached production."""
     if not user.has_role(Role.RESEARCHER):
         return None
     quotes = reached_production(user)
@@ -257,7 +257,7 @@ def _revision(revision: Revision, *, here: bool) -> list[ThreadStep]:
 
 
 def _outcome(runs: Iterable[Run]) -> list[ThreadStep]:
-    """Of what these runs put live, how much is done: in words below five."""
+    """How many of the deployments of these runs are done."""
     live = Deployment.objects.there().filter(runs__in=runs).distinct()
     if not live:
         return []

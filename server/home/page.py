@@ -26,7 +26,7 @@ BLOCKS: list[Callable[[User], HomeBlock | None]] = []
 
 @dataclass(frozen=True)
 class Beginning:
-    """One way to begin: what you have, what happens with it, where."""
+    """One way to begin: what the person has, what happens with it, and the address."""
 
     title: str
     about: str

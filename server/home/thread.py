@@ -1,6 +1,6 @@
-"""The thread through an object: where it stands between evidence and outcome.
+"""The thread through an object: its place between evidence and outcome.
 
-Rooms do not know one another, so what each knows of an object is put together here.
+Rooms do not import one another, so this module joins what each of them knows of an object.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def through(thing: Any) -> list[ThreadStep]:
 
 
 def evidence(thing: Any) -> list[ThreadStep]:
-    """How much was seen, and of how many people."""
+    """The evidence of an object: how many observations, of how many people."""
     if isinstance(thing, Insight):
         logged = thing.evidence_rows()
     elif isinstance(thing, Study):

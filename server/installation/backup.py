@@ -1,8 +1,8 @@
-"""All that an embedded home must not lose, in one file, and back: `manage.py backup FILE` and `manage.py recover FILE`.
+"""Backup and recovery of an embedded home: `manage.py backup FILE` and `manage.py recover FILE`.
 
-A backup is made while everything runs. The database comes first, as of one moment; files are named by their content, so
-that those which come later do no harm. Keys go along: keep the file as safe as the home. Environments stay behind, they
-are built again, and so do logs. The last member lists the digest of every other, so that a cut file is noticed.
+A backup is made while everything runs. The database comes first, as of one moment. Files are named by their content, so
+files that are added later do no harm. The keys are included: keep the file as safe as the home. Environments, which are
+built again, and logs are not. The last member lists the digests of all others, so that a truncated file is noticed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Tell = Callable[[str], None]
 
 
 class BackupError(Exception):
-    """It could not be done, and nothing was changed; the message says why and what to do."""
+    """The backup or recovery failed and changed nothing; the message says why and what to do."""
 
 
 # --- there -----------------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def recover(file: Path, home: Path, tell: Tell) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _held(home: Path) -> Iterator[None]:
-    """Nobody runs this home, or begins to, meanwhile."""
+    """Hold the home's lock, so that nothing starts it meanwhile."""
     with (home / "up.lock").open("a+") as lock:
         if not is_ours(lock):
             raise BackupError(f"Desirepath runs from {home}. End it with `make stop`, or name another home.")
@@ -222,7 +222,7 @@ def _checked(file: Path, manifest: Path, digests: dict[str, str]) -> dict[str, A
 
 
 def _check_database(draft: Path) -> None:
-    """It is whole, and nobody is said to be at work on it."""
+    """Check the database's integrity, and delete the heartbeats of engines."""
     if not (draft / DATABASE).exists():
         return
     with _opened(draft / DATABASE) as database:
@@ -238,7 +238,7 @@ def _check_database(draft: Path) -> None:
 
 
 def _move_in(draft: Path, home: Path) -> None:
-    """The database last: a home that has one is whole."""
+    """Move the files into the home, the database last: a home with a database is complete."""
     for path in sorted(draft.iterdir(), key=lambda path: path.name == DATABASE):
         place = home / path.name
         if place.is_dir():

@@ -1,4 +1,4 @@
-"""Django system checks of this installation: what is wrong with its environment variables, and how to mend it."""
+"""Django system checks of the environment variables: what is wrong, and how to fix it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def variables(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register(TAG)
 def unknown(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """A variable that is named like ours and is none: most likely misspelt."""
+    """Variables that are named like ours and are unknown: most likely misspelt."""
     known = {variable.name for variable in VARIABLES} | CLIENT
     names = [name for name in everything() if name.startswith("DESIREPATH_") and name not in known]
     hint = "docs/environment.md lists those that are read."
@@ -41,7 +41,7 @@ def unknown(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register(TAG)
 def combinations(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Variables that are right by themselves and wrong together."""
+    """Variables that are valid alone and contradict one another."""
     problems: list[CheckMessage] = []
     if settings.DEBUG and TLS.value():
         hint = "Leave DESIREPATH_DEBUG out where others can reach the pages."

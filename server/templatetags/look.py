@@ -1,4 +1,4 @@
-"""What the components need and a template cannot work out. Built in: no page has to load it."""
+"""Tags and filters of the components. Built in: no page has to load them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -79,7 +79,7 @@ def took(milliseconds: float | None) -> str:
 
 @register.filter
 def inside(words: str) -> str:
-    """A name as it stands inside a sentence: “app developers”, and still “ML engineers”."""
+    """A name inside a sentence: “app developers”, but “ML engineers”."""
     return words if words[1:2].isupper() else f"{words[:1].lower()}{words[1:]}"
 
 

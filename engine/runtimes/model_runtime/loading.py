@@ -107,5 +107,5 @@ def _check_version(made_with: str | None) -> None:
     if made_with.split(".")[:2] != sklearn.__version__.split(".")[:2]:
         raise BadModel(
             f"The model was made with scikit-learn {made_with} and this environment has {sklearn.__version__}: "
-            f"it may answer wrongly without a word. Open it with scikit-learn {made_with}."
+            f"its answers may be wrong without any error. Open it with scikit-learn {made_with}."
         )

@@ -89,13 +89,13 @@ class Environments:
         if done.returncode:
             if UNBUILT.search(done.stderr):
                 raise TargetError(_unbuilt(done.stderr))
-            raise NoneFit(f"These packages cannot be had together: {', '.join(requirements)}. {_said(done.stderr)}")
+            raise NoneFit(f"No versions of these fit together: {', '.join(requirements)}. {_said(done.stderr)}")
         places = [line for line in requirements if line.startswith("-")]  # where the app's own packages come from
         exact = sorted(line for line in done.stdout.splitlines() if line and not line.startswith("#"))
         return "\n".join([*places, *exact]) + "\n"
 
     def _build(self, name: str, interpreter: str, lock: str, progress: Progress) -> None:
-        """In a folder beside, then renamed: a half-built environment is never found."""
+        """Build it in another folder and rename that, so that a half-built environment is never used."""
         if shutil.disk_usage(self.root).free < 64 << 20:
             raise TargetError(
                 "The disk is full: an environment needs hundreds of megabytes. Make room, then try again."
@@ -151,7 +151,7 @@ def _run(command: list[str], progress: Progress) -> None:
 
 
 def _unbuilt(text: str) -> str:
-    """Which package could not be fetched or built, the last thing its build said, and what helps."""
+    """Which package could not be fetched or built, the last line of its build, and what to do."""
     match = UNBUILT.search(text)
     assert match is not None
     if "Failed to fetch" in text or "Git operation failed" in text:

@@ -2,9 +2,9 @@
 
     python -I -S gateway.py FOLDER SOCKET
 
-Reads `FOLDER/routes.json`, which is replaced as a whole; a line on the unix socket SOCKET makes it look at once and
-answers which version it has taken, so that a caller knows. Requests under way end where they began, so changing weights
-or stopping a release drops none. Standard library only.
+Reads `FOLDER/routes.json`, which is replaced as a whole. A line on the unix socket SOCKET makes it read the file at
+once and answer with the version it uses. A request ends at the release where it began, so a change of weights or a
+stopped release drops none. Standard library only.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ANSWER_LIMIT = 300.0  # seconds a release may take to begin its answer
 
 
 class Release:
-    """A backend: where its programs are, which answer in turn, its counts, its idle connections."""
+    """A backend: the addresses of its programs, which answer in turn, its counts and its idle connections."""
 
     def __init__(self, name: str, host: str, ports: list[int], counter: counters.Counter) -> None:
         self.name, self.host, self.ports = name, host, ports
@@ -61,7 +61,7 @@ class Release:
 
 
 class Entry:
-    """A route as the gateway holds it: its releases, how they share, its listening socket."""
+    """A route in the gateway: its releases, their weights and the listening socket."""
 
     def __init__(self, name: str, port: int) -> None:
         self.name, self.port = name, port
@@ -80,7 +80,7 @@ class Entry:
         return next((release for release in self.releases.values() if release.weight), None)
 
     def instead_of(self, failed: Release) -> Release | None:
-        """The fallback; or, when that is the one that failed, the release with the most traffic beside it."""
+        """The fallback; when that is the one that failed, the release with the most traffic of the others."""
         fallback = self.releases.get(self.fallback or "")
         if fallback is not None and fallback is not failed:
             return fallback
@@ -144,7 +144,7 @@ class Upstream(asyncio.Protocol):
 
 
 class Client(asyncio.Protocol):
-    """A client's connection: one request after the other, each taken to a release and its answer brought back."""
+    """A client's connection. It passes one request after another to a release and the answer back."""
 
     def __init__(self, gateway: Gateway, entry: Entry) -> None:
         self.gateway, self.entry = gateway, entry
@@ -318,9 +318,9 @@ class Client(asyncio.Protocol):
             rest = bytes(self.answer[end + 4 :])
             if reply.status >= 200:
                 break
-            self.answer = bytearray(rest)  # 1xx: a word in between
+            self.answer = bytearray(rest)  # 1xx: an interim answer
         if self.held and self.request.repeatable and _small(reply.body, len(rest)):
-            return  # until a small answer is whole: should the release die now, another can still answer
+            return  # a small answer is held until it is whole: if the release dies, another can still answer
         failed = reply.status in (500, 502, 503) and not self.entry.own_errors
         if failed and self._try_again(sent=True):
             return
@@ -408,7 +408,7 @@ class Client(asyncio.Protocol):
         self._answer(502, f"Release {name} of {self.entry.name} did not answer. See: desirepath logs {self.entry.name}")
 
     def _try_again(self, *, sent: bool) -> bool:
-        """Take the request to another release, where that is safe; False where it is not."""
+        """Send the request to another release. False when that is not safe."""
         if not self.again or not self.held or (sent and not (self._repeatable() and self.body is None)):
             return False
         other = self.entry.instead_of(self.release)
@@ -429,7 +429,7 @@ class Client(asyncio.Protocol):
             self.upstream = None
 
     def _answer(self, status: int, sentence: str) -> None:
-        """Our own answer, when no release gave one."""
+        """The gateway's own answer, when no release gave one."""
         self.closing = self.closing or self.body is not None or (self.request is not None and self.request.close)
         self.transport.write(http1.own(status, sentence, close=self.closing))
         self.held = b""
@@ -471,7 +471,7 @@ class Gateway:
             self.sweep()
 
     async def hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Any line: look at the file now, and answer with what is held."""
+        """For any line: read the file now, and answer with the version that is used."""
         with contextlib.suppress(OSError):
             while await reader.readline():
                 await self.look()
@@ -480,7 +480,7 @@ class Gateway:
         writer.close()
 
     async def look(self) -> None:
-        """Take the routes as the file has them now; an unreadable file leaves everything as it is."""
+        """Read the routes from the file. An unreadable file changes nothing."""
         async with self.reading:
             try:
                 stat = os.stat(self.folder / "routes.json")
@@ -537,7 +537,7 @@ class Gateway:
             del self.counters[path]
 
     def sweep(self) -> None:
-        """Let go of what has been silent for too long."""
+        """Close connections that have been silent for too long."""
         now = time.monotonic()
         for entry in self.entries.values():
             for release in entry.releases.values():

@@ -1,6 +1,6 @@
-"""As much of HTTP/1.1 as passing messages on takes: where a head ends, how long a body is, what may be sent again.
+"""The part of HTTP/1.1 that a proxy needs: where a head ends, how long a body is, which requests may be repeated.
 
-Strict where leniency would let two parsers disagree about where a request ends. Standard library only.
+Strict wherever two lenient parsers could disagree about the end of a request. Standard library only.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def request(head: bytes) -> Request:
 
 
 def _take_hop_by_hop(parsed: Request, lower: bytes, *, old: bool) -> None:
-    """What is meant for us and not for the release is read and taken out."""
+    """Read the hop-by-hop headers and remove them."""
     if b"\r\nconnection: close" in lower or b"\r\nconnection:close" in lower:
         parsed.close = True
     elif old:
@@ -144,7 +144,7 @@ def _take_hop_by_hop(parsed: Request, lower: bytes, *, old: bool) -> None:
 
 
 def _length(lower: bytes, otherwise: int | None) -> int | None:
-    """Bytes of the body; None for chunks. Raises Malformed where it is said twice or unclearly."""
+    """Bytes of the body; None for chunks. Raises Malformed when the length is given twice or unclear."""
     chunked = b"\r\ntransfer-encoding:" in lower
     if b"\r\ncontent-length:" not in lower:
         if chunked and b"\r\ntransfer-encoding: chunked\r\n" not in lower:

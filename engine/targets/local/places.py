@@ -50,7 +50,7 @@ class Places:
 
     @property
     def resting(self) -> Path:
-        """There while everything was shut down on purpose: nothing may start by itself then."""
+        """The file that exists while everything is shut down on purpose: then nothing starts by itself."""
         return self.root / "resting"
 
     @property

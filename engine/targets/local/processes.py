@@ -135,7 +135,7 @@ def end(group: int, tag: str, grace: float) -> None:
             send(group, tag, signal.SIGKILL)
             killed = True
         if killed and time.monotonic() >= deadline + 5:
-            return  # a process in uninterruptible sleep: the kernel ends it when it can
+            return  # a process in uninterruptible sleep, which the kernel ends later
         time.sleep(0.02)
 
 

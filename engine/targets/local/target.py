@@ -79,7 +79,7 @@ class LocalTarget(Target):
                 self._tell()
 
     def tend(self) -> None:
-        """Without supervisord nobody starts a killed gateway or service again, and no step may look for hours."""
+        """Start supervisord where it was killed, because only it starts a killed gateway or service again."""
         backup.bring_back(self)
         wanted = any(self.places.programs.glob("*.ini")) and not self.places.resting.exists()
         if wanted and not self.supervisor.pid():
@@ -106,7 +106,7 @@ class LocalTarget(Target):
             (self.places.root / "runtime").unlink(missing_ok=True)
 
     def _ensure(self) -> None:
-        """With the lock: supervisord runs, and everything that should. Cheap when all is well."""
+        """With the lock held: start supervisord and every workload that should run. Cheap when they do."""
         if not self.supervisor.pid():
             self._find_new_ports()
             self._write_gateway()
@@ -118,7 +118,7 @@ class LocalTarget(Target):
                 self._launch(folder.path.name, folder)
 
     def _missing(self, folder: Folder) -> bool:
-        """Whether a shim should be at work here and none is."""
+        """Whether a shim should run here and none does."""
         spec, state = folder.spec, folder.state
         if spec is None or spec["wanted"] != "run" or folder.kept():
             return False
@@ -134,7 +134,10 @@ class LocalTarget(Target):
         self.supervisor.start(name)
 
     def _find_new_ports(self) -> None:
-        """While nothing of ours listens: a service whose port somebody else has taken is given another."""
+        """Give a service another port when a program of somebody else listens on its own.
+
+        Call it while ours do not run.
+        """
         moved = False
         for folder in self._folders():
             spec = folder.spec
@@ -152,7 +155,7 @@ class LocalTarget(Target):
         folder.write_spec(self._spec_of(workload, folder, python=python, port=port))
 
     def _follow_ports(self) -> None:
-        """The gateway's routes name ports: write them again after a workload has moved."""
+        """Write the gateway's routes again after a workload got another port."""
         for name in self.routes.all()["routes"]:
             held = self.routes.get(name)
             if held is not None:
@@ -195,7 +198,7 @@ class LocalTarget(Target):
         return self.status(workload.name)
 
     def _settled(self, folder: Folder) -> bool:
-        """Nothing to do: it runs, or it is a job that was started once. Read without the lock."""
+        """Whether nothing is to be done: it runs, or it is a job that was started once. Needs no lock."""
         spec, state = folder.spec, folder.state
         if spec is None or spec["wanted"] == "prepare":
             return False
@@ -215,7 +218,10 @@ class LocalTarget(Target):
         return spec_of(workload, folder.path, self.artefacts, python=python, port=port, source=source)
 
     def _build(self, workload: Workload, folder: Folder) -> None:
-        """Build what it runs in without the lock: it may take a minute. A failure is noted; `apply` tries again."""
+        """Build its environment, without the lock because that may take a minute.
+
+        A failure is recorded; `apply` retries.
+        """
         try:
             python = self._make_room_for(workload)
         except TargetError as error:
@@ -226,7 +232,7 @@ class LocalTarget(Target):
                 folder.write_spec(self._specify(workload, folder, python=python))
 
     def _make_room_for(self, workload: Workload) -> Path | None:
-        """Its source's folder and its environment; the interpreter of the latter."""
+        """Make its source folder and its environment. Returns the environment's interpreter."""
         if workload.source:
             self.sources.make(workload.source, self._archive(workload.source))
         if workload.environment is None:
@@ -240,7 +246,7 @@ class LocalTarget(Target):
             raise TargetError(str(error)) from error
 
     def _revive(self, workload: Workload, folder: Folder) -> None:
-        """A service that was stopped or given up is wanted again; its port is looked at again."""
+        """Start a stopped or failed service again, on another port when its own is taken."""
         spec, state = folder.spec, folder.state
         if spec is None or spec["kind"] != Kind.SERVICE or folder.kept():
             return
@@ -268,16 +274,16 @@ class LocalTarget(Target):
         return status
 
     def _heal(self, folder: Folder) -> None:
-        """What should run and does not, because something was killed, is brought back by whoever looks."""
+        """Start what should run and was killed."""
         spec = folder.spec
         if spec is None or spec["wanted"] != "run" or self.places.resting.exists():
             return
         if self._missing(folder) or (spec["kind"] == Kind.SERVICE and not self.supervisor.pid()):
-            with contextlib.suppress(TargetError), self.places.locked():  # else the next look does it
+            with contextlib.suppress(TargetError), self.places.locked():  # else the next call does it
                 self._ensure()
 
     def _forget_program(self, folder: Folder) -> None:
-        """supervisord need not know jobs that have ended: it reads all programs at each start of one."""
+        """Remove an ended job from supervisord, which reads all its programs at each start of one."""
         spec = folder.spec
         if spec and spec["kind"] == Kind.JOB and (self.places.programs / f"{spec['name']}.ini").exists():
             with self.places.locked():
@@ -343,7 +349,7 @@ class LocalTarget(Target):
         self._ensure()
 
     def _write_gateway(self) -> None:
-        """The gateway is a workload like any other, but for its never being given up."""
+        """Write the gateway's workload. It is like any other, but is started again however often it fails."""
         if not self.routes.all()["routes"]:
             return
         folder = Folder(self.places.workload(GATEWAY))

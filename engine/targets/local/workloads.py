@@ -1,4 +1,4 @@
-"""A workload's folder: what was wanted (`spec.json`, the target writes it) and what became of it (the shim writes)."""
+"""A workload's folder: its specification (`spec.json`, written by the target) and its state (written by the shim)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Folder:
         except OSError as error:
             if error.errno in processes.FULL:
                 raise DiskFull(f"There is no room on the disk for {spec['name']}.") from error
-            raise TargetError(f"{spec['name']} could not be written down: {error.strerror}.") from error
+            raise TargetError(f"The files of {spec['name']} could not be written: {error.strerror}.") from error
 
     def kept(self) -> bool:
         """Whether a living shim holds this workload."""
@@ -84,13 +84,13 @@ class Folder:
         return None
 
     def last_line(self) -> str:
-        """What the program said last: usually why it ended."""
+        """The last line of its output: usually why it ended."""
         data, _ = self.printed(-2000, 2000)
         lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
         return lines[-1][:300] if lines else ""
 
     def complaint(self) -> str:
-        """The last error a Python program told of, if any: what a server goes on in spite of."""
+        """The last error in a Python program's output, if any, also one after which a server goes on."""
         data, _ = self.printed(-8000, 8000)
         lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines() if ERROR.match(line)]
         return lines[-1][:300] if lines else ""
@@ -108,7 +108,7 @@ class Folder:
         return struck[len(before) : len(before) + len(text)], end
 
     def secrets(self) -> list[bytes]:
-        """What must not be read in its log: lines of its secrets, but those too short to be any."""
+        """The lines of its secrets, which are struck out of its log; those too short to be a secret are left out."""
         held = processes.read_json(self.path / "secrets.json") or {}
         lines = {line.strip() for value in held.values() for line in str(value).splitlines()}
         return sorted((line.encode() for line in lines if len(line) >= SECRET), key=len, reverse=True)
@@ -206,14 +206,14 @@ def _filler(values: dict[str, str], artefacts: Artefacts) -> Callable[[str], str
 
 
 def strike(data: bytes, secrets: list[bytes]) -> bytes:
-    """Stars where a secret was, as many as it is long, so that offsets stay what they are."""
+    """Replace secrets by stars of the same length, so that offsets stay the same."""
     for secret in secrets:
         data = data.replace(secret, b"*" * len(secret))
     return data
 
 
 def _strike_begun(data: bytes, secrets: list[bytes]) -> bytes:
-    """A secret of which only the beginning has been printed yet."""
+    """Strike out the beginning of a secret at the end of the text."""
     for secret in secrets:
         for size in range(min(len(secret) - 1, len(data)), SECRET - 1, -1):
             if data.endswith(secret[:size]):
@@ -240,7 +240,7 @@ def answered(port: int, path: str, timeout: float = 2.0) -> int | None:
 
 
 def status_of(folder: Folder, artefacts: Artefacts) -> Status:
-    """What a person may know of this workload."""
+    """The workload's status."""
     spec = folder.spec
     if spec is None:
         return Status(State.ABSENT)
@@ -265,7 +265,7 @@ def _job_status(
         if processes.lives(state.get("program")) or folder.kept():
             return Status(State.RUNNING if known["starts"] else State.STARTING, **known)
         if state.get("program") and not (again := folder.state).get("ended_at"):
-            return Status(State.FAILED, reason="It was cut off: the machine or its keeper was stopped hard.", **known)
+            return Status(State.FAILED, reason="It was interrupted: the machine or the job's shim was killed.", **known)
         if state.get("program"):
             return _job_status(folder, spec, again, known, artefacts)
         if spec["wanted"] == "stop":
@@ -311,7 +311,7 @@ def _is_ready(spec: dict[str, Any], state: dict[str, Any]) -> bool:
 
 
 def _not_ready(folder: Folder, spec: dict[str, Any], state: dict[str, Any]) -> str:
-    """Why it does not answer, as far as that can be seen from outside."""
+    """Why it does not answer, as far as its processes and output show."""
     if not spec["port"]:
         return "It has just begun."
     ports = processes.listening(processes.members(state["program"]["pid"], str(folder.path)))
@@ -336,11 +336,11 @@ def _badly_answered(folder: Folder, spec: dict[str, Any]) -> str:
 
 
 def _why(code: int | None, folder: Folder, result: dict[str, Any] | None) -> str:
-    """A job's own sentence is the best; then how it ended and what it said last."""
+    """Why it failed: the job's own sentence, or else how it ended and the last line of its output."""
     if result and isinstance(result.get("error"), str):
         return str(result["error"])
     if code is None:
-        return "How it ended is not known: it and its keeper were killed."
+        return "Its exit code is not known: the program and its shim were killed."
     number = -code if code < 0 else code - 128
     if number > 0 and number in set(signal.Signals):
         how = f"It was killed by {_signal(number)}." if code < 0 else f"It ended with {code}: {_signal(number)}."
@@ -359,7 +359,7 @@ def _signal(number: int) -> str:
 
 
 def _limited(spec: dict[str, Any], number: int, last: str) -> str:
-    """Which of its limits it seems to have met."""
+    """Which of its limits it seems to have reached."""
     text = last.lower()
     if spec.get("cpu_seconds") and number in (signal.SIGXCPU, signal.SIGKILL):
         return f" It may use {spec['cpu_seconds']} seconds of processor time."

@@ -102,5 +102,5 @@ def test_a_template_whose_sub_template_is_gone_is_shown_and_not_started(as_bob: 
     Revision.objects.filter(pk=run.revision_id).update(document=document)
     _parsed.cache_clear()
     assert as_bob.get("/templates/probe/").status_code == 200
-    with pytest.raises(Refused, match="the template gone that stands at “gate” is gone"):
+    with pytest.raises(Refused, match="the template gone used at “gate” is gone"):
         StartRun(run.revision, run.team, alice).execute()
