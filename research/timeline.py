@@ -1,4 +1,4 @@
-"""The drawing of a session: a lane for each activity, a bar for each interval, and the gaps where nothing was logged."""
+"""The drawing of a session: a lane for each activity, a bar for each interval, and the gaps without entries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Resume a failed run: runs again what failed or was undone, the readers of a corrected input, and what follows them."""
+"""Resume a failed run: run again what failed or was undone, readers of corrected inputs, and what follows them."""
 
 from __future__ import annotations
 

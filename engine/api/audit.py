@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from engine.api.common import team_of
 from engine.models import Event
 from engine.models.event import EventQuerySet
+from lib import spreadsheet
 from people.access import visible
 from people.rest import me
 
@@ -73,22 +74,6 @@ def _rows(request: Request) -> EventQuerySet:
     return events
 
 
-class _Echo:
-    """A file that gives back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def _lines(rows: EventQuerySet) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield writer.writerow(FIELDS)
-    for row in rows.iterator(AT_ONCE):
-        entry = AuditSerializer(row).data
-        yield writer.writerow([_cell(entry[name]) for name in FIELDS])
-
-
-def _cell(value: Any) -> str:
-    """A spreadsheet must not take what somebody wrote for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    entries = (AuditSerializer(row).data for row in rows.iterator(AT_ONCE))
+    return spreadsheet.lines(chain([FIELDS], ([entry[name] for name in FIELDS] for entry in entries)))

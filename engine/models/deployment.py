@@ -407,7 +407,7 @@ class Release(models.Model):
             target.discard(self.app.source.name)
 
     def previous(self) -> "Release | None":
-        """The release to go back to: the live one when this release's run began, else the newest earlier one that runs."""
+        """The release to go back to: live when its own run began, else the newest earlier one that runs."""
         earlier = self.deployment.releases.usable().filter(number__lt=self.number)
         before = (self.run.traffic_before if self.run else None) or {}
         was_live = earlier.filter(number=int(_main(before))).first() if before else None

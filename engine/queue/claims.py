@@ -86,7 +86,7 @@ def claim(owner: str, limit: int = 1) -> list[StepRun]:
 
 
 def _taken(due: Q, order: str, owner: str, count: int) -> list[StepRun]:
-    """Claim up to `count` steps that meet this condition. A step that has to be queued is no candidate the next time."""
+    """Claim up to `count` steps that meet this condition. A step that has to be queued is no candidate again."""
     until = time.monotonic() + ASK_FOR
     while True:
         candidates = _candidates(due, order, count)

@@ -92,7 +92,7 @@ def _mutex(name: str) -> Slot:
 
 
 def was_admitted(step: StepRun) -> bool:
-    """Whether it holds its slots already: it was started before, so this claim polls it or takes over an ended lease."""
+    """Whether it holds its slots already: it was started before, and this claim polls it or takes it over."""
     return step.started_at is not None and step.state != StepState.READY
 
 

@@ -92,7 +92,7 @@ def decision(path: Path, iteration: Iteration, number: int) -> Opening:
 
 
 def again_of(flow: Flow, path: Path, iteration: Iteration, number: int) -> Opening:
-    """The rows that follow a round which is to be repeated: those of `again`, or of the next round where it is empty."""
+    """The rows that follow a round to be repeated: those of `again`, or of the next round where it is empty."""
     inner = opening(flow, (*path, 1), (*iteration, number), (path, iteration))
     return inner or round_of(flow, path, iteration, number + 1)
 

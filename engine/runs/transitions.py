@@ -149,7 +149,7 @@ def cancel(run: Run, user: User | None) -> None:
 
 
 def begin_again(run: Run) -> None:
-    """Continue a run that is resumed: first restore the traffic it had reached, then open what its ended steps ask for."""
+    """Continue a run that is resumed: restore the traffic it had reached, then open what its ended steps ask for."""
     walk = RunProgress(run)
     if run.traffic_reached:
         walk.insert_repair(run.traffic_reached, "resume")

@@ -22,6 +22,7 @@ from engine.runs import transitions
 from engine.targets.base import Counts, TargetError
 from engine.telemetry import history
 from engine.views.processes import service_of
+from engine.views.wording import sentence
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, me, visible
 from people.models import User
@@ -146,9 +147,3 @@ def confirm(request: HttpRequest, team: str, target: str, name: str, criterion: 
     else:
         say(request, "Confirmed for what is live now.")
     return redirect("deployment", team, target, name)
-
-
-def sentence(error: Exception) -> str:
-    """An error as a toast says it."""
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."

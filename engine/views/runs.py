@@ -25,6 +25,7 @@ from engine.views.marks import finished, marks_of, not_taken, seen_of
 from engine.views.paging import newest, number_in
 from engine.views.step_list import MOST_DRAWN, MOST_ROWS, Tally, groups, tally
 from engine.views.watched import Watched
+from engine.views.wording import sentence
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me, visible
 from people.models import User
@@ -174,8 +175,3 @@ def _move(request: HttpRequest, pk: int, verb: Any, done: str) -> HttpResponse:
     else:
         say(request, done)
     return redirect("run", pk)
-
-
-def sentence(error: Exception) -> str:
-    """What the engine says, as a sentence."""
-    return f"{str(error)[:1].upper()}{str(error)[1:]}."

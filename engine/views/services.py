@@ -14,7 +14,8 @@ from engine.models import Deployment
 from engine.outcomes import PermanentFailure
 from engine.runs import transitions
 from engine.targets.base import TargetError
-from engine.views.live import found_at, sentence
+from engine.views.live import found_at
+from engine.views.wording import sentence
 from lib.pages.toasts import say, warn
 from people.access import me
 

@@ -90,7 +90,7 @@ def address(run: Run, **filters: str) -> str:
 
 
 def chosen(run: Run) -> list[StepRun]:
-    """The rows that the run's page shows: at most `MOST_OF_ONE` of a leaf; failed and live ones first, then the newest."""
+    """The rows on the run's page: at most `MOST_OF_ONE` of a leaf; failed and live ones first, then the newest."""
     leaf = Window(RowNumber(), partition_by=[F("leaf"), F("purpose")], order_by=[URGENCY.asc(), AGE.asc()])
     few = run.steps.filter(LISTED).annotate(of_leaf=leaf, urgency=URGENCY, age=AGE).filter(of_leaf__lte=MOST_OF_ONE)
     pks = few.order_by("urgency", "age").values_list("pk", flat=True)[:MOST_ROWS]

@@ -88,7 +88,7 @@ def _work_one(row: StepRun, at_work: set[int], take_next: Claimer | None) -> Ste
 
 
 def _recorded(row: StepRun, outcome: Outcome, take_next: Claimer | None) -> StepRun | None:
-    """Record the outcome. One that the database refuses is recorded as a failure, or the step would be tried for ever."""
+    """Record the outcome. One that the database refuses is recorded as a failure, or the step would never end."""
     owner, claim = row.owner, row.claim
     try:
         return transitions.record(row, outcome, take_next=take_next).next

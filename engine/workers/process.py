@@ -87,7 +87,7 @@ class Engine:
         return threading.Thread(target=body, name=name, daemon=True)
 
     def run(self) -> None:
-        """Block until `stop()` is called and the steps being executed have ended, or `stop_within` seconds have passed."""
+        """Block until `stop()` is called and its steps have ended, or `stop_within` seconds have passed."""
         self._begin()
         with executor.heartbeat(self.owner, self.at_work):
             for thread in self.threads:
@@ -106,7 +106,7 @@ class Engine:
             _away(error)
 
     def _begin(self) -> None:
-        """Take over from dead processes of this machine. Waits for the database, which may start later than a worker."""
+        """Take over from dead processes of this machine. Waits for the database, which may start later."""
         while not self.stopping.is_set():
             try:
                 claims.release_the_dead()

@@ -1,4 +1,4 @@
-"""Starts scheduled runs. Safe from any number of processes, because a run's idempotency key holds its scheduled time."""
+"""Starts scheduled runs. Safe from any number of processes: a run's idempotency key holds its scheduled time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app developer's demo, shorter: the same thread for an app that is pushed, changed and rolled back in a rehearsal."""
+"""The app developer's demo, shorter: the thread of an app that is pushed, changed and rolled back in a rehearsal."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ MOST_OF_SOURCE = 300  # of one source: nobody answers more, and the bar counts t
 
 
 def for_user(user: User, *, mine: bool = True) -> list[Waiting]:
-    """What waits for this person, the most urgent first, then the oldest; with `mine` False, what waits for an event."""
+    """What waits for this person, the most urgent first, then the oldest; without `mine`, what waits for an event."""
     items = [item for source in SOURCES for item in source(user) if item.mine == mine]
     return sorted(items, key=lambda item: (item.deadline is None, item.deadline or item.since, item.since))
 

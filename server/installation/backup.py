@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from engine.artefacts.store import NO_ROOM, human
+from engine.artefacts.store import NO_ROOM, human, sync_folder
 from engine.targets.local import LocalTarget
 from engine.targets.local import backup as local_backup
 from server.installation.embedded import is_ours
@@ -52,7 +52,7 @@ def backup(home: Path, file: Path, tell: Tell, *, sqlite: bool = True) -> int:
             _add_files(archive, home, file, tell)
             archive.finish("sqlite" if sqlite else "postgresql")
         draft.replace(file)
-        _sync(file.parent)
+        sync_folder(file.parent)
     except (OSError, sqlite3.Error) as error:
         raise BackupError(_why(error, f"{file} was not written", "Make room there, or name another place.")) from error
     finally:
@@ -250,7 +250,7 @@ def _move_in(draft: Path, home: Path) -> None:
         path.chmod(0o400)
     for name in ("artefacts", "logs", "static"):
         (home / name).mkdir(mode=0o700, exist_ok=True)
-    _sync(home)
+    sync_folder(home)
 
 
 # --- both ------------------------------------------------------------------------------------------------------------
@@ -263,14 +263,6 @@ def _private(path: Path) -> Iterator[IO[bytes]]:
         yield stream
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _why(error: OSError | sqlite3.Error, what: str, room: str) -> str:

@@ -6,10 +6,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register, run_checks
-from django.core.exceptions import ImproperlyConfigured
 
 from lib.environment import everything
-from server.installation.environment import HOSTS, TLS, VARIABLES
+from server.installation.environment import HOSTS, TLS, VARIABLES, WrongEnvironment
 
 CLIENT = {"DESIREPATH_URL", "DESIREPATH_TOKEN", "DESIREPATH_CONFIG"}
 TAG = "environment"  # commands that leave the other checks out run these
@@ -56,6 +55,6 @@ def combinations(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def refuse_wrong_environment() -> None:
-    """Raise ImproperlyConfigured, naming every variable that cannot be read. For what starts without checks."""
+    """Raise WrongEnvironment, naming every variable that cannot be read. For what starts without checks."""
     if wrong := [message for message in run_checks(tags=[TAG]) if message.is_serious()]:
-        raise ImproperlyConfigured(" ".join(f"{message.msg}. {message.hint}" for message in wrong))
+        raise WrongEnvironment(" ".join(f"{message.msg}. {message.hint}" for message in wrong))

@@ -89,6 +89,13 @@ def undo_url(message: Message) -> str:
     return next((tag[5:] for tag in (message.extra_tags or "").split() if tag.startswith("undo:")), "")
 
 
+@register.filter
+def columns(heads: str) -> list[tuple[str, str]]:
+    """The heads of a table: "Run|#Took|(More)" is a text, the head of numbers, and one that only screen readers get."""
+    kinds = {"#": "number", "(": "hidden"}
+    return [(head.strip("#()"), kinds.get(head[:1], "")) for head in heads.split("|")]
+
+
 @register.simple_tag
 def thread(thing: Any) -> list[course.ThreadStep]:
     """The thread through this object, for `<c-thread>`."""

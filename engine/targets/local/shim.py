@@ -245,7 +245,7 @@ class Shim:
         self.finish(code)
 
     def _wait(self, source: int, log: logs.Writer, deadline: float | None) -> None:
-        """Wait for output, a signal or the time limit; a second at most, because an adopted program's end wakes nobody."""
+        """Wait for output, a signal or the time limit; a second at most, as an adopted program's end wakes nobody."""
         left = 1.0 if deadline is None else max(0.0, min(1.0, deadline - time.time()))
         if not self.listened and self.spec.get("port"):
             self.listened = _listens(self.spec["port"])
