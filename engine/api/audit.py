@@ -14,7 +14,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from engine.api.common import team_of
+from engine.api.common import after_of, team_of
 from engine.models import Event
 from engine.models.event import EventQuerySet
 from lib import spreadsheet
@@ -62,14 +62,11 @@ def audit(request: Request) -> HttpResponseBase:
 
 
 def _rows(request: Request) -> EventQuerySet:
-    after = request.query_params.get("after", "0")
-    if not after.isdecimal() or len(after) > 18:
-        raise ValidationError({"after": ["This is an event's id, a whole number."]})
     rows: Any = visible(me(request), Event)
     if slug := request.query_params.get("team"):
         rows = rows.filter(team=team_of(me(request), slug))
     events: EventQuerySet = (
-        rows.audited().settled().after(int(after)).select_related("actor", "team", "step", "deployment")
+        rows.audited().settled().after(after_of(request)).select_related("actor", "team", "step", "deployment")
     )
     return events
 

@@ -14,8 +14,8 @@ from rest_framework.response import Response
 from engine.actions.confirm_criterion import ConfirmCriterion
 from engine.actions.remove import Remove, Restore
 from engine.actions.roll_back import RollBack
-from engine.actions.start_run import Name, Refused
-from engine.api.common import body, team_of
+from engine.actions.start_run import Name
+from engine.api.common import body, refusals, team_of
 from engine.api.runs import offset_of
 from engine.api.serializers import (
     AnswerSerializer,
@@ -26,11 +26,9 @@ from engine.api.serializers import (
 )
 from engine.api.service_serializers import NamedSerializer
 from engine.models import Deployment
-from engine.runs import transitions
-from engine.targets.base import TargetError
 from lib import names
 from people.access import fetch, may, visible
-from people.rest import Conflict, me
+from people.rest import me
 
 _FILTERS = [OpenApiParameter(name, str) for name in ("name", "team", "target")]
 
@@ -60,10 +58,8 @@ def _make(request: Request) -> Response:
     sent = body(request, NamedSerializer)
     team = team_of(me(request), sent.get("team"))
     may(me(request), "start_in", team)
-    try:
+    with refusals():
         made = Name(team, me(request), sent["name"]).execute()
-    except Refused as error:
-        raise ValidationError({key: [why] for key, why in error.problems.items()}) from error
     return Response(DeploymentSerializer(made).data, status=201)
 
 
@@ -92,10 +88,8 @@ def rollback(request: Request, pk: int) -> Response:
 
 def _act(request: Request, pk: int, verb: Callable[[Deployment], Any]) -> Response:
     deployment = fetch(me(request), Deployment, "change", pk=pk)
-    try:
+    with refusals():
         verb(deployment)
-    except (transitions.NotPossible, TargetError) as error:
-        raise Conflict(str(error)) from error
     return Response(DeploymentSerializer(deployment).data)
 
 
@@ -104,10 +98,9 @@ def _act(request: Request, pk: int, verb: Callable[[Deployment], Any]) -> Respon
 def confirm(request: Request, pk: int, criterion: str) -> Response:
     """Say that a criterion judged by hand is met by the live release."""
     deployment = fetch(me(request), Deployment, "change", pk=pk)
+    comment = body(request, AnswerSerializer)["comment"]
     try:
-        result = ConfirmCriterion(
-            deployment, criterion, me(request), body(request, AnswerSerializer)["comment"]
-        ).execute()
+        result = ConfirmCriterion(deployment, criterion, me(request), comment).execute()
     except ValueError as error:
         raise ValidationError({"criterion": [str(error)]}) from error
     return Response(CriterionSerializer(result).data)
@@ -121,13 +114,10 @@ def confirm(request: Request, pk: int, criterion: str) -> Response:
 def logs(request: Request, pk: int) -> Response:
     """What a process of the live release (or the one asked for) printed; without a name, its first."""
     deployment = fetch(me(request), Deployment, pk=pk)
-    number = request.query_params.get("release", "")
-    wanted = (
-        deployment.releases.filter(number=int(number)).first()
-        if number.isdigit() and len(number) < 10
-        else deployment.live
-    )
-    release = wanted or deployment.releases.order_by("-number").first()
+    releases, number = deployment.releases, request.query_params.get("release", "")
+    asked_for = number.isdigit() and len(number) < 10
+    wanted = releases.filter(number=int(number)).first() if asked_for else deployment.live
+    release = wanted or releases.order_by("-number").first()
     if release is None:
         raise NotFound(f"{deployment.name} has no release yet.")
     workload = release.workload_of(request.query_params.get("process", ""))

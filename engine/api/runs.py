@@ -13,8 +13,8 @@ from rest_framework.response import Response
 
 from engine.actions import plan_run
 from engine.actions.resume import Resume, reset_set
-from engine.actions.start_run import Refused, StartRun
-from engine.api.common import body, team_of
+from engine.actions.start_run import StartRun
+from engine.api.common import after_of, body, refusals, team_of
 from engine.api.serializers import (
     AnswerSerializer,
     ChangeSerializer,
@@ -49,14 +49,10 @@ def runs(request: Request) -> Response:
         return Response(RunSerializer(rows[:100], many=True).data)
     sent = body(request, StartSerializer)
     start = _start(me(request), sent)
-    try:
+    with refusals():
         if sent["dry_run"]:
             return Response(ChangeSerializer(plan_run.plan(start), many=True).data)
         return Response(RunSerializer(start.execute()).data, status=201)
-    except Refused as refused:
-        raise ValidationError({name: [why] for name, why in refused.problems.items()}) from refused
-    except transitions.NotPossible as error:
-        raise Conflict(str(error)) from error
 
 
 def _start(user: User, sent: dict[str, Any]) -> StartRun:
@@ -97,21 +93,14 @@ def run(request: Request, pk: int) -> Response:
 def events(request: Request, pk: int) -> Response:
     """What happened in a run, the oldest first, 500 at a time."""
     run = fetch(me(request), Run, pk=pk)
-    after = request.query_params.get("after", "0")
-    if not after.isdecimal() or len(after) > 18:
-        raise ValidationError({"after": ["This is an event's id, a whole number."]})
-    rows = Event.objects.filter(run=run).after(int(after)).select_related("step")
+    rows = Event.objects.filter(run=run).after(after_of(request)).select_related("step")
     return Response(EventSerializer(rows[:500], many=True).data)
 
 
 def _move(request: Request, pk: int, verb: Callable[[Run, User], object]) -> Response:
     run = fetch(me(request), Run, "change", pk=pk)
-    try:
+    with refusals():
         verb(run, me(request))
-    except Refused as refused:
-        raise ValidationError({name: [why] for name, why in refused.problems.items()}) from refused
-    except transitions.NotPossible as error:
-        raise Conflict(str(error)) from error
     run.refresh_from_db()
     return Response(RunSerializer(run).data)
 

@@ -12,7 +12,7 @@ from engine.actions.one_off import OneOff, look
 from engine.actions.release_again import ReleaseAgain
 from engine.actions.scale import Scale
 from engine.actions.start_run import Refused
-from engine.api.common import body
+from engine.api.common import body, refusals
 from engine.api.runs import offset_of
 from engine.api.serializers import RunSerializer, WholeDeploymentSerializer
 from engine.api.service_serializers import (
@@ -23,9 +23,8 @@ from engine.api.service_serializers import (
     SettingSerializer,
 )
 from engine.models import Deployment
-from engine.outcomes import PermanentFailure
 from engine.runs import transitions
-from engine.targets.base import State, TargetError
+from engine.targets.base import State
 from people.access import fetch
 from people.rest import Conflict, me
 
@@ -63,10 +62,8 @@ def again(request: Request, pk: int) -> Response:
 def scale(request: Request, pk: int) -> Response:
     """How many of each process run, from now on and in the releases to come."""
     deployment = fetch(me(request), Deployment, "change", pk=pk)
-    try:
+    with refusals():
         Scale(deployment, me(request), body(request, ScaleSerializer)["counts"]).execute()
-    except (transitions.NotPossible, TargetError, PermanentFailure) as error:
-        raise Conflict(str(error)) from error
     return Response(WholeDeploymentSerializer(fetch(me(request), Deployment, pk=pk)).data)
 
 
@@ -75,10 +72,8 @@ def scale(request: Request, pk: int) -> Response:
 def execute(request: Request, pk: int) -> Response:
     """Run a command once in the live release, with its settings."""
     deployment = fetch(me(request), Deployment, "change", pk=pk)
-    try:
+    with refusals():
         job = OneOff(deployment, me(request), body(request, CommandSerializer)["command"]).execute()
-    except (transitions.NotPossible, TargetError) as error:
-        raise Conflict(str(error)) from error
     return Response(_state(deployment, job, 0), status=201)
 
 

@@ -111,10 +111,8 @@ def _poetry_package(body: Mapping[str, Any]) -> Locked:
 
 def _poetry_needs(name: str, spec: Any) -> list[Need]:
     """Those that are optional come with the extra that names them."""
-    bodies = [
-        {"version": entry} if isinstance(entry, str) else entry
-        for entry in (spec if isinstance(spec, list) else [spec])
-    ]
+    entries = spec if isinstance(spec, list) else [spec]
+    bodies = [{"version": entry} if isinstance(entry, str) else entry for entry in entries]
     return [
         Need(_plain(name), str(body.get("markers", "")), tuple(body.get("extras", ())))
         for body in bodies if not body.get("optional")

@@ -61,10 +61,7 @@ def restart_release(target: Target, release: Release) -> None:
 
 
 def wait_until_ready(target: Target, release: Release, names: Sequence[str] | None = None) -> None:
-    """Wait, outside a run, until these or the answering workloads are ready.
-
-    Raises TargetError when one does not start.
-    """
+    """Wait, outside a run, until these or the answering workloads are ready. Raises TargetError."""
     deadline = time.monotonic() + READY_WITHIN
     for name in release.answering if names is None else names:
         while (status := target.status(name)).state != State.READY:

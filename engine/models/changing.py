@@ -55,15 +55,10 @@ class ChangeState:
         return self.at_rest(now) and self.changed_at == earlier.changed_at
 
 
-def at_rest(now: datetime) -> Q:
-    """`ChangeState.at_rest` as a query."""
-    return ~Q(held_until__gt=now) & ~Q(moving_until__gt=now)
-
-
 def due(now: datetime, done: Q) -> Q:
-    """The deployments to judge now."""
+    """The deployments at rest that are to be judged now."""
     overdue = Q(judged_at=None) | Q(judged_at__lt=now - PERIOD) | Q(judged_at__lt=now - SOON) & ~done
-    return at_rest(now) & overdue
+    return ~Q(held_until__gt=now) & ~Q(moving_until__gt=now) & overdue
 
 
 class Changing(models.Model):

@@ -136,8 +136,7 @@ def _take(step: StepRun, owner: str) -> bool:
 def _hold(step: StepRun, owner: str) -> bool:
     now, before = timezone.now(), step.state
     step.started_at = step.started_at or now
-    # The row has to be as it was read: meanwhile another owner may have claimed it, or its own may have renewed the
-    # lease.
+    # The row has to be as it was read: another owner may have claimed it, or its own may have renewed the lease.
     held = {"id": step.pk, "state": before, "claim": step.claim}
     timed = {StepState.WAITING: "wake_at", StepState.RUNNING: "lease_until"}.get(StepState(before))
     held |= {timed: getattr(step, timed)} if timed else {}

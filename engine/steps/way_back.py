@@ -75,10 +75,7 @@ class Rehearse(WayBack):
         step.deployment.send(step.target, weights, why, run=step.run, for_a_moment=True)
 
     def _prove(self, step: Step[Form], before: Release) -> float:
-        """Milliseconds in which the release before answered at the stable address.
-
-        Raises PermanentFailure when it does not.
-        """
+        """Milliseconds in which the release before answered at the stable address. Raises PermanentFailure."""
         answer, well = self.ask(step, before)
         if not well or answer.release != str(before.number):
             raise PermanentFailure(

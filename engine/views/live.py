@@ -18,11 +18,11 @@ from engine.actions.roll_back import RollBack
 from engine.deployments import model_release
 from engine.models import Deployment
 from engine.models.deployment import KEPT
-from engine.runs import transitions
+from engine.runs.transitions import NotPossible
 from engine.targets.base import Counts, TargetError
 from engine.telemetry import history
 from engine.views.processes import service_of
-from engine.views.wording import sentence
+from engine.views.refusals import sentence, warned
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, me, visible
 from people.models import User
@@ -101,11 +101,8 @@ def _counts(deployment: Deployment) -> dict[str, Counts]:
 @require_POST
 def rollback(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
     deployment = found_at(request, team, target, name, "change")
-    try:
+    with warned(request):
         before = RollBack(deployment, me(request)).execute()
-    except (transitions.NotPossible, TargetError) as error:
-        warn(request, sentence(error))
-    else:
         say(request, f"{before} answers again.")
     return redirect("deployment", team, target, name)
 
@@ -116,7 +113,7 @@ def remove(request: HttpRequest, team: str, target: str, name: str) -> HttpRespo
     deployment = found_at(request, team, target, name, "change")
     try:
         Remove(deployment, me(request)).execute()
-    except (transitions.NotPossible, TargetError) as error:
+    except (NotPossible, TargetError) as error:
         warn(request, sentence(error))
         return redirect("deployment", team, target, name)
     say(request, f"{name} is removed.", undo=reverse("deployment-restore", args=[team, target, name]))
@@ -127,11 +124,8 @@ def remove(request: HttpRequest, team: str, target: str, name: str) -> HttpRespo
 @require_POST
 def restore(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
     deployment = found_at(request, team, target, name, "change")
-    try:
+    with warned(request):
         Restore(deployment, me(request)).execute()
-    except (transitions.NotPossible, TargetError) as error:
-        warn(request, sentence(error))
-    else:
         say(request, f"{name} answers again.")
     return redirect("deployment", team, target, name)
 

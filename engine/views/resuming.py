@@ -14,8 +14,8 @@ from engine.definition.vocabulary import FILE_TYPES
 from engine.forms import CorrectForm
 from engine.models import Run
 from engine.runs import transitions
+from engine.views.refusals import sentence
 from engine.views.step_list import lines
-from engine.views.wording import sentence
 from lib.pages.toasts import say
 from people.access import can, fetch, may, me
 

@@ -23,10 +23,10 @@ from engine.statuses import RunState
 from engine.views.asks import asks_of
 from engine.views.marks import finished, marks_of, not_taken, seen_of
 from engine.views.paging import newest, number_in
+from engine.views.refusals import warned
 from engine.views.step_list import MOST_DRAWN, MOST_ROWS, Tally, groups, tally
 from engine.views.watched import Watched
-from engine.views.wording import sentence
-from lib.pages.toasts import say, warn
+from lib.pages.toasts import say
 from people.access import can, fetch, may, me, visible
 from people.models import User
 
@@ -168,10 +168,7 @@ def go_on(request: HttpRequest, pk: int) -> HttpResponse:
 def _move(request: HttpRequest, pk: int, verb: Any, done: str) -> HttpResponse:
     run = fetch(me(request), Run, pk=pk)
     may(me(request), "change", run)
-    try:
+    with warned(request):
         verb(run, me(request))
-    except transitions.NotPossible as error:
-        warn(request, sentence(error))
-    else:
         say(request, done)
     return redirect("run", pk)

@@ -11,11 +11,9 @@ from engine.actions.release_again import ReleaseAgain
 from engine.actions.scale import Scale
 from engine.actions.start_run import Refused
 from engine.models import Deployment
-from engine.outcomes import PermanentFailure
 from engine.runs import transitions
-from engine.targets.base import TargetError
 from engine.views.live import found_at
-from engine.views.wording import sentence
+from engine.views.refusals import sentence, warned
 from lib.pages.toasts import say, warn
 from people.access import me
 
@@ -61,11 +59,8 @@ def scale(request: HttpRequest, team: str, target: str, name: str) -> HttpRespon
     if not counts or not all(value.isdigit() and len(value) < 6 for value in counts.values()):
         warn(request, "Enter a whole number of processes, for instance 2.")
         return redirect("deployment", team, target, name)
-    try:
+    with warned(request):
         Scale(deployment, me(request), {process: int(value) for process, value in counts.items()}).execute()
-    except (transitions.NotPossible, TargetError, PermanentFailure) as error:
-        warn(request, sentence(error))
-    else:
         say(request, f"{name} runs {', '.join(f'{value} {process}' for process, value in counts.items())}.")
     return redirect("deployment", team, target, name)
 

@@ -26,6 +26,7 @@ from engine.runs import transitions
 from engine.steps import catalogue, registry
 from engine.views.limits import bound
 from engine.views.onboarding import onboarding
+from engine.views.refusals import sentence
 from engine.views.schedules import planned
 from engine.views.step_list import MOST_DRAWN
 from lib import names
@@ -126,7 +127,7 @@ def start(request: HttpRequest, name: str) -> HttpResponse:
         except ValidationError as error:  # a file that could not be stored
             form.add_error(None, error)
         except (transitions.NotPossible, PermanentFailure) as error:
-            form.add_error(None, f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}.")
+            form.add_error(None, sentence(error))
     context = {
         "form": form,
         "revision": revision,

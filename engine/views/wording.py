@@ -122,11 +122,6 @@ def queues_of(rows: list[StepRun]) -> dict[str, str]:
     return {queue: concurrency.waits_for(row) for queue, row in list(first.items())[:MOST_QUEUES]}
 
 
-def sentence(error: Exception) -> str:
-    """The message of an error as a sentence."""
-    return f"{str(error)[:1].upper()}{str(error)[1:]}."
-
-
 def soon(moment: datetime | None) -> str:
     """“at 14:03:12, in 9 s”."""
     if moment is None:

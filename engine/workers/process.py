@@ -123,10 +123,7 @@ class Engine:
             self.bell.notify_all()
 
     def ring(self) -> None:
-        """Wake one thread.
-
-        A thread that claims a step wakes the next, so an idle engine claims once, not once a thread.
-        """
+        """Wake one thread. When it claims a step it wakes the next, so an idle engine claims only once."""
         with self.bell:
             self.rung += 1
             self.bell.notify()

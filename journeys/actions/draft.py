@@ -34,10 +34,7 @@ class DraftCurrent:
         return study
 
     def execute(self) -> JourneyMap:
-        """Discover the flow and store its map. Texts of a champion in cells of steps that stay are kept.
-
-        Raises NothingSeen.
-        """
+        """Discover the flow and store its map. A champion's texts in cells of kept steps stay. Raises NothingSeen."""
         observations = Observation.objects.of_study(self.check()).filter(participant__persona=self.journey.persona)
         cases = traces(observations)
         if not cases:

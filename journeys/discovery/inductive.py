@@ -244,10 +244,8 @@ _BUILD: dict[Callable[[Follows], Parts], _Build] = {
 def _fall_through(log: list[Trace], follows: Follows, titles: Mapping[str, str]) -> Node:
     """No cut fits: once in every trace, then a loop over whole rounds, then whatever order."""
     for activity in follows.activities:
-        if (
-            all(sum(occurrence.activity == activity for occurrence in trace) == 1 for trace in log)
-            and len(follows.activities) > 1
-        ):
+        counts = [sum(occurrence.activity == activity for occurrence in trace) for trace in log]
+        if set(counts) <= {1} and len(follows.activities) > 1:
             rest = _project(log, [a for a in follows.activities if a != activity])
             return Parallel((Leaf(activity, titles.get(activity, "")), _mine(rest, titles)))
     if rounds := _whole_rounds(log, set(follows.starts), set(follows.ends)):

@@ -22,6 +22,7 @@ from journeys.grid import grid_of
 from journeys.models import Cell, Journey, JourneyMap, MapStep, MapVersion
 from journeys.models.cell import CellConflict, last_edit
 from lib import names
+from lib.pages.forms import form_page
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me, visible
 from people.models import Persona
@@ -45,7 +46,7 @@ def journey_new(request: HttpRequest) -> HttpResponse:
         made.slug = _free_slug(made.title)
         made.save()
         return redirect(made)
-    return render(request, "form.html", {"form": form, "title": "New journey", "button": "Make the journey"})
+    return form_page(request, form, "New journey", button="Make the journey")
 
 
 def _free_slug(title: str) -> str:

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from lib.pages.forms import form_page
 from lib.pages.toasts import say, warn
 from people import adapter
 from people.access import can, fetch, may, me
@@ -21,7 +22,7 @@ def team_new(request: HttpRequest) -> HttpResponse:
         team = form.save()
         team.add(me(request), Role.ADMIN)
         return redirect("team", team.slug)
-    return render(request, "form.html", {"form": form, "title": "New team", "button": "Make the team"})
+    return form_page(request, form, "New team", button="Make the team")
 
 
 @login_required

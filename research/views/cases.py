@@ -4,6 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from lib.pages.forms import form_page
 from people.access import can, fetch, me
 from research.forms import CaseForm
 from research.models import Activity, Case, Observation, Study
@@ -18,8 +19,7 @@ def case_new(request: HttpRequest, slug: str) -> HttpResponse:
     form = CaseForm(request.POST or None, instance=Case(study=study))
     if request.method == "POST" and form.is_valid():
         return redirect(form.save())
-    context = {"form": form, "title": "New case", "back": study.get_absolute_url(), "back_name": study}
-    return render(request, "form.html", context)
+    return form_page(request, form, "New case", study)
 
 
 @login_required
@@ -44,5 +44,4 @@ def case_change(request: HttpRequest, pk: int) -> HttpResponse:
     form = CaseForm(request.POST or None, instance=case)
     if request.method == "POST" and form.is_valid():
         return redirect(form.save())
-    context = {"form": form, "title": f"Change {case}", "back": case.get_absolute_url(), "back_name": case}
-    return render(request, "form.html", context)
+    return form_page(request, form, f"Change {case}", case)

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from lib.pages.forms import form_page
 from lib.pages.toasts import say
 from people.access import can, fetch, me
 from research.forms import InsightForm
@@ -82,9 +83,8 @@ def insight_change(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect(form.save())
         except Overtaken as overtaken:
             form.lay_beside(overtaken.now)
-    context = {"form": form, "title": "Change an insight", "back": insight.get_absolute_url(), "back_name": "Insight"}
-    context |= {"button": "Keep mine" if form.overtaken else ""}
-    return render(request, "form.html", context, status=409 if form.overtaken else 200)
+    button, status = ("Keep mine", 409) if form.overtaken else ("", 200)
+    return form_page(request, form, "Change an insight", insight, back_name="Insight", button=button, status=status)
 
 
 @login_required

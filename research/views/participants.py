@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from lib.pages.forms import form_page
 from lib.pages.toasts import say
 from people.access import can, fetch, me
 from research.forms import ConsentForm, ParticipantForm
@@ -19,8 +20,7 @@ def participant_new(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         made = study.new_participant(**form.cleaned_data)
         return redirect("consent-new", slug, made.number)
-    context = {"form": form, "title": "New participant", "button": "Next: consent", "back_name": study}
-    return render(request, "form.html", {**context, "back": study.get_absolute_url()})
+    return form_page(request, form, "New participant", study, button="Next: consent")
 
 
 def fetch_participant(request: HttpRequest, slug: str, number: int, to: str = "view") -> Participant:
@@ -49,13 +49,7 @@ def participant_change(request: HttpRequest, slug: str, number: int) -> HttpResp
     if request.method == "POST" and form.is_valid():
         form.save()
         return redirect(participant)
-    context = {
-        "form": form,
-        "title": f"Change {participant}",
-        "back": participant.get_absolute_url(),
-        "back_name": participant,
-    }
-    return render(request, "form.html", context)
+    return form_page(request, form, f"Change {participant}", participant)
 
 
 @login_required
@@ -66,13 +60,7 @@ def consent_new(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         form.save()
         say(request, f"Consent recorded. Give {participant} the link to their own page.")
         return redirect(participant)
-    context = {
-        "form": form,
-        "title": f"What {participant} agrees to",
-        "back": participant.get_absolute_url(),
-        "back_name": participant,
-    }
-    return render(request, "form.html", context)
+    return form_page(request, form, f"What {participant} agrees to", participant)
 
 
 @login_required

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from lib.pages.forms import form_page
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, me
 from research.forms import ConsentForm, SessionForm, SetupForm
@@ -39,8 +40,7 @@ def session_new(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         form.save()
         return redirect(study)
-    context = {"form": form, "title": "Plan a session", "back": study.get_absolute_url(), "back_name": study}
-    return render(request, "form.html", context)
+    return form_page(request, form, "Plan a session", study)
 
 
 @login_required
@@ -49,8 +49,7 @@ def session_change(request: HttpRequest, pk: int) -> HttpResponse:
     form = SessionForm(request.POST or None, instance=session, study=session.study)
     if request.method == "POST" and form.is_valid():
         return redirect(form.save())
-    context = {"form": form, "title": f"Change {session}", "back": session.get_absolute_url(), "back_name": session}
-    return render(request, "form.html", context)
+    return form_page(request, form, f"Change {session}", session)
 
 
 @login_required

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from lib.pages.forms import form_page
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me
 from people.models import User
@@ -42,8 +43,7 @@ def study_new(request: HttpRequest) -> HttpResponse:
         study = form.save()
         study.add(me(request), StudyRole.LEAD)
         return redirect(study)
-    context = {"form": form, "title": "New study", "button": "Make the study", "back": "/studies/"}
-    return render(request, "form.html", {**context, "back_name": "Studies"})
+    return form_page(request, form, "New study", back="/studies/", back_name="Studies", button="Make the study")
 
 
 @login_required
@@ -74,8 +74,7 @@ def study_change(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         form.save()
         return redirect(study)
-    context = {"form": form, "title": f"Change {study.title}", "back": study.get_absolute_url(), "back_name": study}
-    return render(request, "form.html", context)
+    return form_page(request, form, f"Change {study.title}", study)
 
 
 @login_required

@@ -41,11 +41,8 @@ BEGINNINGS: list[Callable[[User], list[Beginning]]] = []
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
     """/new/: what have you got?"""
-    every = [beginning for make in BEGINNINGS for beginning in make(me(request))]
-    context = {
-        "beginnings": [beginning for beginning in every if not beginning.theirs],
-        "others": [beginning for beginning in every if beginning.theirs],
-    }
+    every = [way for make in BEGINNINGS for way in make(me(request))]
+    context = {"beginnings": [way for way in every if not way.theirs], "others": [way for way in every if way.theirs]}
     return render(request, "new.html", context)
 
 

@@ -100,9 +100,8 @@ def _values(feature: Feature, column: Any) -> list[str]:
     if feature.low is not None and feature.high is not None and column.dtype != object:
         beyond = float(((column < feature.low) | (column > feature.high)).mean())
         if beyond:
-            problems.append(
-                f"{feature.name} is outside {feature.low:g} to {feature.high:g} in {beyond:.1%} of the rows."
-            )
+            span = f"{feature.low:g} to {feature.high:g}"
+            problems.append(f"{feature.name} is outside {span} in {beyond:.1%} of the rows.")
     return problems
 
 
@@ -116,10 +115,8 @@ def _drift(features: list[Feature], reference: Any, frame: Any) -> tuple[dict[st
         for feature in features
         if feature.name in reference.columns and feature.name in frame.columns
     }
-    warnings = [
-        f"{name} is distributed otherwise than before (PSI {v:.2f})." for name, v in drifts.items() if v > PSI_WARNS
-    ]
-    return drifts, warnings
+    drifted = {name: psi for name, psi in drifts.items() if psi > PSI_WARNS}
+    return drifts, [f"{name} is distributed otherwise than before (PSI {psi:.2f})." for name, psi in drifted.items()]
 
 
 def psi(before: Any, after: Any, *, text: bool) -> float:

@@ -53,14 +53,12 @@ class Manual(StepKind):
 
     def judge(self, step: Step[ManualForm]) -> Outcome:
         """As a criterion: whether somebody confirmed it for this release."""
-        confirmation = (
-            Confirmation.objects.filter(release=step.release, criterion=step.leaf.id).select_related("user").first()
-        )
+        confirmations = Confirmation.objects.filter(release=step.release, criterion=step.leaf.id)
+        confirmation = confirmations.select_related("user").first()
         if confirmation is None:
             return self._ask(step, step.form.instructions or f"{step.leaf.name}: confirm it by hand")
-        return Succeeded(
-            {}, f"confirmed by hand by {confirmation.user.name}{': ' + confirmation.note if confirmation.note else ''}"
-        )
+        note = f": {confirmation.note}" if confirmation.note else ""
+        return Succeeded({}, f"confirmed by hand by {confirmation.user.name}{note}")
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
         return [Change("ask", planning.values.get("instructions") or planning.leaf.name, "a person confirms it")]

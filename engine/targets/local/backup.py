@@ -117,8 +117,5 @@ def _back(target: LocalTarget, folder: Folder) -> bool:
 
 
 def _waiting(target: LocalTarget) -> Path:
-    """The file that exists while a workload has still to come back.
-
-    A modification time in the future is the next attempt.
-    """
+    """The file that exists while a workload has still to come back. Its time, if in the future, is the next attempt."""
     return target.places.root / "recovered"

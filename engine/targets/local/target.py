@@ -134,10 +134,7 @@ class LocalTarget(Target):
         self.supervisor.start(name)
 
     def _find_new_ports(self) -> None:
-        """Give a service another port when a program of somebody else listens on its own.
-
-        Call it while ours do not run.
-        """
+        """Give services another port where a foreign program has theirs. Call it while ours do not run."""
         moved = False
         for folder in self._folders():
             spec = folder.spec
@@ -218,10 +215,7 @@ class LocalTarget(Target):
         return spec_of(workload, folder.path, self.artefacts, python=python, port=port, source=source)
 
     def _build(self, workload: Workload, folder: Folder) -> None:
-        """Build its environment, without the lock because that may take a minute.
-
-        A failure is recorded; `apply` retries.
-        """
+        """Build its environment, without the lock as it may take a minute. A failure is recorded; `apply` retries."""
         try:
             python = self._make_room_for(workload)
         except TargetError as error:

@@ -50,7 +50,6 @@ def test_who_is_changing_it_and_whether_it_is_due(live, held, moving, judged, do
     live({"1": 100})
     state = DeploymentState.DONE if done else DeploymentState.DEPLOYED
     Deployment.objects.update(held_until=at(held), moving_until=at(moving), judged_at=at(judged), state=state)
-    assert Deployment.objects.filter(changing.at_rest(NOW)).exists() == at_rest
     assert Deployment.objects.filter(changing.due(NOW, Q(state=DeploymentState.DONE))).exists() == due
 
 
