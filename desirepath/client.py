@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import httpx
 
 Json = dict[str, Any]
-Told = Callable[[Json], None]
+OnEvent = Callable[[Json], None]
 ENDED = ("succeeded", "failed", "cancelled")
 MOMENT = 3.0  # seconds
 # Marks that choose a glyph and letters that show nothing: they name nothing.
@@ -73,7 +73,7 @@ class Desirepath:
     def serve(
         self, model: str | Path, *, data: str | Path | None = None, label: str | None = None, name: str | None = None,
         team: str | None = None, template: str | None = None, port: int | None = None, at_least: float | None = None,
-        until: str = "answers", tell: Told | None = None,
+        until: str = "answers", tell: OnEvent | None = None,
     ) -> Served:  # fmt: skip
         """Put a model into production with the published template of your persona.
 
@@ -90,7 +90,7 @@ class Desirepath:
     def push(
         self, folder: str | Path, *, name: str | None = None, team: str | None = None, template: str | None = None,
         check: str | None = None, python: str | None = None, port: int | None = None, until: str = "answers",
-        tell: Told | None = None,
+        tell: OnEvent | None = None,
     ) -> Served:  # fmt: skip
         """Release an app, a folder with a Procfile or a git address, with the published template of your persona.
 
@@ -126,7 +126,7 @@ class Desirepath:
         sent = {key: value for key, value in options.items() if value is not None}
         return cast(Json, self._ask("POST", "runs/", json={"inputs": inputs, "dry_run": dry_run, **sent}))
 
-    def follow(self, run: int, *, until: str = "answers", tell: Told | None = None) -> Served:
+    def follow(self, run: int, *, until: str = "answers", tell: OnEvent | None = None) -> Served:
         """Wait until the run's release answers, or (`until="done"`) until the run has ended.
 
         What answers is given a moment to end as well, so that whoever changes it next need not wait.
@@ -221,7 +221,7 @@ class Desirepath:
         body = {"name": name} | ({"team": team} if team else {})
         return cast(Json, self._ask("POST", "deployments/", json=body))
 
-    def release_again(self, name: str, *, until: str = "answers", tell: Told | None = None, **which: Any) -> Served:
+    def release_again(self, name: str, *, until: str = "answers", tell: OnEvent | None = None, **which: Any) -> Served:
         """Release what is live once more, with the settings as they are now. Returns like `serve`."""
         run = self._act(name, "again/", which)
         return self.follow(run["id"], until=until, tell=tell)

@@ -58,7 +58,7 @@ def listed(folder: Path) -> list[Path]:
             "`web: gunicorn app:app` (what answers has to listen on $PORT)."
         )
     root = folder.resolve()
-    paths = [path for path in _found(root) if not _ignored(path, _slugignore(root))]
+    paths = [path for path in _files_in(root) if not _ignored(path, _slugignore(root))]
     for path in paths:
         if (root / path).is_symlink():
             _inside(root, path)
@@ -66,7 +66,7 @@ def listed(folder: Path) -> list[Path]:
     return paths
 
 
-def _found(root: Path) -> list[Path]:
+def _files_in(root: Path) -> list[Path]:
     """As git sees the folder, else everything that is written rather than made."""
     if shutil.which("git") and (root / ".git").exists():
         command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]

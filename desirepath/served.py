@@ -9,11 +9,11 @@ import typer
 from rich.markup import escape
 
 from desirepath import words
-from desirepath.client import Json, Served, Told
+from desirepath.client import Json, OnEvent, Served
 from desirepath.terminal import here, out, show
 
 
-def follow_to_answer(begin: Callable[[Told | None], Served], as_json: bool) -> None:
+def follow_to_answer(begin: Callable[[OnEvent | None], Served], as_json: bool) -> None:
     """Begin it, tell each event, say what came of it; exits with 1 when it does not answer."""
     served = begin(None if as_json else _tell)
     deployment = _judged(served.deployment) if served.answers else served.deployment

@@ -103,16 +103,16 @@ def _participants(journey: Journey) -> int:
     return journey.study.participants.filter(persona=journey.persona).count() if journey.study else 0
 
 
-def seen_of(revision: Revision) -> dict[str, Watched]:
+def watched_of(revision: Revision) -> dict[str, Watched]:
     """For each leaf of a revision that came from a map: who was seen doing it, and how long it took them."""
     origins = list(Origin.objects.filter(revision=revision).select_related("step__map__journey__study"))
     rows = _evidence([origin.step for origin in origins])
     of = _participants(origins[0].step.map.journey) if origins else 0
     watched = {origin.leaf: rows[origin.step_id] for origin in origins}
-    return {leaf: _seen(rows, of) for leaf, rows in watched.items()}
+    return {leaf: _watched(rows, of) for leaf, rows in watched.items()}
 
 
-def _seen(rows: list[Observation], of: int) -> Watched:
+def _watched(rows: list[Observation], of: int) -> Watched:
     return Watched(_people(rows), of, len(rows), took(rows), _seconds(rows))
 
 
@@ -136,7 +136,7 @@ def _evidence(steps: list[MapStep]) -> dict[int, list[Observation]]:
 def _step(step: MapStep, rows: list[Observation], reading: Reading, of: int, uses: str) -> ShownStep:
     cells = {cell.lane: cell for cell in step.cells.all()}
     shown = [_cell(cells[lane], lane, rows, reading) for lane in LANES]
-    return ShownStep(step, shown, _seen(rows, of), uses)
+    return ShownStep(step, shown, _watched(rows, of), uses)
 
 
 def _cell(cell: Cell, lane: Lane, rows: list[Observation], reading: Reading) -> ShownCell:

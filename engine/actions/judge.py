@@ -56,14 +56,14 @@ def judge(deployment: Deployment) -> list[CriterionResult]:
 
 def _look(release: Release, leaf: Leaf) -> CriterionResult:
     """The criterion's result, not stored yet."""
-    state, reason, asking = _said(_outcome(release, leaf))
+    state, reason, asking = _state_of(_outcome(release, leaf))
     return CriterionResult(
         deployment_id=release.deployment_id, release=release, criterion=leaf.id, title=leaf.name, state=state,
         reason=reason, asking=asking,
     )  # fmt: skip
 
 
-def _said(outcome: Outcome) -> tuple[CriterionState, str, dict[str, Any] | None]:
+def _state_of(outcome: Outcome) -> tuple[CriterionState, str, dict[str, Any] | None]:
     match outcome:
         case Succeeded():
             return CriterionState.MET, outcome.note, None

@@ -107,7 +107,7 @@ def described(template: Template) -> dict[str, dict[str, Any]]:
     """
     parts: dict[str, dict[str, Any]] = {}
     for name, spec in template.inputs.items():
-        parts[f"input {name}"] = {CALLED: name, **_said("input", spec)}
+        parts[f"input {name}"] = {CALLED: name, **_settings_of("input", spec)}
     for name, text in template.outputs.items():
         parts[f"output {name}"] = {CALLED: name, "is": text}
     for path, node in template.flow.nodes.items():
@@ -128,18 +128,18 @@ def _unused(where: str, taken: Mapping[str, Any]) -> str:
 def _node(node: Node) -> tuple[str, dict[str, Any]]:
     """What a node is called, and what is said of it and of the order of what is in it."""
     if isinstance(node, Leaf):
-        undo = _said("undo", node.compensate or Leaf(""), "undo: ")
-        return node.id, {CALLED: node.name, **_said("leaf", node, without="compensate"), **undo}
+        undo = _settings_of("undo", node.compensate or Leaf(""), "undo: ")
+        return node.id, {CALLED: node.name, **_settings_of("leaf", node, without="compensate"), **undo}
     if isinstance(node, Sub):
-        return node.id, {CALLED: node.title or node.template, **_said("template", node)}
+        return node.id, {CALLED: node.title or node.template, **_settings_of("template", node)}
     word = type(node).__name__.lower()
     settings: dict[str, Any] = {CALLED: word, HOLDS: [_node(child)[0] for child in children(node)]}
     if isinstance(node, Choose):
         settings |= {f"branch {n}": _branch(branch) for n, branch in enumerate(node.branches, 1)} | {"ask": node.ask}
     elif isinstance(node, Repeat):
-        settings |= _said("repeat body", node)
+        settings |= _settings_of("repeat body", node)
     elif isinstance(node, Foreach):
-        settings |= _said("foreach body", node)
+        settings |= _settings_of("foreach body", node)
     inside = next(leaves(node), None)
     return f"{word} of {inside.id}" if inside else f"empty {word}", settings
 
@@ -149,7 +149,7 @@ def _branch(branch: Branch) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value not in ("", None)}
 
 
-def _said(part: str, node: Any, prefix: str = "", *, without: str = "") -> dict[str, Any]:
+def _settings_of(part: str, node: Any, prefix: str = "", *, without: str = "") -> dict[str, Any]:
     """The values behind a part's keys. Settings, outputs and limits are told one by one."""
     settings: dict[str, Any] = {}
     for key in vocabulary.options(part):

@@ -19,11 +19,11 @@ from engine.views.watched import Watched
 MOST_DECIDED = 1000  # questions that are looked through for ways that were not taken
 
 # Functions of higher rooms that know who was watched at a revision's leaves. The first that knows anything is used.
-SEEN: list[Callable[[Revision], Mapping[str, Watched]]] = []
+WATCHED: list[Callable[[Revision], Mapping[str, Watched]]] = []
 
 
-def seen_of(revision: Revision) -> Mapping[str, Watched]:
-    return next((watched for source in SEEN if (watched := source(revision))), {})
+def watched_of(revision: Revision) -> Mapping[str, Watched]:
+    return next((watched for source in WATCHED if (watched := source(revision))), {})
 
 
 def marks_of(run: Run, counted: Tally, watched: Mapping[str, Watched]) -> dict[str, Mark]:
@@ -31,14 +31,14 @@ def marks_of(run: Run, counted: Tally, watched: Mapping[str, Watched]) -> dict[s
     newest = {row.leaf: row for row in run.steps.filter(pk__in=list(counted.newest.values())).defer(*HEAVY)}
     totals = totals_of(run, newest.values())
     return {
-        leaf.id: _seen_too(
+        leaf.id: _with_people(
             _mark(run, newest[leaf.id], counted, totals) if leaf.id in newest else Mark(), watched.get(leaf.id)
         )
         for leaf in run.flow.leaves()
     }
 
 
-def _seen_too(mark: Mark, watched: Watched | None) -> Mark:
+def _with_people(mark: Mark, watched: Watched | None) -> Mark:
     return (
         replace(mark, people=watched.people, of=watched.of, count=watched.count) if watched and watched.people else mark
     )

@@ -21,7 +21,7 @@ MOST_STEPS = 40  # steps shown
 
 
 @dataclass(frozen=True)
-class Told:
+class OnboardingLine:
     """One line of the course: its sign, what it does, in which circumstances, and what it took people."""
 
     number: int
@@ -38,7 +38,7 @@ class Told:
 class Onboarding:
     revision: Revision
     have: str  # “You have a trained model in a .pkl file”
-    lines: list[Told]
+    lines: list[OnboardingLine]
     more: int
     done: list[tuple[str, str]]  # what each criterion is called, and what it looks at
     plural: str  # whose done it is
@@ -56,10 +56,10 @@ def onboarding(revision: Revision, file: str = "") -> Onboarding:
     """`file`: the name of the dropped file, which replaces the persona's own word for it in the text."""
     persona, document = revision.template.persona, revision.parsed
     every = stops(document.flow.root)
-    watched = marks.seen_of(revision)
+    watched = marks.watched_of(revision)
     known = Wording(persona, file)
     lines = [
-        _told(number, stop, document, known, watched.get(stop.leaf.id, Watched(0, 0, 0)) if watched else None)
+        _line(number, stop, document, known, watched.get(stop.leaf.id, Watched(0, 0, 0)) if watched else None)
         for number, stop in enumerate(every[:MOST_STEPS], 1)
     ]
     done = [(leaf.name, known.does(leaf)) for leaf in document.done]
@@ -86,12 +86,14 @@ class Wording:
         return text.replace(f"your {self.words['artefact']}", self.file) if self.file else text
 
 
-def _told(number: int, stop: Stop, document: Template, known: Wording, watched: Watched | None) -> Told:
+def _line(number: int, stop: Stop, document: Template, known: Wording, watched: Watched | None) -> OnboardingLine:
     leaf = stop.leaf
     lacks = " or ".join(article(name.replace("_", " ")) for name in _lacks(leaf, document))
     aside = ", ".join(part for part in (stop.only, f"skipped without {lacks}" if lacks else "") if part)
     sign = {"approve": "crossing", "manual": "person"}.get(leaf.uses, "control")
-    return Told(number, leaf.name, known.does(leaf), sign, stop.where, aside, stop.maybe or bool(lacks), watched)
+    return OnboardingLine(
+        number, leaf.name, known.does(leaf), sign, stop.where, aside, stop.maybe or bool(lacks), watched
+    )
 
 
 def _lacks(leaf: Leaf, document: Template) -> Iterable[str]:

@@ -21,7 +21,7 @@ from engine.models import Event, Run, Template
 from engine.runs import transitions
 from engine.statuses import RunState
 from engine.views.asks import asks_of
-from engine.views.marks import finished, marks_of, not_taken, seen_of
+from engine.views.marks import finished, marks_of, not_taken, watched_of
 from engine.views.paging import newest, number_in
 from engine.views.refusals import warned
 from engine.views.step_list import MOST_DRAWN, MOST_ROWS, Tally, groups, tally
@@ -84,7 +84,7 @@ def run_context(request: HttpRequest, pk: int, filled: forms.Form | None = None)
     # Read first: events that come while the page is made are then sent to it again, and none is missed.
     last = Event.objects.filter(run=pk).order_by("-pk").values_list("pk", flat=True).first() or 0
     run = fetch(me(request), Run.objects.select_related("revision__template", "deployment__target", "team"), pk=pk)
-    watched, counted = seen_of(run.revision), tally(run)
+    watched, counted = watched_of(run.revision), tally(run)
     asks, more = asks_of(run, me(request), filled)
     shown = groups(run, counted, watched)
     return {

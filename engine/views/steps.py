@@ -11,7 +11,7 @@ from engine.forms import AnswerForm, TellForm, VoteForm
 from engine.models import Run, Signal, StepRun
 from engine.statuses import MARKS, StepState
 from engine.views import wording
-from engine.views.marks import seen_of
+from engine.views.marks import watched_of
 from engine.views.paging import number_in
 from engine.views.runs import run_context
 from engine.views.step_list import HEAVY, MOST_DRAWN, address, lines, page_of, tally, totals_of
@@ -30,7 +30,7 @@ def steps(request: HttpRequest, pk: int) -> HttpResponse:
     rows, following = page_of(run, step, state, after)
     named = {leaf.id: leaf.name for leaf in run.flow.leaves()}
     context = {
-        "run": run, "lines": lines(run, rows, seen_of(run.revision)), "counted": tally(run),
+        "run": run, "lines": lines(run, rows, watched_of(run.revision)), "counted": tally(run),
         "step": step, "state": state, "name": named.get(step, step), "states": StepState.choices, "after": after,
         "named": list(named.items()) if len(named) <= MOST_DRAWN else [],
         "newest": address(run, step=step, state=state),

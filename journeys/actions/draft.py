@@ -44,7 +44,7 @@ class DraftCurrent:
         ids = {key: leaf_id(key, held) for key in numbers}
         activities = {leaf: key for key, leaf in ids.items()}
         titles = {ids[key]: activity.name for key, activity in numbers.items()}
-        root = discover(([_seen(row, ids) for row in trace] for trace in cases.values()), titles)
+        root = discover(([_occurrence(row, ids) for row in trace] for trace in cases.values()), titles)
         flow = to_document(root)
         with transaction.atomic():
             map_, _ = JourneyMap.objects.get_or_create(journey=self.journey, state=CURRENT)
@@ -78,5 +78,5 @@ def leaf_id(key: str, held: Collection[str] = ()) -> str:
     return plain if plain[0].isalpha() else names.safe(f"n-{plain}")
 
 
-def _seen(row: object, ids: Mapping[str, str]) -> Occurrence:
+def _occurrence(row: object, ids: Mapping[str, str]) -> Occurrence:
     return Occurrence(row.start, row.end, str(row.observation), ids[row.activity])  # type: ignore[attr-defined]

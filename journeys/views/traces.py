@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from engine.models import Revision, Run, StepRun
 from journeys import trace
-from journeys.grid import seen_of
+from journeys.grid import watched_of
 from people.access import fetch, me
 from research.models import Observation
 
@@ -50,7 +50,7 @@ MOST_LEAVES = 150  # that a run's page says the evidence of
 def run_evidence(request: HttpRequest, pk: int) -> HttpResponse:
     """For a run page: what each step rests on, each a way into the thread."""
     run = fetch(me(request), Run.objects.select_related("revision__template"), pk=pk)
-    watched = seen_of(run.revision)
+    watched = watched_of(run.revision)
     leaves = [leaf for leaf in run.flow.leaves() if watched][:MOST_LEAVES]
     named = [leaf.id for leaf in leaves]
     newest = run.steps.filter(purpose=StepRun.Purpose.LEAF, leaf__in=named).order_by().values("leaf")

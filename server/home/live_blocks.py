@@ -19,7 +19,7 @@ from engine.views.live import lines
 from engine.views.onboarding import onboarding
 from engine.views.templates import of_others
 from engine.views.wording import deadline
-from journeys.grid import seen_of
+from journeys.grid import watched_of
 from journeys.models import Journey, JourneyMap, MapVersion
 from journeys.trace import reached_production
 from lib.durations import in_words
@@ -167,12 +167,12 @@ def _waiting(row: StepRun, asks: Asking, mine: bool, title: str) -> Waiting:
     return Waiting(
         VERBS[asks.verb] if mine else "Event", asks.question, reverse("run", args=[row.run_id]),
         row.asked_at or timezone.now(), asked_by=str(row.run.started_by or ""),
-        details=" · ".join([title, *_said_so_far(row, asks.needs)]),
+        details=" · ".join([title, *_answers_so_far(row, asks.needs)]),
         deadline=until.at if until else None, otherwise=until.otherwise if until else "", mine=mine,
     )  # fmt: skip
 
 
-def _said_so_far(row: StepRun, needs: Needs) -> Iterator[str]:
+def _answers_so_far(row: StepRun, needs: Needs) -> Iterator[str]:
     if needs.quorum > 1:
         yield f"{row.votes.filter(attempt=row.attempt, approve=True).count()} of {needs.quorum} said yes"
     if needs.events:
@@ -266,4 +266,4 @@ def _outcome(runs: Iterable[Run]) -> list[ThreadStep]:
 
 
 thread.SOURCES.append(thread_of)
-marks.SEEN.append(seen_of)  # a run says beside each step how people did it
+marks.WATCHED.append(watched_of)  # a run says beside each step how people did it

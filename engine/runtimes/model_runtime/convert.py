@@ -32,7 +32,7 @@ def to_onnx(model: Estimator, path: Path, holdout: Path | None) -> str:
             path.write_bytes(converted.SerializeToString())
             why = _unlike(model, Onnx(path, schema_of(model)), rows)
         except Exception as error:  # the converter fails in as many ways as there are estimators
-            why = f"It cannot be converted to ONNX ({_said(error)}); it is served as it is."
+            why = f"It cannot be converted to ONNX ({_reason(error)}); it is served as it is."
         if not why:
             return ""
     return why
@@ -145,7 +145,7 @@ def _unlike_probabilities(old: Answer, new: Answer) -> str:
     return f"As ONNX its probabilities differ by up to {largest:.4f}; it is served as it is." if largest > ALIKE else ""
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, BadModel):
         return str(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

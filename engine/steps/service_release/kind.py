@@ -84,10 +84,10 @@ class ServiceRelease(StepKind):
                 continue
             process = name.partition(".")[2]
             if status.state == State.FAILED:
-                raise PermanentFailure(f"{process} did not start. {_told(step, process, status)}")
+                raise PermanentFailure(f"{process} did not start. {_why_not_up(step, process, status)}")
             if time.time() - began > step.form.boot:
                 raise PermanentFailure(
-                    f"{process} did not answer within {step.form.boot:g} s. {_told(step, process, status)}"
+                    f"{process} did not answer within {step.form.boot:g} s. {_why_not_up(step, process, status)}"
                 )
             raise NotYet(0.1, f"{process} is starting")
 
@@ -109,7 +109,7 @@ def settle(step: Step[ServiceForm], release: Release, app: App, environment: Env
     release.keep(app_release.described(release, app, RunningApp(source, environment, step.form.check)))
 
 
-def _told(step: Step[ServiceForm], process: str, status: Status) -> str:
+def _why_not_up(step: Step[ServiceForm], process: str, status: Status) -> str:
     """Why, what to write where, and where all of it is said."""
     name = step.deployment.name
     advice = hint(status.reason, name, process, ended_well=status.exit_code == 0)

@@ -89,7 +89,7 @@ class Environments:
         if done.returncode:
             if UNBUILT.search(done.stderr):
                 raise TargetError(_unbuilt(done.stderr))
-            raise NoneFit(f"No versions of these fit together: {', '.join(requirements)}. {_said(done.stderr)}")
+            raise NoneFit(f"No versions of these fit together: {', '.join(requirements)}. {_last_lines(done.stderr)}")
         places = [line for line in requirements if line.startswith("-")]  # where the app's own packages come from
         exact = sorted(line for line in done.stdout.splitlines() if line and not line.startswith("#"))
         return "\n".join([*places, *exact]) + "\n"
@@ -146,7 +146,7 @@ def _run(command: list[str], progress: Progress) -> None:
         if "No space left" in text:
             raise TargetError("The disk is full: the environment could not be built. Make room, then try again.")
         raise TargetError(
-            _unbuilt(text) if UNBUILT.search(text) else f"The environment could not be built. {_said(text)}"
+            _unbuilt(text) if UNBUILT.search(text) else f"The environment could not be built. {_last_lines(text)}"
         )
 
 
@@ -166,5 +166,5 @@ def _unbuilt(text: str) -> str:
     )
 
 
-def _said(text: str) -> str:
+def _last_lines(text: str) -> str:
     return " ".join(line.strip() for line in text.strip().splitlines()[-FAILED_LINES:])
