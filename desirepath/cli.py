@@ -20,19 +20,7 @@ from desirepath.clock_verbs import limit_app, schedule_app
 from desirepath.run_verbs import run_app
 from desirepath.served import follow_to_answer
 from desirepath.template_verbs import template_app
-from desirepath.terminal import (
-    AsJson,
-    Name,
-    State,
-    Target,
-    Team,
-    begin_with,
-    err,
-    here,
-    out,
-    show,
-    write,
-)
+from desirepath.terminal import AsJson, Name, State, Target, Team, begin_with, err, here, out, show, write
 from desirepath.trace_verbs import trace_app
 
 app = typer.Typer(

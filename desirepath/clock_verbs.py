@@ -8,15 +8,7 @@ import typer
 from rich.markup import escape
 
 from desirepath.client import ApiError
-from desirepath.terminal import (
-    AsJson,
-    Target,
-    Team,
-    here,
-    input_of,
-    out,
-    show,
-)
+from desirepath.terminal import AsJson, Target, Team, here, input_of, out, show
 
 schedule_app = typer.Typer(no_args_is_help=True, help="Run templates by the clock.")
 limit_app = typer.Typer(no_args_is_help=True, help="How many steps may be at work at once.")

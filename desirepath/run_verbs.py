@@ -11,18 +11,7 @@ from rich.markup import escape
 
 from desirepath import words
 from desirepath.client import Json
-from desirepath.terminal import (
-    AsJson,
-    RunId,
-    StepId,
-    Team,
-    begin_with,
-    here,
-    input_of,
-    out,
-    show,
-    write,
-)
+from desirepath.terminal import AsJson, RunId, StepId, Team, begin_with, here, input_of, out, show, write
 
 run_app = typer.Typer(no_args_is_help=True, help="Start runs, look at them, answer them.")
 

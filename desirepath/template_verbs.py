@@ -10,13 +10,7 @@ from rich.markup import escape
 
 from desirepath import words
 from desirepath.client import ApiError, Json
-from desirepath.terminal import (
-    AsJson,
-    here,
-    out,
-    read,
-    show,
-)
+from desirepath.terminal import AsJson, here, out, read, show
 
 template_app = typer.Typer(no_args_is_help=True, help="Check, show and publish workflow templates.")
 

@@ -9,13 +9,7 @@ from rich.markup import escape
 
 from desirepath import words
 from desirepath.client import Json
-from desirepath.terminal import (
-    AsJson,
-    RunId,
-    here,
-    out,
-    show,
-)
+from desirepath.terminal import AsJson, RunId, here, out, show
 
 trace_app = typer.Typer(no_args_is_help=True, help="Why is this step here, and what came of this quote?")
 

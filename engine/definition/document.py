@@ -13,19 +13,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from engine.definition import vocabulary, yaml_text
-from engine.definition.flow import (
-    Branch,
-    Choose,
-    Flow,
-    Foreach,
-    Leaf,
-    Node,
-    Parallel,
-    Repeat,
-    Sequence,
-    Sub,
-    under,
-)
+from engine.definition.flow import Branch, Choose, Flow, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub, under
 from engine.definition.yaml_text import Problem
 
 

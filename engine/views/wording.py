@@ -21,11 +21,7 @@ from people.models import Role
 Totals = Mapping[tuple[str, str], int]  # (path, iteration) of a foreach's block -> how many items it has
 LATE = {"fail": "the step fails", "approve": "it counts as a yes", "skip": "the step is skipped"}
 MOST_QUEUES = 5  # whose holders a page names
-GROUPS = {
-    "team": "an engineer of the team",
-    "champion": "the champion",
-    "nobody": "an event; no person can answer",
-}
+GROUPS = {"team": "an engineer of the team", "champion": "the champion", "nobody": "an event; no person can answer"}
 
 
 # --- where a step stands ---------------------------------------------------------------------------------------------
