@@ -125,7 +125,7 @@ def choose_python(app: App, installed: Sequence[str], own: str) -> str:
 
 
 def _nearest(pinned: str, installed: Sequence[str], own: str) -> str:
-    """What a package that names this Python most likely runs on: the next newer one, else the newest there is."""
+    """The installed Python to suggest in place of `pinned`: the next newer one, else the newest."""
     newer = [version for version in installed if _minor(version) > _minor(pinned)]
     return newer[0] if newer else installed[-1] if installed else own
 
@@ -206,7 +206,7 @@ def _range(constraint: str, key: str) -> str:
 
 
 def _from_poetry(constraint: str) -> str:
-    """Poetry's own signs as PEP 440 has them: `^3.10` and `~3.10` bound the next version too."""
+    """A Poetry constraint in PEP 440's form: `^3.10` and `~3.10` also bound the next version."""
     return ",".join(_poetry_bound(part) for part in re.split(r"[,\s]+(?=[\^~<>=!\d*])", constraint.strip()) if part)
 
 

@@ -16,7 +16,7 @@ Marks = frozenset[str]  # all of them hold
 
 @dataclass(frozen=True)
 class Need:
-    """That one package asks for another."""
+    """One package's requirement of another."""
 
     key: str
     marker: str = ""
@@ -120,7 +120,7 @@ def _poetry_needs(name: str, spec: Any) -> list[Need]:
 
 
 def _followed(made: Mapping[str, Locked], wanted: Iterable[Need]) -> list[str]:
-    """Everything that is asked for, however far away, each with when it is."""
+    """All packages that the roots need, directly or through others, each with its environment markers."""
     when: dict[str, set[Marks]] = {}
     visited: set[tuple[str, tuple[str, ...], Marks]] = set()
     left = [(need, Marks()) for need in wanted]

@@ -98,7 +98,7 @@ def _zipped(packed: zipfile.ZipFile) -> Iterator[Member]:
 
 
 def _inside(root: str, name: str, *, link: str = "") -> Path:
-    """Where this name leads, which must be inside; links that were unpacked before are followed."""
+    """The path of this name below the folder. Raises BadArchive when it, or a link unpacked before, leads outside."""
     parent = os.path.realpath(os.path.join(root, os.path.dirname(name)))
     place = os.path.realpath(os.path.join(root, name)) if link else os.path.join(parent, os.path.basename(name))
     if PurePosixPath(name).is_absolute() or os.path.commonpath([root, os.path.realpath(place)]) != root:

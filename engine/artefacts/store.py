@@ -131,7 +131,7 @@ def _copy(stream: IO[bytes], out: BinaryIO, limit: int) -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """A rename is only lasting once its folder is on disk."""
+    """Flush a folder to disk: only then does a rename in it last."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -95,7 +95,7 @@ def to_document(node: Node) -> Any:
             body = _written(node, "repeat body") | {"flow": _as_list(to_document(node.flow))} | again
             return {"repeat": body}
         case Foreach():
-            # Always with its bound, as versions before wrote it: an unchanged map derives to the same digest.
+            # Always with its bound, as earlier versions wrote it, so that an unchanged map derives to the same digest.
             body = {**_written(node, "foreach body"), "max_parallel": node.max_parallel}
             return {"foreach": body | {"flow": to_document(node.flow)}}
         case Sub():
@@ -103,7 +103,7 @@ def to_document(node: Node) -> Any:
 
 
 def _written(node: Any, part: str) -> dict[str, Any]:
-    """What is said of a node, without what its absence would say as well."""
+    """A node's keys that differ from their defaults, with their values."""
     values = [(key, getattr(node, key.field)) for key in vocabulary.options(part)]
     written = [(key, value) for key, value in values if value != key.default and (value != "" or not key.required)]
     return {key.name: _plain(value) for key, value in written}
@@ -154,7 +154,7 @@ def from_document(document: Any, lookup: Lookup | None = None) -> Node:
 
 
 def _read(document: Mapping[str, Any], part: str) -> dict[str, Any]:
-    """What is said of a node, by the names of its attributes."""
+    """The document's keys and values as attributes of a node."""
     given = [(key, document[key.name]) for key in vocabulary.options(part) if key.name in document]
     return {key.field: tuple(value) if isinstance(key.default, tuple) else value for key, value in given}
 

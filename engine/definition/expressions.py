@@ -84,7 +84,7 @@ def parse(text: str) -> Expression:
             raise ExpressionError(f"“{text}” names {reference.root}; an expression knows {', '.join(sorted(_ROOTS))}")
     made = Expression(text, references, environment.program(tree))
     if not references:
-        made.evaluate({})  # what rests on nothing is known now: 1 / 0 is found with the template and not in a run
+        made.evaluate({})  # so that 1 / 0 is found with the template and not in a run
     return made
 
 

@@ -14,7 +14,7 @@ from engine.definition.yaml_text import Place, Problem
 
 
 class Kind(Protocol):
-    """What a check has to know of a step kind."""
+    """The part of a step kind that the checks need."""
 
     @property
     def is_criterion(self) -> bool: ...
@@ -25,7 +25,7 @@ class Kind(Protocol):
 
 
 class Semantics:
-    """What is wrong with a template, in the places where its structure was found."""
+    """The problems of a template whose structure is right, each with its place in the document."""
 
     def __init__(self, template: Template, kinds: Mapping[str, Kind], structure: Structure) -> None:
         self.template = template

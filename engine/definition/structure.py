@@ -206,6 +206,6 @@ class Structure:
 
 
 def depth_of(template: Template) -> int:
-    """How many templates stand in one another in it, itself included."""
+    """How many levels of templates it has, itself included."""
     flow = template.flow
     return 1 + max((sum(p[: len(q)] == q for q in flow.subs.values()) for p in flow.subs.values()), default=0)

@@ -92,7 +92,7 @@ def _options(model: Estimator) -> Any:
 
 
 def schema_of(model: Model) -> dict[str, Any]:
-    """What the converted form cannot say itself."""
+    """The features, classes and task of the model, which its ONNX form does not hold."""
     features = [feature.as_dict() for feature in model.features]
     likely = isinstance(model, Estimator) and model.task == "classification" and says_most_likely(model.estimator)
     return {"features": features, "task": model.task, "classes": model.classes, "most_likely": likely}

@@ -41,7 +41,7 @@ def features_of(estimator: Any) -> list[Feature]:
 
 
 def _learn(estimator: Any, columns: list[Feature]) -> None:
-    """Walk a pipeline as the columns do, and note what each fitted step says of the columns it was given."""
+    """Go through a pipeline's steps in order and note what each fitted step knows of its columns."""
     if hasattr(estimator, "transformers_"):
         for _, transformer, chosen in estimator.transformers_:
             if not isinstance(transformer, str):

@@ -48,7 +48,7 @@ def _error_rate(step: Step[Any], release: Release) -> Rate:
 
 
 def _alone(now: Rate, outputs: dict[str, int]) -> Outcome:
-    """Too few to compare, or nothing to compare with: then none may fail but one in a hundred."""
+    """Without a release to compare with, at most one request in a hundred may fail."""
     if now.met > now.of / 100:
         return Failed(f"{_in_words(now)}; too few of the release before to compare with")
     return Succeeded(outputs, _in_words(now))

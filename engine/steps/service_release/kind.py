@@ -65,7 +65,7 @@ class ServiceRelease(StepKind):
         step.checkpoint["release_command"] = True
 
     def _bring_up(self, step: Step[ServiceForm], release: Release) -> None:
-        """What answers first; then it gets the requests; then what works beside it."""
+        """Start the answering processes, then send them the requests, then start the workers."""
         if not step.checkpoint.get("begun"):  # once: to begin again what has given up would hide that it did
             release.begin(step.target, answering=True)
             step.checkpoint["begun"] = True
@@ -110,14 +110,14 @@ def settle(step: Step[ServiceForm], release: Release, app: App, environment: Env
 
 
 def _why_not_up(step: Step[ServiceForm], process: str, status: Status) -> str:
-    """Why, what to write where, and where all of it is said."""
+    """The reason, what to do about it, and the command that prints the log."""
     name = step.deployment.name
     advice = hint(status.reason, name, process, ended_well=status.exit_code == 0)
     return f"{status.reason}{advice} All it said: desirepath logs {name} --process {process}"
 
 
 def hint(reason: str, name: str = "NAME", process: str = "web.1", *, ended_well: bool = False) -> str:
-    """What to write where, for what goes wrong most."""
+    """What to do about the most common failures; "" for others."""
     text = reason.lower()
     if "no module named 'pkg_resources'" in text:
         return " Python 3.12 and newer come without it: add setuptools<81 to the packages, or pin an older Python."
