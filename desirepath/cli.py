@@ -24,7 +24,7 @@ from desirepath.terminal import AsJson, Name, State, Target, Team, begin_with, e
 from desirepath.trace_verbs import trace_app
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Put a model or an app into production, watch it, roll it back."
+    no_args_is_help=True, add_completion=False, help="Put what you have into production, watch it, and go back."
 )
 
 
