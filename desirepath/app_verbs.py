@@ -26,9 +26,9 @@ def push(
     folder: Annotated[str, typer.Argument(help="A folder with a Procfile, or a git address (#branch).")] = ".",
     name: Annotated[str | None, typer.Option(help="What to call it; without it, the folder's name.")] = None,
     check: Annotated[str | None, typer.Option(help="A path that has to answer 200, /healthz.")] = None,
-    python: Annotated[str | None, typer.Option(help="Another Python than the folder pins.")] = None,
+    python: Annotated[str | None, typer.Option(help="A Python version, in place of the one the folder pins.")] = None,
     team: Team = None,
-    template: Annotated[str | None, typer.Option(help="Another than your persona's published one.")] = None,
+    template: Annotated[str | None, typer.Option(help="A template, in place of your persona's published one.")] = None,
     port: Annotated[int | None, typer.Option(help="The port to answer on.")] = None,
     until: Until = "answers",
     json: AsJson = False,
@@ -52,8 +52,8 @@ def config_set(
     client, pairs = here(), dict(_pair(text) for text in values)
     if not client.ls(name=name, team=team, target=target):
         client.make(name, team=team)
-    found = client.configure(name, pairs, team=team, target=target)
-    show(found, json, lambda: out.print(f"{words.sign('succeeded')} {name} has {', '.join(pairs)}"))
+    answer = client.configure(name, pairs, team=team, target=target)
+    show(answer, json, lambda: out.print(f"{words.sign('succeeded')} {name} has {', '.join(pairs)}"))
     _again(name, release, team, target)
 
 
@@ -84,8 +84,8 @@ def config_unset(
     known = {row["key"] for row in client.config(name, team=team, target=target)}
     if unknown := [key for key in keys if key not in known]:
         raise ApiError(f"{name} has no setting {', '.join(unknown)}; it has {', '.join(sorted(known)) or 'none'}.")
-    found = client.configure(name, dict.fromkeys(keys), team=team, target=target)
-    show(found, json, lambda: out.print(f"{words.sign('succeeded')} {name} no longer has {', '.join(keys)}"))
+    answer = client.configure(name, dict.fromkeys(keys), team=team, target=target)
+    show(answer, json, lambda: out.print(f"{words.sign('succeeded')} {name} no longer has {', '.join(keys)}"))
     _again(name, release, team, target)
 
 
@@ -101,11 +101,11 @@ def _again(name: str, release: bool, team: str | None, target: str | None) -> No
     client = here()
     live = client.deployment(name, team=team, target=target)["live"]
     if live is None:
-        err.print(f"[dim]Nothing of {name} is live yet: they are there when you push it.[/]")
+        err.print(f"[dim]{name} has no release yet: its first one will use them.[/]")
     elif release:
         follow_to_answer(lambda tell: client.release_again(name, tell=tell, team=team, target=target), False)
     else:
-        err.print("[dim]What is live keeps what it began with, until it is released again.[/]")
+        err.print("[dim]The live release keeps its settings until it is released again.[/]")
 
 
 @app_verbs.command()
@@ -116,18 +116,18 @@ def scale(
     """How many of each process run; without any, how many do."""
     client = here()
     if counts:
-        found = client.scale(name, dict(_count(text) for text in counts), team=team, target=target)
+        answer = client.scale(name, dict(_count(text) for text in counts), team=team, target=target)
     else:
-        found = client.deployment(name, team=team, target=target)
+        answer = client.deployment(name, team=team, target=target)
 
     def say() -> None:
-        for row in found["processes"]:
+        for row in answer["processes"]:
             again = f" · started {row['starts']} times" if row["starts"] > 1 else ""
             out.print(f"{words.sign(row['state'])} {row['name']:<12} {row['state']}{again} [dim]{row['reason']}[/]")
-        if not found["processes"]:
+        if not answer["processes"]:
             out.print(f"{name} has no processes that could be counted.")
 
-    show(found, json, say)
+    show(answer, json, say)
 
 
 def _count(text: str) -> tuple[str, int]:

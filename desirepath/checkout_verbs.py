@@ -20,9 +20,7 @@ def up() -> None:
 
 
 @checkout_app.command()
-def worker(
-    threads: Annotated[int, typer.Option(help="How many steps at once.")] = 4,
-) -> None:
+def worker(threads: Annotated[int, typer.Option(help="How many steps at once.")] = 4) -> None:
     """From a checkout: one more worker on the database of DATABASE_URL. Ctrl-C finishes the steps at hand."""
     _in_checkout("worker", "--threads", str(threads))
 

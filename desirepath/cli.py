@@ -20,19 +20,7 @@ from desirepath.clock_verbs import limit_app, schedule_app
 from desirepath.run_verbs import run_app
 from desirepath.served import follow_to_answer
 from desirepath.template_verbs import template_app
-from desirepath.terminal import (
-    AsJson,
-    Name,
-    State,
-    Target,
-    Team,
-    begin_with,
-    err,
-    here,
-    out,
-    show,
-    write,
-)
+from desirepath.terminal import AsJson, Name, State, Target, Team, begin_with, err, here, out, show, write
 from desirepath.trace_verbs import trace_app
 
 app = typer.Typer(
@@ -44,7 +32,7 @@ def main() -> None:
     """The entry point: every refusal is one sentence on stderr and exit code 1."""
     try:
         app()
-    except (ApiError, connection.NoServer, login.Refused) as error:
+    except (ApiError, connection.NoServer, login.LoginRefused) as error:
         err.print(f"[red]×[/] {escape(str(error))}")
         raise SystemExit(1) from None
     except KeyboardInterrupt:
@@ -73,7 +61,7 @@ def serve(
     label: Annotated[str | None, typer.Option(help="The column it predicts.")] = None,
     name: Annotated[str | None, typer.Option(help="What to call it; without it, the file's name.")] = None,
     team: Team = None,
-    template: Annotated[str | None, typer.Option(help="Another than your persona's published one.")] = None,
+    template: Annotated[str | None, typer.Option(help="A template, in place of your persona's published one.")] = None,
     port: Annotated[int | None, typer.Option(help="The port to answer on.")] = None,
     at_least: Annotated[float | None, typer.Option(help="The figure it has to reach.")] = None,
     until: Annotated[str, typer.Option(help="answers, or done: wait until the run has ended.")] = "answers",
@@ -119,19 +107,19 @@ def ls(
 @app.command()
 def status(name: Name, team: Team = None, target: Target = None, json: AsJson = False) -> None:
     """One of them: how far from done, its releases, what it waits for."""
-    found = here().deployment(name, team=team, target=target)
+    answer = here().deployment(name, team=team, target=target)
 
     def say() -> None:
-        out.print(f"{words.sign(found['state'])} [bold]{found['name']}[/] {found['state']} · {found['address']}")
-        for row in found["criteria"]:
+        out.print(f"{words.sign(answer['state'])} [bold]{answer['name']}[/] {answer['state']} · {answer['address']}")
+        for row in answer["criteria"]:
             out.print(f"  {words.sign(row['state'])} {row['title']:<26} [dim]{escape(row['reason'])}[/]")
-        for release in found["releases"]:
+        for release in answer["releases"]:
             rest = "running" if release["running"] else "stopped"
             out.print(f"  {release['number']:>3}  {release['weight']:>3} %  {rest}  [dim]{release['artefact_name']}[/]")
-        if found["run"]:
-            out.print(f"  run {found['run']} is changing it: desirepath run status {found['run']}")
+        if answer["run"]:
+            out.print(f"  run {answer['run']} is changing it: desirepath run status {answer['run']}")
 
-    show(found, json, say)
+    show(answer, json, say)
 
 
 LATEST = 48 << 10  # bytes of a log that are printed first: what was said last is what is wanted
@@ -147,13 +135,13 @@ def logs(
     client, offsets = here(), dict[tuple[int | None, str], int]()
     which = {"team": team, "target": target}
     while True:
-        found = client.deployment(name, team=team, target=target)
-        names = [process] if process or release else [row["name"] for row in found["processes"]] or [""]
-        for one in names:
-            key = (release or found["live"], one)
-            read = client.logs(name, offset=offsets.get(key, -LATEST), release=release, process=one, **which)
+        answer = client.deployment(name, team=team, target=target)
+        names = [process] if process or release else [row["name"] for row in answer["processes"]] or [""]
+        for process_name in names:
+            key = (release or answer["live"], process_name)
+            read = client.logs(name, offset=offsets.get(key, -LATEST), release=release, process=process_name, **which)
             offsets[key] = read["offset"]
-            show(read, json, partial(write, _prefixed(read["text"], one if len(names) > 1 else "")))
+            show(read, json, partial(write, _prefixed(read["text"], process_name if len(names) > 1 else "")))
         if not follow:
             return
         time.sleep(0.5)
@@ -167,8 +155,8 @@ def _prefixed(text: str, process: str) -> str:
 def open_(name: Name, team: Team = None, target: Target = None, json: AsJson = False) -> None:
     """Its page in the browser."""
     client = here()
-    found = client.deployment(name, team=team, target=target)
-    address = f"{client.place.url}{found['url']}"
+    answer = client.deployment(name, team=team, target=target)
+    address = f"{client.place.url}{answer['url']}"
     show({"url": address}, json, lambda: out.print(address))
     if not json:
         webbrowser.open(address)
@@ -177,22 +165,22 @@ def open_(name: Name, team: Team = None, target: Target = None, json: AsJson = F
 @app.command()
 def rollback(name: Name, team: Team = None, target: Target = None, json: AsJson = False) -> None:
     """Send all requests to the release before."""
-    found = here().rollback(name, team=team, target=target)
-    show(found, json, lambda: out.print(f"{words.sign('succeeded')} {name} {found['live']} answers again"))
+    answer = here().rollback(name, team=team, target=target)
+    show(answer, json, lambda: out.print(f"{words.sign('succeeded')} {name} {answer['live']} answers again"))
 
 
 @app.command()
 def remove(name: Name, team: Team = None, target: Target = None, json: AsJson = False) -> None:
     """Take it away. It can be restored for seven days."""
-    found = here().remove(name, team=team, target=target)
-    show(found, json, lambda: out.print(f"{name} is removed. To take that back: desirepath restore {name}"))
+    answer = here().remove(name, team=team, target=target)
+    show(answer, json, lambda: out.print(f"{name} is removed. To take that back: desirepath restore {name}"))
 
 
 @app.command()
 def restore(name: Name, team: Team = None, target: Target = None, json: AsJson = False) -> None:
     """Bring back what was removed."""
-    found = here().restore(name, team=team, target=target)
-    show(found, json, lambda: out.print(f"{words.sign('succeeded')} {name} {found['live']} answers again"))
+    answer = here().restore(name, team=team, target=target)
+    show(answer, json, lambda: out.print(f"{words.sign('succeeded')} {name} {answer['live']} answers again"))
 
 
 @app.command()
@@ -201,8 +189,8 @@ def confirm(
     comment: Annotated[str, typer.Option()] = "", team: Team = None, target: Target = None, json: AsJson = False,
 ) -> None:  # fmt: skip
     """Say that a done criterion which is judged by hand is met."""
-    found = here().confirm_done(name, criterion, comment, team=team, target=target)
-    show(found, json, lambda: out.print(f"{words.sign(found['state'])} {found['title']}: {found['reason']}"))
+    answer = here().confirm_done(name, criterion, comment, team=team, target=target)
+    show(answer, json, lambda: out.print(f"{words.sign(answer['state'])} {answer['title']}: {answer['reason']}"))
 
 
 # --- the server ------------------------------------------------------------------------------------------------------
@@ -215,8 +203,8 @@ def login_(
     """Sign this terminal in, through the browser."""
     url = connection.address(State.server)
     tell = err.print if json else out.print
-    found = login.login(url, tell=tell, browser=browser)
-    show({"server": found.url}, json, lambda: out.print(f"{words.sign('succeeded')} Signed in to {found.url}"))
+    answer = login.login(url, tell=tell, browser=browser)
+    show({"server": answer.url}, json, lambda: out.print(f"{words.sign('succeeded')} Signed in to {answer.url}"))
 
 
 # After the verbs from here, in the order that `--help` lists them.

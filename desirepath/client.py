@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     import httpx
 
 Json = dict[str, Any]
-Told = Callable[[Json], None]
+OnEvent = Callable[[Json], None]
 ENDED = ("succeeded", "failed", "cancelled")
 MOMENT = 3.0  # seconds
 # Marks that choose a glyph and letters that show nothing: they name nothing.
 _LOOKS = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 SETTLED = 3.0  # seconds after which no event with a lower number is still to come
-FULL = 500  # events in one answer
+EVENTS_IN_ANSWER = 500  # events in one answer
 
 
 class ApiError(Exception):
@@ -49,7 +49,7 @@ class ApiError(Exception):
 
 @dataclass
 class Served:
-    """What `serve` came to: the run, and the deployment as it answers now."""
+    """The result of `serve`: the run, and the deployment as it is now."""
 
     run: Json
     deployment: Json | None
@@ -73,7 +73,7 @@ class Desirepath:
     def serve(
         self, model: str | Path, *, data: str | Path | None = None, label: str | None = None, name: str | None = None,
         team: str | None = None, template: str | None = None, port: int | None = None, at_least: float | None = None,
-        until: str = "answers", tell: Told | None = None,
+        until: str = "answers", tell: OnEvent | None = None,
     ) -> Served:  # fmt: skip
         """Put a model into production with the published template of your persona.
 
@@ -90,7 +90,7 @@ class Desirepath:
     def push(
         self, folder: str | Path, *, name: str | None = None, team: str | None = None, template: str | None = None,
         check: str | None = None, python: str | None = None, port: int | None = None, until: str = "answers",
-        tell: Told | None = None,
+        tell: OnEvent | None = None,
     ) -> Served:  # fmt: skip
         """Release an app, a folder with a Procfile or a git address, with the published template of your persona.
 
@@ -126,7 +126,7 @@ class Desirepath:
         sent = {key: value for key, value in options.items() if value is not None}
         return cast(Json, self._ask("POST", "runs/", json={"inputs": inputs, "dry_run": dry_run, **sent}))
 
-    def follow(self, run: int, *, until: str = "answers", tell: Told | None = None) -> Served:
+    def follow(self, run: int, *, until: str = "answers", tell: OnEvent | None = None) -> Served:
         """Wait until the run's release answers, or (`until="done"`) until the run has ended.
 
         What answers is given a moment to end as well, so that whoever changes it next need not wait.
@@ -134,18 +134,18 @@ class Desirepath:
         events = self.events(run)
         answered: float | None = None
         while True:
-            found = self.run(run)  # before its events: what it says now is then all told
+            answer = self.run(run)  # before its events: what it says now is then all told
             for event in events:
                 if event is None:
                     break
                 if tell:
                     tell(event)
-            release = _released(found)
+            release = _released(answer)
             if release is not None and answered is None:
                 answered = time.monotonic()
-            over = found["state"] in ENDED
-            if over or (answered is not None and until == "answers" and (_asks(found) or _since(answered) > MOMENT)):
-                return Served(found, self._deployment_of(found), release)
+            over = answer["state"] in ENDED
+            if over or (answered is not None and until == "answers" and (_asks(answer) or _since(answered) > MOMENT)):
+                return Served(answer, self._deployment_of(answer), release)
             time.sleep(0.2)
 
     def events(self, run: int) -> Iterator[Json | None]:
@@ -153,23 +153,23 @@ class Desirepath:
 
         Young ones are asked for again: a lower number may be stored a moment after a higher one was read.
         """
-        after, told = 0, dict[int, float]()
+        after, shown = 0, dict[int, float]()
         while True:
             rows = self._ask("GET", f"runs/{run}/events/", params={"after": after})
             for row in rows:
-                if row["id"] not in told:
-                    told[row["id"]] = time.monotonic()
+                if row["id"] not in shown:
+                    shown[row["id"]] = time.monotonic()
                     yield row
-            settled = [number for number, at in told.items() if _since(at) > SETTLED]
-            after = rows[-1]["id"] if len(rows) >= FULL else max([after, *settled])
-            told = {number: at for number, at in told.items() if number > after}
+            settled = [number for number, at in shown.items() if _since(at) > SETTLED]
+            after = rows[-1]["id"] if len(rows) >= EVENTS_IN_ANSWER else max([after, *settled])
+            shown = {number: at for number, at in shown.items() if number > after}
             yield None
 
     def _deployment_of(self, run: Json) -> Json | None:
         if not run["deployment"]:
             return None
-        found = self.ls(name=run["deployment"], team=run["team"])
-        return self.deployment_by_id(found[0]["id"]) if found else None
+        answer = self.ls(name=run["deployment"], team=run["team"])
+        return self.deployment_by_id(answer[0]["id"]) if answer else None
 
     # --- what is live ---
 
@@ -186,13 +186,13 @@ class Desirepath:
         self, name: str, *, team: str | None = None, target: str | None = None, removed: bool = False
     ) -> Json:
         """The one of that name. Raises ApiError when there is none, or several and it is not said which."""
-        found = self.ls(name=name, team=team, target=target, removed=removed)
-        if not found:
+        answer = self.ls(name=name, team=team, target=target, removed=removed)
+        if not answer:
             raise ApiError(f"Nothing called {name} is live that you may see. `desirepath ls` lists what is.", 404)
-        if len(found) > 1:
-            where = ", ".join(f"--team {row['team']} --target {row['target']}" for row in found)
+        if len(answer) > 1:
+            where = ", ".join(f"--team {row['team']} --target {row['target']}" for row in answer)
             raise ApiError(f"There are several called {name}; say which: {where}.", 409)
-        return self.deployment_by_id(found[0]["id"])
+        return self.deployment_by_id(answer[0]["id"])
 
     def deployment_by_id(self, pk: int) -> Json:
         return cast(Json, self._ask("GET", f"deployments/{pk}/"))
@@ -201,27 +201,27 @@ class Desirepath:
         self, name: str, *, offset: int = 0, release: int | None = None, process: str = "", **which: str | None
     ) -> Json:  # fmt: skip
         """Text and the offset to read on from, of one process; without a name, of the first."""
-        found = self.deployment(name, **which)  # type: ignore[arg-type]
+        deployment = self.deployment(name, **which)  # type: ignore[arg-type]
         params = {"offset": offset} | ({"release": release} if release else {})
         params |= {"process": process} if process else {}  # type: ignore[dict-item]
-        return cast(Json, self._ask("GET", f"deployments/{found['id']}/logs/", params=params))
+        return cast(Json, self._ask("GET", f"deployments/{deployment['id']}/logs/", params=params))
 
     def config(self, name: str, **which: str | None) -> list[Json]:
         """The names of its settings, who set them and when. No value can be read back."""
-        found = self.deployment(name, **which)  # type: ignore[arg-type]
-        return cast(list[Json], self._ask("GET", f"deployments/{found['id']}/config/"))
+        deployment = self.deployment(name, **which)  # type: ignore[arg-type]
+        return cast(list[Json], self._ask("GET", f"deployments/{deployment['id']}/config/"))
 
     def configure(self, name: str, values: Mapping[str, str | None], **which: str | None) -> list[Json]:
         """Set some, and (None) take some away. They take effect with the next release: `release_again`."""
-        found = self.deployment(name, **which)  # type: ignore[arg-type]
-        return cast(list[Json], self._ask("PATCH", f"deployments/{found['id']}/config/", json={"values": values}))
+        deployment = self.deployment(name, **which)  # type: ignore[arg-type]
+        return cast(list[Json], self._ask("PATCH", f"deployments/{deployment['id']}/config/", json={"values": values}))
 
     def make(self, name: str, *, team: str | None = None) -> Json:
         """A name with nothing behind it yet, so that it can be configured before its first release."""
         body = {"name": name} | ({"team": team} if team else {})
         return cast(Json, self._ask("POST", "deployments/", json=body))
 
-    def release_again(self, name: str, *, until: str = "answers", tell: Told | None = None, **which: Any) -> Served:
+    def release_again(self, name: str, *, until: str = "answers", tell: OnEvent | None = None, **which: Any) -> Served:
         """Release what is live once more, with the settings as they are now. Returns like `serve`."""
         run = self._act(name, "again/", which)
         return self.follow(run["id"], until=until, tell=tell)
@@ -232,8 +232,8 @@ class Desirepath:
 
     def execute(self, name: str, command: Sequence[str], **which: str | None) -> Iterator[Json]:
         """Run a command once in the live release. Yields {"text", "ended", "exit_code", …} until it has ended."""
-        found = self.deployment(name, **which)  # type: ignore[arg-type]
-        here = f"deployments/{found['id']}/exec/"
+        deployment = self.deployment(name, **which)  # type: ignore[arg-type]
+        here = f"deployments/{deployment['id']}/exec/"
         state = cast(Json, self._ask("POST", here, json={"command": list(command)}))
         yield state
         while not state["ended"]:
@@ -246,8 +246,8 @@ class Desirepath:
 
     def remove(self, name: str, **which: str | None) -> Json:
         """Take it away; `restore` brings it back within seven days."""
-        found = self.deployment(name, **which)  # type: ignore[arg-type]
-        return cast(Json, self._ask("DELETE", f"deployments/{found['id']}/"))
+        deployment = self.deployment(name, **which)  # type: ignore[arg-type]
+        return cast(Json, self._ask("DELETE", f"deployments/{deployment['id']}/"))
 
     def restore(self, name: str, **which: str | None) -> Json:
         return self._act(name, "restore/", which, removed=True)
@@ -257,8 +257,8 @@ class Desirepath:
         return self._act(name, f"done/{criterion}/confirm/", which, comment=comment)
 
     def _act(self, name: str, verb: str, which: dict[str, Any], *, removed: bool = False, **body: Any) -> Json:
-        found = self.deployment(name, removed=removed, **which)
-        return cast(Json, self._ask("POST", f"deployments/{found['id']}/{verb}", json=body))
+        deployment = self.deployment(name, removed=removed, **which)
+        return cast(Json, self._ask("POST", f"deployments/{deployment['id']}/{verb}", json=body))
 
     # --- runs ---
 
@@ -406,8 +406,8 @@ def _refusal(answer: httpx.Response, url: str) -> ApiError:
     if answer.status_code == 401:
         return ApiError(f"{url} does not know you any more. Run `desirepath login --server {url}`.", 401)
     fields = {str(e["attr"]): e["detail"] for e in errors if e.get("attr")}
-    said = [f"{e['attr']}: {e['detail']}" if e.get("attr") else e["detail"] for e in errors]
-    return ApiError("; ".join(said), answer.status_code, fields)
+    problems = [f"{e['attr']}: {e['detail']}" if e.get("attr") else e["detail"] for e in errors]
+    return ApiError("; ".join(problems), answer.status_code, fields)
 
 
 def _asks(run: Json) -> bool:

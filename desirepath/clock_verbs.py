@@ -8,15 +8,7 @@ import typer
 from rich.markup import escape
 
 from desirepath.client import ApiError
-from desirepath.terminal import (
-    AsJson,
-    Target,
-    Team,
-    here,
-    input_of,
-    out,
-    show,
-)
+from desirepath.terminal import AsJson, Target, Team, here, input_of, out, show
 
 schedule_app = typer.Typer(no_args_is_help=True, help="Run templates by the clock.")
 limit_app = typer.Typer(no_args_is_help=True, help="How many steps may be at work at once.")
@@ -34,8 +26,8 @@ def schedule_add(
     """Run a template by the clock."""
     client = here()
     values = dict(input_of(client, text, team) for text in inputs or [])
-    found = client.schedule(template, cron, zone=zone, name=name, team=team, inputs=values, misfire=missed)
-    show(found, json, lambda: out.print(f"schedule {found['id']}: {template} next at {found['next_at']}"))
+    answer = client.schedule(template, cron, zone=zone, name=name, team=team, inputs=values, misfire=missed)
+    show(answer, json, lambda: out.print(f"schedule {answer['id']}: {template} next at {answer['next_at']}"))
 
 
 @schedule_app.command("list")
@@ -58,15 +50,15 @@ def schedule_list(json: AsJson = False) -> None:
 @schedule_app.command("pause")
 def schedule_pause(schedule: Annotated[int, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
     """Start nothing until it is continued."""
-    found = here().change_schedule(schedule, paused=True)
-    show(found, json, lambda: out.print(f"schedule {schedule} is paused"))
+    answer = here().change_schedule(schedule, paused=True)
+    show(answer, json, lambda: out.print(f"schedule {schedule} is paused"))
 
 
 @schedule_app.command("continue")
 def schedule_continue(schedule: Annotated[int, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
     """Let a paused schedule start runs again."""
-    found = here().change_schedule(schedule, paused=False)
-    show(found, json, lambda: out.print(f"schedule {schedule} goes on: next at {found['next_at']}"))
+    answer = here().change_schedule(schedule, paused=False)
+    show(answer, json, lambda: out.print(f"schedule {schedule} goes on: next at {answer['next_at']}"))
 
 
 @schedule_app.command("remove")
@@ -86,9 +78,11 @@ def limit_set(
     client = here()
     if not (template or target or team):
         raise ApiError("Say what to limit: --team NAME, --template NAME or --target NAME.")
-    found = client.limit(at_most, template=template, target=target, team=team)
+    answer = client.limit(at_most, template=template, target=target, team=team)
     show(
-        found, json, lambda: out.print(f"{found['of']}: at most {found['at_most']} steps at once · limit {found['id']}")
+        answer,
+        json,
+        lambda: out.print(f"{answer['of']}: at most {answer['at_most']} steps at once · limit {answer['id']}"),
     )
 
 

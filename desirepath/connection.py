@@ -56,10 +56,10 @@ def find(server: str | None = None, token: str | None = None) -> Place:
 
 def read() -> dict[str, str]:
     try:
-        found = json.loads(file().read_text())
+        answer = json.loads(file().read_text())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def keep(url: str, token: str) -> Path:

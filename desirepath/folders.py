@@ -58,7 +58,7 @@ def listed(folder: Path) -> list[Path]:
             "`web: gunicorn app:app` (what answers has to listen on $PORT)."
         )
     root = folder.resolve()
-    paths = [path for path in _found(root) if not _ignored(path, _slugignore(root))]
+    paths = [path for path in _files_in(root) if not _ignored(path, _slugignore(root))]
     for path in paths:
         if (root / path).is_symlink():
             _inside(root, path)
@@ -66,7 +66,7 @@ def listed(folder: Path) -> list[Path]:
     return paths
 
 
-def _found(root: Path) -> list[Path]:
+def _files_in(root: Path) -> list[Path]:
     """As git sees the folder, else everything that is written rather than made."""
     if shutil.which("git") and (root / ".git").exists():
         command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -74,12 +74,12 @@ def _found(root: Path) -> list[Path]:
         if done.returncode == 0:
             names = {os.fsdecode(name) for name in done.stdout.split(b"\0") if name}
             return sorted(Path(name) for name in names if os.path.lexists(root / name) and not _left_out(Path(name)))
-    found: list[Path] = []
+    paths: list[Path] = []
     for place, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if name not in LEFT_OUT)
         links = [name for name in folders if os.path.islink(os.path.join(place, name))]
-        found += [Path(place, name).relative_to(root) for name in [*files, *links] if name not in LEFT_OUT]
-    return sorted(found)
+        paths += [Path(place, name).relative_to(root) for name in [*files, *links] if name not in LEFT_OUT]
+    return sorted(paths)
 
 
 def _left_out(path: Path) -> bool:

@@ -11,7 +11,7 @@ from desirepath import connection
 PAGE = b"<!doctype html><title>Signed in</title><p>This terminal is signed in. You can close this page.</p>"
 
 
-class Refused(Exception):
+class LoginRefused(Exception):
     """Nobody confirmed in time, or somebody else's code came back."""
 
 
@@ -48,6 +48,6 @@ def login(url: str, *, tell: object = print, within: float = 300, browser: bool 
         came = arrived.wait(within)
         server.shutdown()
     if not came:
-        raise Refused("Nobody confirmed in the browser. Run `desirepath login` again.")
+        raise LoginRefused("Nobody confirmed in the browser. Run `desirepath login` again.")
     connection.keep(url, taken["token"])
     return connection.Place(url, taken["token"])

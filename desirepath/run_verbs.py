@@ -11,18 +11,7 @@ from rich.markup import escape
 
 from desirepath import words
 from desirepath.client import Json
-from desirepath.terminal import (
-    AsJson,
-    RunId,
-    StepId,
-    Team,
-    begin_with,
-    here,
-    input_of,
-    out,
-    show,
-    write,
-)
+from desirepath.terminal import AsJson, RunId, StepId, Team, begin_with, here, input_of, out, show, write
 
 run_app = typer.Typer(no_args_is_help=True, help="Start runs, look at them, answer them.")
 
@@ -40,17 +29,17 @@ def run_start(
     """Start a run of any template."""
     client = here()
     values = dict(input_of(client, text, team) for text in inputs or [])
-    found = client.start(values, template=template, name=name, team=team, revision=revision, dry_run=dry_run)
+    answer = client.start(values, template=template, name=name, team=team, revision=revision, dry_run=dry_run)
 
     def say() -> None:
         if not dry_run:
-            out.print(f"run {found['id']} has started: desirepath run status {found['id']}")
+            out.print(f"run {answer['id']} has started: desirepath run status {answer['id']}")
             return
-        for line in found:
+        for line in answer:
             row: Any = line
             out.print(f"{row['step']:<24} {row['verb']:<8} {escape(row['what'])} [dim]{escape(row['detail'])}[/]")
 
-    show(found, json, say)
+    show(answer, json, say)
 
 
 @run_app.command("list")
@@ -71,24 +60,24 @@ def run_list(json: AsJson = False) -> None:
 @run_app.command("status")
 def run_status(run: RunId, json: AsJson = False) -> None:
     """A run with its steps."""
-    found = here().run(run)
+    answer = here().run(run)
 
     def say() -> None:
-        out.print(f"{words.sign(found['state'])} [bold]{escape(found['title'])}[/] {found['state']}")
-        for step in found["steps"]:
+        out.print(f"{words.sign(answer['state'])} [bold]{escape(answer['title'])}[/] {answer['state']}")
+        for step in answer["steps"]:
             if step["purpose"] == "leaf" or step["asking"]:
                 out.print(f"  {words.step_line(step)}")
-        if found["reason"]:
-            out.print(f"  {escape(found['reason'])}")
+        if answer["reason"]:
+            out.print(f"  {escape(answer['reason'])}")
 
-    show(found, json, say)
+    show(answer, json, say)
 
 
 @run_app.command("logs")
 def run_logs(run: RunId, step: StepId, json: AsJson = False) -> None:
     """What a step printed."""
-    found = here().step_logs(run, step)
-    show(found, json, partial(write, found["text"]))
+    answer = here().step_logs(run, step)
+    show(answer, json, partial(write, answer["text"]))
 
 
 @run_app.command("approve")
@@ -97,9 +86,9 @@ def run_approve(
     refuse: Annotated[bool, typer.Option("--refuse", help="Say no.")] = False, json: AsJson = False,
 ) -> None:  # fmt: skip
     """Say yes (or no) to a step that asks."""
-    found = here().approve(run, step, comment, refuse=refuse)
-    said = "refused" if refuse else "approved"
-    show(found, json, lambda: out.print(f"{words.sign('succeeded')} {found['title']}: {said}"))
+    answer = here().approve(run, step, comment, refuse=refuse)
+    verdict = "refused" if refuse else "approved"
+    show(answer, json, lambda: out.print(f"{words.sign('succeeded')} {answer['title']}: {verdict}"))
 
 
 @run_app.command("confirm")
@@ -110,8 +99,8 @@ def run_confirm(
 ) -> None:  # fmt: skip
     """Confirm a step done by hand, with what it asks for; or decide: choice=…"""
     client = here()
-    found = client.confirm(run, step, dict(input_of(client, text, None) for text in values or []), comment)
-    show(found, json, lambda: out.print(f"{words.sign('succeeded')} {found['title']}: confirmed"))
+    answer = client.confirm(run, step, dict(input_of(client, text, None) for text in values or []), comment)
+    show(answer, json, lambda: out.print(f"{words.sign('succeeded')} {answer['title']}: confirmed"))
 
 
 @run_app.command("resume")
@@ -127,8 +116,8 @@ def run_resume(
             out.print(f"again: {step['title']} [dim]{escape(step['reason'])}[/]")
         if not yes and sys.stdin.isatty() and not typer.confirm("Run these again?"):
             raise typer.Exit(1)
-    found = client.resume(run, dict(input_of(client, text, None) for text in inputs or []))
-    show(found, json, lambda: out.print(f"run {run} goes on"))
+    answer = client.resume(run, dict(input_of(client, text, None) for text in inputs or []))
+    show(answer, json, lambda: out.print(f"run {run} goes on"))
 
 
 @run_app.command("export")
@@ -138,29 +127,29 @@ def run_export(
     json: AsJson = False,
 ) -> None:
     """A run for another program, on standard output."""
-    found = here().run_export(run, as_)
-    show({"as": as_, "text": found}, json, partial(write, found))
+    answer = here().run_export(run, as_)
+    show({"as": as_, "text": answer}, json, partial(write, answer))
 
 
 @run_app.command("cancel")
 def run_cancel(run: RunId, json: AsJson = False) -> None:
     """End a run; what it changed is put back."""
-    found = here().cancel(run)
-    show(found, json, lambda: out.print(f"run {run} is being cancelled; what it changed is put back"))
+    answer = here().cancel(run)
+    show(answer, json, lambda: out.print(f"run {run} is being cancelled; what it changed is put back"))
 
 
 @run_app.command("pause")
 def run_pause(run: RunId, json: AsJson = False) -> None:
     """Begin nothing new; what is launched is looked after."""
-    found = here().pause(run)
-    show(found, json, lambda: out.print(f"run {run} is paused. Continue it: desirepath run continue {run}"))
+    answer = here().pause(run)
+    show(answer, json, lambda: out.print(f"run {run} is paused. Continue it: desirepath run continue {run}"))
 
 
 @run_app.command("continue")
 def run_continue(run: RunId, json: AsJson = False) -> None:
     """Continue a paused run."""
-    found = here().go_on(run)
-    show(found, json, lambda: out.print(f"run {run} goes on"))
+    answer = here().go_on(run)
+    show(answer, json, lambda: out.print(f"run {run} goes on"))
 
 
 @run_app.command("tell")
@@ -170,8 +159,8 @@ def run_tell(
 ) -> None:  # fmt: skip
     """Tell a run that something happened; whatever waits for it goes on."""
     client = here()
-    found = client.tell(run, event, dict(input_of(client, text, None) for text in values or []))
-    show(found, json, lambda: out.print(f"event {event} was sent to run {run}"))
+    answer = client.tell(run, event, dict(input_of(client, text, None) for text in values or []))
+    show(answer, json, lambda: out.print(f"event {event} was sent to run {run}"))
 
 
 @run_app.command("diff")
@@ -180,17 +169,17 @@ def run_diff(
     json: AsJson = False,
 ) -> None:  # fmt: skip
     """Why a run differs from another: template, inputs, ways taken, outputs."""
-    found = here().diff(run, other)
-    show(found, json, lambda: _say_diff(found))
+    answer = here().diff(run, other)
+    show(answer, json, lambda: _say_diff(answer))
 
 
-def _say_diff(found: Json) -> None:
-    said = False
+def _say_diff(answer: Json) -> None:
+    any_difference = False
     for part, title in (("template", "Template"), ("inputs", "Inputs"), ("steps", "Steps")):
-        for row in found[part]:
+        for row in answer[part]:
             out.print(f"[dim]{title:<9}[/] {words.difference(row)}")
-            said = True
-    if not said:
-        out.print(f"runs {found['before']} and {found['after']} do not differ")
-    elif found["first"]:
-        out.print(f"The first step that went another way: [bold]{escape(found['first'])}[/]")
+            any_difference = True
+    if not any_difference:
+        out.print(f"runs {answer['before']} and {answer['after']} do not differ")
+    elif answer["first"]:
+        out.print(f"The first step that went another way: [bold]{escape(answer['first'])}[/]")

@@ -9,11 +9,11 @@ import typer
 from rich.markup import escape
 
 from desirepath import words
-from desirepath.client import Json, Served, Told
+from desirepath.client import Json, OnEvent, Served
 from desirepath.terminal import here, out, show
 
 
-def follow_to_answer(begin: Callable[[Told | None], Served], as_json: bool) -> None:
+def follow_to_answer(begin: Callable[[OnEvent | None], Served], as_json: bool) -> None:
     """Begin it, tell each event, say what came of it; exits with 1 when it does not answer."""
     served = begin(None if as_json else _tell)
     deployment = _judged(served.deployment) if served.answers else served.deployment
@@ -43,7 +43,7 @@ def _tell(event: Json) -> None:
 def _say_served(run: Json, deployment: Json | None, release: int | None) -> None:
     if run["state"] == "failed" or deployment is None or release is None:
         out.print(f"[red]×[/] {escape(run['reason'] or run['state'])}")
-        out.print("[dim]Mend it and do the same again. Was it only something around it that was away? Then:[/]")
+        out.print("[dim]Fix it and repeat the command. If the cause was temporary, resume the run:[/]")
         out.print(f"[dim]  desirepath run resume {run['id']}[/]")
         return
     out.print(f"\n[bold]{deployment['name']} {release}[/] at {deployment['address']}")

@@ -10,13 +10,7 @@ from rich.markup import escape
 
 from desirepath import words
 from desirepath.client import ApiError, Json
-from desirepath.terminal import (
-    AsJson,
-    here,
-    out,
-    read,
-    show,
-)
+from desirepath.terminal import AsJson, here, out, read, show
 
 template_app = typer.Typer(no_args_is_help=True, help="Check, show and publish workflow templates.")
 
@@ -24,16 +18,16 @@ template_app = typer.Typer(no_args_is_help=True, help="Check, show and publish w
 @template_app.command("check")
 def template_check(file: Path, json: AsJson = False) -> None:
     """Whether a template can be run; every problem with line and column."""
-    found = here().check_template(read(file))
+    answer = here().check_template(read(file))
 
     def say() -> None:
-        if found["ok"]:
-            out.print(f"{words.sign('succeeded')} {file} can be run · {found['digest'][:12]}")
-        for problem in found["problems"]:
+        if answer["ok"]:
+            out.print(f"{words.sign('succeeded')} {file} can be run · {answer['digest'][:12]}")
+        for problem in answer["problems"]:
             out.print(f"{file}:{problem['line']}:{problem['column']}: {escape(problem['message'])}")
 
-    show(found, json, say)
-    if not found["ok"]:
+    show(answer, json, say)
+    if not answer["ok"]:
         raise typer.Exit(1)
 
 
@@ -45,8 +39,8 @@ def template_show(
 ) -> None:
     """A template as YAML; without a name, all of them."""
     if name:
-        found = here().template(name, revision)
-        show(found, json, lambda: out.print(found["yaml"], markup=False))
+        answer = here().template(name, revision)
+        show(answer, json, lambda: out.print(answer["yaml"], markup=False))
         return
     rows = here().templates()
 
@@ -79,12 +73,12 @@ def template_publish(
     """Let a template be what new runs take. Needs the champion of its persona."""
     client, file = here(), Path(what)
     if not (file.suffix in (".yaml", ".yml") or file.exists()):
-        found = client.publish(what, revision)
+        answer = client.publish(what, revision)
     else:
         kept = client.keep_template(read(file))
         try:
-            found = client.publish(kept["template"], kept["number"])
+            answer = client.publish(kept["template"], kept["number"])
         except ApiError as error:
             raise ApiError(f"{error} {draft(kept)}", error.status) from error
     done = words.sign("succeeded")
-    show(found, json, lambda: out.print(f"{done} {found['template']} {found['number']} is published"))
+    show(answer, json, lambda: out.print(f"{done} {answer['template']} {answer['number']} is published"))

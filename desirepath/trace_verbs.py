@@ -9,13 +9,7 @@ from rich.markup import escape
 
 from desirepath import words
 from desirepath.client import Json
-from desirepath.terminal import (
-    AsJson,
-    RunId,
-    here,
-    out,
-    show,
-)
+from desirepath.terminal import AsJson, RunId, here, out, show
 
 trace_app = typer.Typer(no_args_is_help=True, help="Why is this step here, and what came of this quote?")
 
@@ -28,8 +22,8 @@ def trace_run(
     threads = here().trace_run(run, step)
 
     def say() -> None:
-        for found in threads:
-            _say_thread(found)
+        for answer in threads:
+            _say_thread(answer)
 
     show(threads, json, say)
 
@@ -37,13 +31,13 @@ def trace_run(
 @trace_app.command("observation")
 def trace_observation(observation: Annotated[str, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
     """From something seen or said to every run that rests on it."""
-    found = here().trace_observation(observation)
-    show(found, json, lambda: _say_thread(found))
+    answer = here().trace_observation(observation)
+    show(answer, json, lambda: _say_thread(answer))
 
 
-def _say_thread(found: Json) -> None:
-    out.print(f"\n[bold]{escape(found['title'])}[/]")
-    for line in words.thread(found["links"]):
+def _say_thread(answer: Json) -> None:
+    out.print(f"\n[bold]{escape(answer['title'])}[/]")
+    for line in words.thread(answer["links"]):
         out.print(line)
-    if found["gap"]:
-        out.print(f"[dim]{escape(found['gap'])}[/]")
+    if answer["gap"]:
+        out.print(f"[dim]{escape(answer['gap'])}[/]")

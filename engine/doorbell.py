@@ -1,8 +1,8 @@
-"""The doorbell: saying, over a broker, that there is something to do. It carries nothing and decides nothing.
+"""The doorbell: a message over a broker that a step is ready. The message carries no data.
 
 Without BROKER_URL ringing does nothing: the embedded loop watches `PRAGMA data_version`, and a worker on PostgreSQL
-looks about once a second. With it, one tiny Celery message (`engine.look`) wakes a loop sooner. A broker that is away
-costs latency only: whoever rings never waits for it and never hears of it.
+polls about once a second. With it, one Celery message (`engine.look`) wakes a loop sooner. A broker that does not
+answer only costs latency: the caller never waits for it and gets no error.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Ringer:
                 self.send()
             except Exception as error:  # whatever it is, a bell that does not ring is no failure of the work
                 self.rested_at = time.monotonic() + REST
-                log.warning("the bell does not ring, the workers look every second all the same: %s", error)
+                log.warning("the broker takes no message, so the workers poll every second: %s", error)
 
 
 _made: list[Ringer] = []
@@ -84,7 +84,7 @@ def listen(heard: Callable[[], None], stopping: threading.Event) -> None:
             _hear(heard, stopping)
         except Exception as error:
             if quiet:
-                log.warning("the broker does not answer, looking every second instead: %s", error)
+                log.warning("the broker does not answer, so this worker polls every second: %s", error)
             quiet = False
             stopping.wait(REST)
         else:

@@ -93,13 +93,13 @@ class TellForm(forms.Form):
 
     def clean_values(self) -> dict[str, Any]:
         try:
-            found, _ = read(self.cleaned_data["values"] or "{}")
+            values, _ = read(self.cleaned_data["values"] or "{}")
         except YamlError as error:
             line = error.problems[0].line
             raise forms.ValidationError(f"Line {line} cannot be read. Write it like amount: 12.") from error
-        if not isinstance(found, dict):
+        if not isinstance(values, dict):
             raise forms.ValidationError("Write a line for each, like amount: 12.")
-        return found
+        return values
 
 
 class StartForm(forms.Form):
@@ -128,14 +128,14 @@ class StartForm(forms.Form):
 
     def _hold(self, name: str, sha256: str) -> None:
         """An input whose file is here already is shown by its name; it is not asked for again."""
-        found = Artefact.objects.visible_to(self.user).filter(sha256=sha256).first()
-        if found and name in self.fields:
-            choices = [(sha256, f"{found.name}, {found.size:,} bytes")]
+        artefact = Artefact.objects.visible_to(self.user).filter(sha256=sha256).first()
+        if artefact and name in self.fields:
+            choices = [(sha256, f"{artefact.name}, {artefact.size:,} bytes")]
             label, needed = self.fields[name].label, self.fields[name].required
             choices += [] if needed else [("", "without it")]
             self.fields[name] = forms.ChoiceField(choices=choices, initial=sha256, label=label, required=needed)
             self.held.add(name)
-            self.brought = self.brought or found.name
+            self.brought = self.brought or artefact.name
 
     def clean_name(self) -> str:
         name = names.normal(self.cleaned_data["name"])
@@ -155,8 +155,8 @@ class StartForm(forms.Form):
         if hasattr(value, "chunks"):
             return keep_file(value, team, self.user)
         if name in self.held:
-            found = Artefact.objects.visible_to(self.user).filter(sha256=value)[0]
-            defaults = {"name": found.name, "size": found.size, "made_by": self.user}
+            artefact = Artefact.objects.visible_to(self.user).filter(sha256=value)[0]
+            defaults = {"name": artefact.name, "size": artefact.size, "made_by": self.user}
             return Artefact.objects.get_or_create(team=team, sha256=value, defaults=defaults)[0].value()
         return value
 
@@ -187,10 +187,10 @@ class CorrectForm(forms.Form):
 
     def _file(self, spec: Input, name: str, now: Any, kept: str) -> forms.Field:
         held = str(now.get("name") or now.get("sha256", "")[:12]) if isinstance(now, Mapping) else ""
-        found = Artefact.objects.filter(team=self.run.team, sha256=kept).first() if kept else None
+        artefact = Artefact.objects.filter(team=self.run.team, sha256=kept).first() if kept else None
         made = field_for(spec, name)
-        if found:
-            choices = [(kept, f"{found.name}, {found.size:,} bytes"), ("", f"as it was: {held or 'none'}")]
+        if artefact:
+            choices = [(kept, f"{artefact.name}, {artefact.size:,} bytes"), ("", f"as it was: {held or 'none'}")]
             return forms.ChoiceField(choices=choices, initial="", required=False, label=made.label)
         made.required = False
         made.help_text = f"Now {held}. Choose another to put in its place." if held else spec.help
@@ -198,14 +198,14 @@ class CorrectForm(forms.Form):
 
     def corrections(self, user: User) -> dict[str, Any] | None:
         """What differs, as runs take it, files stored first. None: one could not be, and the form says why."""
-        found: dict[str, Any] = {}
+        corrections: dict[str, Any] = {}
         for name in self.changed_data:
             value = self.cleaned_data[name]
             try:
-                found[name] = keep_file(value, self.run.team, user) if hasattr(value, "chunks") else value
+                corrections[name] = keep_file(value, self.run.team, user) if hasattr(value, "chunks") else value
             except forms.ValidationError as error:
                 self.add_error(name, error)
-        return None if self.errors else found
+        return None if self.errors else corrections
 
 
 class AtMostForm(forms.Form):

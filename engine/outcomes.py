@@ -60,8 +60,8 @@ class Needs:
         """As JSON, without what says nothing. `barred` is stored as `not`, as versions before this one did."""
         lists = {"choices": list(self.choices), "events": list(self.events), "not": list(self.barred)}
         every = {"outputs": dict(self.outputs), **lists, "on_deadline": self.on_deadline}
-        found = {name: value for name, value in every.items() if value}
-        return found | ({"quorum": self.quorum} if self.quorum != 1 else {})
+        given = {name: value for name, value in every.items() if value}
+        return given | ({"quorum": self.quorum} if self.quorum != 1 else {})
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Needs:
@@ -144,8 +144,8 @@ def in_words(outcome: Outcome) -> Outcome:
             return outcome
 
 
-def _as_text(said: str) -> str:
-    return said.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+def _as_text(value: str) -> str:
+    return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 class TemporaryFailure(Exception):

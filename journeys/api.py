@@ -50,7 +50,7 @@ def trace_run(request: Request, pk: int) -> Response:
     run = fetch(me(request), Run, pk=pk)
     leaf = request.query_params.get("step")
     if leaf is None:
-        return Response([found.as_dict() for found in trace.why_run(run, me(request))])
+        return Response([thread.as_dict() for thread in trace.why_run(run, me(request))])
     step = run.steps.filter(leaf=leaf).select_related("run__revision").last()
     if step is None:
         names = ", ".join(leaf.id for leaf in run.flow.leaves())

@@ -53,12 +53,12 @@ class BindForm(forms.Form):
 
     def clean_settings(self) -> dict[str, Any]:
         try:
-            found, _ = yaml_text.read(self.cleaned_data["settings"] or "{}")
+            settings, _ = yaml_text.read(self.cleaned_data["settings"] or "{}")
         except yaml_text.YamlError as error:
             raise forms.ValidationError(str(error)) from error
-        if not isinstance(found, dict):
+        if not isinstance(settings, dict):
             raise forms.ValidationError("Settings are written as name: value.")
-        return found
+        return settings
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -18,7 +18,7 @@ from research.traces import percentile
 if TYPE_CHECKING:
     from people.models import User
 
-MOST = 2  # quotes or pains in a cell; the rest is one click away
+MOST_IN_CELL = 2  # quotes or pains in a cell; the rest is one click away
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,16 @@ class ShownCell:
 class ShownStep:
     step: MapStep
     cells: list[ShownCell]
-    seen: Watched
+    watched: Watched
     uses: str = ""
 
     @property
     def people(self) -> int:
-        return self.seen.people
+        return self.watched.people
 
     @property
     def observations(self) -> int:
-        return self.seen.count
+        return self.watched.count
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def grid_of(map_: JourneyMap, user: User) -> Grid:
             people=s.people,
             of=of,
             count=s.observations,
-            note=s.seen.took,
+            note=s.watched.took,
             href=f"#step-{s.step.pk}",
             dashed=not s.people,
         )
@@ -103,16 +103,16 @@ def _participants(journey: Journey) -> int:
     return journey.study.participants.filter(persona=journey.persona).count() if journey.study else 0
 
 
-def seen_of(revision: Revision) -> dict[str, Watched]:
+def watched_of(revision: Revision) -> dict[str, Watched]:
     """For each leaf of a revision that came from a map: who was seen doing it, and how long it took them."""
     origins = list(Origin.objects.filter(revision=revision).select_related("step__map__journey__study"))
     rows = _evidence([origin.step for origin in origins])
     of = _participants(origins[0].step.map.journey) if origins else 0
-    found = {origin.leaf: rows[origin.step_id] for origin in origins}
-    return {leaf: _seen(rows, of) for leaf, rows in found.items()}
+    watched = {origin.leaf: rows[origin.step_id] for origin in origins}
+    return {leaf: _watched(rows, of) for leaf, rows in watched.items()}
 
 
-def _seen(rows: list[Observation], of: int) -> Watched:
+def _watched(rows: list[Observation], of: int) -> Watched:
     return Watched(_people(rows), of, len(rows), took(rows), _seconds(rows))
 
 
@@ -124,29 +124,29 @@ def _evidence(steps: list[MapStep]) -> dict[int, list[Observation]]:
     """The usable observations of every step, with all that reading them asks for."""
     through = StepEvidence.objects.filter(step__in=steps).values_list("step", "observation")
     usable = {o.pk: o for o in Observation.objects.usable().filter(map_steps__in=steps).distinct().for_reading()}
-    found: dict[int, list[Observation]] = {step.pk: [] for step in steps}
+    evidence: dict[int, list[Observation]] = {step.pk: [] for step in steps}
     for step, observation in through:
         if observation in usable:
-            found[step].append(usable[observation])
-    for rows in found.values():
+            evidence[step].append(usable[observation])
+    for rows in evidence.values():
         rows.sort(key=lambda o: (not o.marked, o.session_id, o.at))
-    return found
+    return evidence
 
 
 def _step(step: MapStep, rows: list[Observation], reading: Reading, of: int, uses: str) -> ShownStep:
     cells = {cell.lane: cell for cell in step.cells.all()}
     shown = [_cell(cells[lane], lane, rows, reading) for lane in LANES]
-    return ShownStep(step, shown, _seen(rows, of), uses)
+    return ShownStep(step, shown, _watched(rows, of), uses)
 
 
 def _cell(cell: Cell, lane: Lane, rows: list[Observation], reading: Reading) -> ShownCell:
     shown = ShownCell(cell, lane, not rows, cell.text)
     if lane == Lane.SAYS:
         quotes = [q for row in rows if row.quote and (q := reading.quote(row))]
-        shown.quotes, shown.more = quotes[:MOST], max(0, len(quotes) - MOST)
+        shown.quotes, shown.more = quotes[:MOST_IN_CELL], max(0, len(quotes) - MOST_IN_CELL)
     elif lane == Lane.PAIN:
         pains = _pains([row for row in rows if row.kind == "pain" and reading.quote(row).readable])
-        shown.pains, shown.more = pains[:MOST], max(0, len(pains) - MOST)
+        shown.pains, shown.more = pains[:MOST_IN_CELL], max(0, len(pains) - MOST_IN_CELL)
     elif lane == Lane.DOES and not cell.text:
         shown.text = _does(rows, reading)
     elif not cell.text:
@@ -155,28 +155,28 @@ def _cell(cell: Cell, lane: Lane, rows: list[Observation], reading: Reading) -> 
 
 
 def _does(rows: list[Observation], reading: Reading) -> str:
-    told = (reading.quote(row).text for row in rows if row.kind == "does" and row.text)
-    return next((text for text in told if text), "")
+    quotes = (reading.quote(row).text for row in rows if row.kind == "does" and row.text)
+    return next((text for text in quotes if text), "")
 
 
 def _seconds(rows: list[Observation]) -> tuple[float, ...]:
-    """How long it took each time somebody was timed at it."""
+    """The durations of all timed observations."""
     return tuple(row.lasts / 1000 for row in rows if row.kind == "does" and row.lasts)
 
 
 def took(rows: list[Observation]) -> str:
     """The median of how long it took, in words; "" where no interval was seen."""
     times = _seconds(rows)
-    return durations.said(median(times)) if times else ""
+    return durations.in_words(median(times)) if times else ""
 
 
 def _time(rows: list[Observation]) -> tuple[str, str]:
-    """The median, and beside it how it spreads and what was waited for."""
+    """The median duration, and beside it the 90th percentile and the waiting time."""
     times = [row.lasts for row in rows if row.kind == "does" and row.lasts]
     waits = [row.lasts for row in rows if row.kind == "waits" and row.lasts]
-    beside = [f"p90 {durations.said((percentile(times, 90) or 0) / 1000)}"] if len(times) > 1 else []
-    beside += [f"waits {durations.said(median(waits) / 1000)}"] if waits else []
-    return durations.said(median(times) / 1000) if times else "", " · ".join(beside)
+    beside = [f"p90 {durations.in_words((percentile(times, 90) or 0) / 1000)}"] if len(times) > 1 else []
+    beside += [f"waits {durations.in_words(median(waits) / 1000)}"] if waits else []
+    return durations.in_words(median(times) / 1000) if times else "", " · ".join(beside)
 
 
 def _repeats(rows: list[Observation]) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from django.urls import reverse
 from engine.models import Deployment, Revision, Run, StepRun
 from engine.statuses import MARKS, DeploymentState
 from journeys.models import MapStep, Origin
-from lib.durations import said
+from lib.durations import in_words
 from research.models import Insight, Observation
 from research.reading import Quote, Reading
 
@@ -52,14 +52,16 @@ class Link:
 
     def as_dict(self) -> dict[str, Any]:
         """For the API and `--json`."""
-        found: dict[str, Any] = {"kind": self.kind, "title": self.title, "detail": self.detail, "url": self.url}
+        document: dict[str, Any] = {"kind": self.kind, "title": self.title, "detail": self.detail, "url": self.url}
         if self.stale:
-            found["stale"] = self.stale
+            document["stale"] = self.stale
         if self.evidence:
-            found["people"], found["observations"] = self.evidence.people, self.evidence.observations
+            document["people"], document["observations"] = self.evidence.people, self.evidence.observations
         if self.quotes:
-            found["quotes"] = [{"text": q.text, "who": q.who, "where": q.where, "why_not": q.why} for q in self.quotes]
-        return found
+            document["quotes"] = [
+                {"text": q.text, "who": q.who, "where": q.where, "why_not": q.why} for q in self.quotes
+            ]
+        return document
 
 
 @dataclass(frozen=True)
@@ -116,14 +118,14 @@ def _outcome(deployment: Deployment | None) -> list[Link]:
 
 
 def _run_link(step: StepRun) -> Link:
-    took = f"took {said(step.seconds)}" if step.seconds is not None and step.ended_at else step.get_state_display()
+    took = f"took {in_words(step.seconds)}" if step.seconds is not None and step.ended_at else step.get_state_display()
     detail = f"{took}{' · ' + step.note if step.note else ''}"
     url = reverse("run-step", args=[step.run_id, step.pk])
     return Link("Run", step.title, detail, url, MARKS[step.state], step.get_state_display())
 
 
 def _template_link(revision: Revision, leaf: str) -> Link:
-    place = [found.id for found in revision.parsed.flow.leaves()].index(leaf) + 1
+    place = [each.id for each in revision.parsed.flow.leaves()].index(leaf) + 1
     by = f", published by {revision.published_by.name}" if revision.published_by else ""
     published = by if revision.published_at else ", a draft"
     url = reverse("template", args=[revision.template.name])
@@ -155,8 +157,8 @@ def _insights(step: MapStep) -> list[Link]:
 
 
 def _evidence(step: MapStep, user: User) -> list[Link]:
-    seen = step.seen().for_reading()
-    return [_evidence_link(seen, user, _people_of(step))] if seen.exists() else []
+    observations = step.evidence_rows().for_reading()
+    return [_evidence_link(observations, user, _people_of(step))] if observations.exists() else []
 
 
 def _people_of(step: MapStep) -> int:
@@ -164,9 +166,9 @@ def _people_of(step: MapStep) -> int:
     return study.participants.filter(persona=step.map.journey.persona).count() if study else 0
 
 
-def _evidence_link(seen: Iterable[Observation], user: User, of: int) -> Link:
+def _evidence_link(observations: Iterable[Observation], user: User, of: int) -> Link:
     """The quotes first; where nothing was said, what was seen."""
-    rows = list(seen)
+    rows = list(observations)
     reading = Reading(user)
     spoken = [row for row in rows if row.quote] or [row for row in rows if row.text]
     first = sorted(spoken, key=lambda row: (not row.marked, row.session_id, row.at))[:MOST_QUOTES]
@@ -180,7 +182,7 @@ def _evidence_link(seen: Iterable[Observation], user: User, of: int) -> Link:
 
 def _named_evidence(ids: Iterable[str], user: User) -> list[Link]:
     """Of a template that was not derived here: what its UUIDs resolve to; the rest is "from elsewhere"."""
-    wanted = [found for text in ids if (found := _uuid(text))]
+    wanted = [uuid for text in ids if (uuid := _uuid(text))]
     rows = list(Observation.objects.usable().filter(pk__in=wanted).for_reading())
     insights = Insight.objects.visible_to(user).filter(uuid__in=wanted)
     links = [Link("Insight", insight.title, "", insight.get_absolute_url()) for insight in insights]
@@ -204,7 +206,7 @@ def _uuid(text: str) -> UUID | None:
 
 
 def what_came_of(observation: Observation, user: User) -> Thread:
-    """From an observation up to every run that rests on it."""
+    """The thread from an observation up to every run that rests on it."""
     quote = Reading(user).quote(observation)
     links = [Link("Evidence", quote.who, quote.where, quote.url, quotes=(quote,))]
     steps = MapStep.objects.filter(evidence=observation).select_related("map__journey")
@@ -217,7 +219,7 @@ def what_came_of(observation: Observation, user: User) -> Thread:
         for step in steps
     ]
     links += _above(steps, user)
-    gap = "" if len(links) > 1 else "Nothing has come of it yet: tie it to an insight, or draft a map from its study."
+    gap = "" if len(links) > 1 else "Nothing rests on it yet: tie it to an insight, or draft a map from its study."
     return Thread("What came of this?", links, gap)
 
 
@@ -230,11 +232,11 @@ def _above(steps: Iterable[MapStep], user: User) -> list[Link]:
     rows = list(runs.distinct().select_related("run__revision", "run__deployment").order_by("-pk")[:50])
     links += [_run_link(row) for row in rows]
     deployments = Deployment.objects.visible_to(user).filter(runs__in=[row.run_id for row in rows]).distinct()
-    return [*links, *(link for found in deployments for link in _outcome(found))]
+    return [*links, *(link for deployment in deployments for link in _outcome(deployment))]
 
 
 def reached_production(user: User, *, most: int = 5) -> list[Observation]:
     """Quotes that rest under a template which has put something live: what a researcher likes to see."""
     live = Revision.objects.filter(runs__releases__weight__gt=0, runs__team__memberships__user=user)
-    found = Observation.objects.usable().filter(quote=True, map_steps__origins__revision__in=live).distinct()
-    return list(Reading(user).readable(found).for_reading().order_by("-marked", "-made_at")[:most])
+    quotes = Observation.objects.usable().filter(quote=True, map_steps__origins__revision__in=live).distinct()
+    return list(Reading(user).readable(quotes).for_reading().order_by("-marked", "-made_at")[:most])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def said(seconds: float | None) -> str:
+def in_words(seconds: float | None) -> str:
     """4.2 s, 52 s, 6 min, 3 h 10 min, 1 d 3 h; nothing for None."""
     if seconds is None:
         return ""

@@ -40,8 +40,8 @@ class Variable:
             if text:
                 self.read(text)
         except ValueError as error:
-            said = "has a value that cannot be read" if self.secret else f"is “{text[:60]}”"
-            return f"{self.name} {said}: it has to be {error}"
+            problem = "has a value that cannot be read" if self.secret else f"is “{text[:60]}”"
+            return f"{self.name} {problem}: it has to be {error}"
         return ""
 
     @property

@@ -78,16 +78,16 @@ def _folded(text: str) -> str:
 
 def _kept(text: str) -> list[str]:
     """The characters of a key, a dash for each that separates; without ASCII punctuation and format controls."""
-    found: list[str] = []
+    letters: list[str] = []
     for char in text:
         if _is_mark(char):
-            if found and found[-1] not in "-_ " and char not in _LOOKS:  # a mark on nothing names nothing
-                found.append(char)
+            if letters and letters[-1] not in "-_ " and char not in _LOOKS:  # a mark on nothing names nothing
+                letters.append(char)
         elif _counts(char) or char in "-_":
-            found.append(char)
+            letters.append(char)
         elif char.isspace() or not (char.isascii() or unicodedata.category(char) == "Cf"):
-            found.append("-")
-    return found
+            letters.append("-")
+    return letters
 
 
 def _counts(char: str) -> bool:

@@ -1,4 +1,4 @@
-"""How many of how many, with what that says about the rest: Wilson's interval, and words where it says nothing.
+"""Rates with Wilson's interval, and words where there are too few for one.
 
 Pure. The numbers of adoption and outcomes are made of these.
 """

@@ -26,10 +26,10 @@ def fetch(user: "User | AnonymousUser", what: type[M] | QuerySet[M], to: str = "
     """The object, if this person may see it (else 404) and may do `to` with it (else 403)."""
     if not user.is_authenticated:
         raise Http404
-    found = get_object_or_404(visible(user, what), **lookup)
+    row = get_object_or_404(visible(user, what), **lookup)
     if to != "view":
-        may(user, to, found)
-    return found
+        may(user, to, row)
+    return row
 
 
 def visible(user: "User", what: type[M] | QuerySet[M]) -> QuerySet[M]:

@@ -1,4 +1,4 @@
-"""How allauth signs people up here: only through an invitation."""
+"""allauth's sign-up, which needs an invitation."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class InvitedOnly(DefaultAccountAdapter):  # type: ignore[misc]
 
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
         saved = super().save_user(request, user, form, commit)
-        if commit and (found := invitation(request)):
-            found.accept(saved)
+        if commit and (open_invitation := invitation(request)):
+            open_invitation.accept(saved)
             del request.session[KEY]
         return saved

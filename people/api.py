@@ -1,4 +1,4 @@
-"""/api/me/: who this terminal is signed in as, and in which words to speak to them."""
+"""/api/me/: the person this terminal is signed in as, with their persona's words."""
 
 from __future__ import annotations
 

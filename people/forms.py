@@ -8,7 +8,7 @@ from django.db.models import Q
 from lib import names
 from people.models import Invitation, Membership, Role, Team, User
 
-LONGEST = 80  # of a team's key
+LONGEST_KEY = 80  # of a team's key
 
 
 class ProfileForm(forms.ModelForm[User]):
@@ -18,7 +18,7 @@ class ProfileForm(forms.ModelForm[User]):
         model = User
         fields = ["first_name", "email", "persona"]
         labels = {"email": "E-mail"}
-        help_texts = {"persona": "Whose words you read, and which template you begin with."}
+        help_texts = {"persona": "It decides which words you read and which template you start with."}
 
 
 class TeamForm(forms.ModelForm[Team]):
@@ -28,7 +28,7 @@ class TeamForm(forms.ModelForm[Team]):
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        key = names.key(name, LONGEST)
+        key = names.key(name, LONGEST_KEY)
         if not key:
             raise forms.ValidationError("A team's name needs at least one letter or digit.")
         same = Q(slug=key) | Q(name=name)  # keys made before names had any script differ from those made now
@@ -38,7 +38,7 @@ class TeamForm(forms.ModelForm[Team]):
 
     def save(self, commit: bool = True) -> Team:
         if not self.instance.slug:  # an address stays what it was when the name changes
-            self.instance.slug = names.key(self.cleaned_data["name"], LONGEST)
+            self.instance.slug = names.key(self.cleaned_data["name"], LONGEST_KEY)
         saved: Team = super().save(commit)
         return saved
 

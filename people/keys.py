@@ -44,10 +44,10 @@ class KeyConverter:
 
     def to_python(self, value: str) -> str:
         """The key, in the one normal form that is stored. Raises ValueError, which is no such page."""
-        found = names.normal(value)
-        if not names.is_key(found, 200):
+        key = names.normal(value)
+        if not names.is_key(key, 200):
             raise ValueError(value)
-        return found
+        return key
 
     def to_url(self, value: str) -> str:
         return str(value)

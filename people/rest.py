@@ -37,12 +37,12 @@ class KeySerializer(serializers.CharField):
         super().__init__(**{"max_length": 80, **kwargs})
 
     def to_internal_value(self, data: Any) -> str:
-        found = names.normal(super().to_internal_value(data))
+        key = names.normal(super().to_internal_value(data))
         try:
-            validate_key(found)
+            validate_key(key)
         except ValidationError as error:
             raise serializers.ValidationError(error.messages) from error
-        return found
+        return key
 
 
 def me(request: Request) -> User:

@@ -18,12 +18,12 @@ from people.rest import Conflict
 from research.models import Activity, Case, Kind, Observation, Session, Source
 from research.reading import Reading
 
-LONGEST = 30 * 24 * 3600 * 1000  # a month: what is later is a broken clock
+LATEST = 30 * 24 * 3600 * 1000  # a month: what is later is a broken clock
 
 
 class Moments(serializers.IntegerField):
     def __init__(self, **options: Any) -> None:
-        super().__init__(min_value=0, max_value=LONGEST, **options)
+        super().__init__(min_value=0, max_value=LATEST, **options)
 
 
 class EntrySerializer(serializers.Serializer[Any]):
@@ -68,25 +68,25 @@ class StopSerializer(serializers.Serializer[Any]):
     at = Moments(required=False, allow_null=True, default=None, help_text="milliseconds after the session began")
 
 
-def document(one: Observation, reading: Reading) -> dict[str, Any]:
+def document(observation: Observation, reading: Reading) -> dict[str, Any]:
     """An entry as it is read: words only as far as the reader may have them."""
-    quote = reading.quote(one)
+    quote = reading.quote(observation)
     return {
-        "id": str(one.pk),
-        "at": one.at,
-        "until": one.until,
-        "going": one.going,
-        "kind": one.kind,
-        "source": one.source,
+        "id": str(observation.pk),
+        "at": observation.at,
+        "until": observation.until,
+        "going": observation.going,
+        "kind": observation.kind,
+        "source": observation.source,
         "text": quote.text,
         "state": quote.state,
-        "quote": one.quote,
-        "marked": one.marked,
-        "activity": one.activity.name if one.activity else None,
-        "participant": one.participant.number if quote.readable else None,
-        "case": one.case.title if one.case else None,
-        "revision": one.revision,
-        "removed": one.removed_at is not None,
+        "quote": observation.quote,
+        "marked": observation.marked,
+        "activity": observation.activity.name if observation.activity else None,
+        "participant": observation.participant.number if quote.readable else None,
+        "case": observation.case.title if observation.case else None,
+        "revision": observation.revision,
+        "removed": observation.removed_at is not None,
     }
 
 
@@ -98,12 +98,12 @@ SINCE = OpenApiParameter(
 @extend_schema(parameters=[SINCE], responses=EntrySerializer(many=True))
 @api_view(["GET"])
 def entries(request: Request, session: int) -> Response:
-    found = fetch(request.user, Session, pk=session)
-    logged = Observation.everything.filter(session=found).for_reading()
+    watched = fetch(request.user, Session, pk=session)
+    logged = Observation.everything.filter(session=watched).for_reading()
     if (since := request.query_params.get("since", "")).isdecimal() and len(since) < 16:
         logged = logged.filter(changed_at__gt=datetime.fromtimestamp(int(since) / 1000, UTC))
     reading = Reading(request.user)
-    return Response([document(one, reading) for one in logged])
+    return Response([document(observation, reading) for observation in logged])
 
 
 @extend_schema(request=EntrySerializer, responses={200: KeptSerializer, 201: KeptSerializer})
@@ -117,14 +117,14 @@ def entry(request: Request, session: int, pk: UUID) -> Response:
     form = EntrySerializer(data=request.data)
     form.is_valid(raise_exception=True)
     with transaction.atomic():
-        found = Session.everything.locked(session)  # stopped meanwhile, perhaps; and no entry is read before its turn
+        locked = Session.everything.locked(session)  # stopped meanwhile, perhaps; and no entry is read before its turn
         known = Observation.of_id(pk)
-        one = keep(found, pk, known, form.validated_data, request.user)
+        observation = keep(locked, pk, known, form.validated_data, request.user)
     code = status.HTTP_201_CREATED if known is None else status.HTTP_200_OK
-    here = one or known
+    here = observation or known
     assert here
     answer = document(here, Reading(request.user))
-    return Response({**answer, "kept": one is not None}, status=code)
+    return Response({**answer, "kept": observation is not None}, status=code)
 
 
 def keep(session: Session, pk: UUID, known: Observation | None, entry: dict[str, Any], user: Any) -> Observation | None:
@@ -136,28 +136,28 @@ def keep(session: Session, pk: UUID, known: Observation | None, entry: dict[str,
     base = entry["base"]
     if known and (known.revision >= entry["revision"] or (base is not None and known.revision > base)):
         return None
-    one = known or Observation(pk=pk, session=session, observer=user)
-    fill(one, session, entry)
-    one.save()
-    return one
+    observation = known or Observation(pk=pk, session=session, observer=user)
+    fill(observation, session, entry)
+    observation.save()
+    return observation
 
 
-def fill(one: Observation, session: Session, entry: dict[str, Any]) -> None:
+def fill(observation: Observation, session: Session, entry: dict[str, Any]) -> None:
     """From a device's words to rows; names that are new become activities and cases."""
     person = session.participants.filter(number=entry["participant"]).first()
     if person is None:
         raise serializers.ValidationError({"participant": f"P{entry['participant']} is not in this session."})
     for name in ("at", "until", "going", "kind", "source", "text", "quote", "marked", "revision"):
-        setattr(one, name, entry[name])
-    one.participant = person
-    if one.kind == Kind.SAYS:
-        one.source = Source.SAID
+        setattr(observation, name, entry[name])
+    observation.participant = person
+    if observation.kind == Kind.SAYS:
+        observation.source = Source.SAID
     if session.ended_at:
-        one.going = False  # nothing goes on in a session that is over
-    one.removed_at = (one.removed_at or timezone.now()) if entry["removed"] else None
-    one.case = case_named(session, entry["case"])
+        observation.going = False  # nothing goes on in a session that is over
+    observation.removed_at = (observation.removed_at or timezone.now()) if entry["removed"] else None
+    observation.case = case_named(session, entry["case"])
     try:
-        one.activity = Activity.objects.named(session.persona, entry["activity"]) if entry["activity"] else None
+        observation.activity = Activity.objects.named(session.persona, entry["activity"]) if entry["activity"] else None
     except Invalid as error:
         raise serializers.ValidationError({"activity": error.messages}) from error
 
@@ -175,12 +175,12 @@ def case_named(session: Session, title: str | None) -> Case | None:
 @api_view(["POST"])
 def stop(request: Request, session: int) -> Response:
     """The device says when it stopped; said again, the first time stands."""
-    found = fetch(request.user, Session, "change", pk=session)
+    watched = fetch(request.user, Session, "change", pk=session)
     form = StopSerializer(data=request.data)
     form.is_valid(raise_exception=True)
-    if found.started_at is None:
+    if watched.started_at is None:
         raise Conflict("This session has not begun.")
-    if found.ended_at is None:
+    if watched.ended_at is None:
         at = form.validated_data["at"]
-        found.stop(found.started_at + timedelta(milliseconds=at) if at is not None else None)
+        watched.stop(watched.started_at + timedelta(milliseconds=at) if at is not None else None)
     return Response(status=status.HTTP_204_NO_CONTENT)

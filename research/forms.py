@@ -33,7 +33,7 @@ class Moment(forms.DateTimeField):
         super().__init__(widget=widget, input_formats=[LOCAL, "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"], **options)
 
 
-class Clock(forms.CharField):
+class ClockField(forms.CharField):
     """A moment of a session, typed as 41:12 or 0:41:12 and kept in milliseconds."""
 
     pattern = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?")
@@ -49,11 +49,11 @@ class Clock(forms.CharField):
         text = str(value or "").strip()
         if not text:
             return None
-        found = self.pattern.fullmatch(text)
-        if not found or int(found[3]) > 59 or int(found[2]) > 59:
+        match = self.pattern.fullmatch(text)
+        if not match or int(match[3]) > 59 or int(match[2]) > 59:
             raise forms.ValidationError("Write it as hours:minutes:seconds, for instance 0:41:12.")
-        hours, minutes, seconds = (int(part or 0) for part in found.groups()[:3])
-        return ((hours * 60 + minutes) * 60 + seconds) * 1000 + int((found[4] or "0").ljust(3, "0"))
+        hours, minutes, seconds = (int(part or 0) for part in match.groups()[:3])
+        return ((hours * 60 + minutes) * 60 + seconds) * 1000 + int((match[4] or "0").ljust(3, "0"))
 
 
 class StudyForm(forms.ModelForm[Study]):
@@ -200,15 +200,15 @@ class SetupForm(forms.Form):
         title = self.cleaned_data["case_title"].strip()
         if title:
             return Case.objects.create(study=self.session.study, title=title)
-        found: Case | None = self.cleaned_data["case"]
-        return found
+        case: Case | None = self.cleaned_data["case"]
+        return case
 
     def chosen_participant(self) -> Participant:
-        found: Participant | None = self.cleaned_data["participant"]
-        if found is None:
+        participant: Participant | None = self.cleaned_data["participant"]
+        if participant is None:
             persona = self.cleaned_data["persona"] or self.session.study.persona
-            found = self.session.study.new_participant(persona=persona, about=self.cleaned_data["about"])
-        return found
+            participant = self.session.study.new_participant(persona=persona, about=self.cleaned_data["about"])
+        return participant
 
 
 class RevisionForm(forms.ModelForm[M]):
@@ -246,10 +246,12 @@ class RevisionForm(forms.ModelForm[M]):
     def lay_beside(self, now: Any) -> None:
         """Say what is here now and leave in the form what was typed: saved again, it replaces what was laid beside."""
         self.overtaken = True
-        said: list[str] = [f"{self.fields[name].label}: {self.in_words(name, now)}" for name in self.differences(now)]
+        differences: list[str] = [
+            f"{self.fields[name].label}: {self.in_words(name, now)}" for name in self.differences(now)
+        ]
         self.data = {name: self.data.get(name) for name in self.data} | {"revision": now.revision}
         first = "Somebody else changed this while you did. What you typed is in the form and would replace this:"
-        self.add_error(None, [forms.ValidationError(line) for line in (first, *said)])
+        self.add_error(None, [forms.ValidationError(line) for line in (first, *differences)])
 
     def in_words(self, name: str, now: Any) -> str:
         value, field = getattr(now, name), self.fields[name]
@@ -259,7 +261,7 @@ class RevisionForm(forms.ModelForm[M]):
             return "yes" if value else "no"
         if display := getattr(now, f"get_{name}_display", None):
             return str(display())
-        return str(field.prepare_value(value) if isinstance(field, Clock) else value) or "nothing"
+        return str(field.prepare_value(value) if isinstance(field, ClockField) else value) or "nothing"
 
 
 def plain(value: Any) -> Any:
@@ -269,8 +271,8 @@ def plain(value: Any) -> Any:
 
 class ObservationForm(RevisionForm[Observation]):
     always = {"going": False}
-    at = Clock(label="From")
-    until = Clock(label="To", required=False)
+    at = ClockField(label="From")
+    until = ClockField(label="To", required=False)
 
     class Meta:
         model = Observation

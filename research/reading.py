@@ -1,4 +1,4 @@
-"""What somebody may read of what was seen and said. Pages, exports and traces all ask here, when it is read."""
+"""Decides what a person may read of observations. Pages, exports and traces all ask here, at each reading."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Quote:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a reader may have from one participant: the notes about them, and their words."""
+    """What a reader may read of one participant: the notes about them, and their words."""
 
     notes: str
     quotes: str
@@ -147,7 +147,7 @@ class Reading:
         """The same rule as a filter: decided for each participant, then applied to their rows."""
         ids = observations.order_by().values("participant").distinct()
         people = Participant.everything.filter(pk__in=ids).select_related("study").prefetch_related("consents")
-        standings = {one.pk: self.standing(one) for one in people}
+        standings = {person.pk: self.standing(person) for person in people}
         notes = [pk for pk, standing in standings.items() if standing.notes == "verbatim"]
         words = [pk for pk, standing in standings.items() if standing.quotes == "verbatim"]
         few = [pk for pk, standing in standings.items() if standing.quotes == "few"]

@@ -1,10 +1,11 @@
 """Observations as a page or a file shows them to one reader."""
 
-import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
+from lib import spreadsheet
 from research.models import Observation
 from research.reading import Quote, Reading
 
@@ -21,35 +22,21 @@ class Row:
 
 
 def rows(reading: Reading, observations: Iterable[Observation]) -> list[Row]:
-    return [Row(one, reading.quote(one)) for one in observations]
-
-
-def safe(value: Any) -> Any:
-    """A spreadsheet must not take what somebody typed for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return [Row(observation, reading.quote(observation)) for observation in observations]
 
 
 def cells(row: Row) -> list[Any]:
-    """Out of the reader's reach nothing is left that tells people apart."""
-    one, quote = row.observation, row.quote
+    """The columns of a row. One that the reader may not read has nothing that identifies a person."""
+    logged, quote = row.observation, row.quote
     known = quote.readable
     return [
-        one.session.study.slug, one.session_id, one.case or "", str(one.participant) if known else "",
-        str(one.participant.persona), one.pk, one.kind, one.source, one.activity or "", one.at,
-        "" if one.until is None else one.until, one.when.isoformat() if one.when else "",
-        int(one.quote), int(one.marked), quote.state, quote.text,
+        logged.session.study.slug, logged.session_id, logged.case or "", str(logged.participant) if known else "",
+        str(logged.participant.persona), logged.pk, logged.kind, logged.source, logged.activity or "", logged.at,
+        "" if logged.until is None else logged.until, logged.when.isoformat() if logged.when else "",
+        int(logged.quote), int(logged.marked), quote.state, quote.text,
     ]  # fmt: skip
 
 
-class Echo:
-    """A file that hands back what is written to it, so that a long table can be sent as it is made."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def lines(reading: Reading, observations: Iterable[Observation]) -> Iterator[str]:
-    writer = csv.writer(Echo())
-    yield "\ufeff" + writer.writerow(COLUMNS)  # without the mark, Excel reads UTF-8 as something else
-    for one in observations:
-        yield writer.writerow([safe(str(value)) for value in cells(Row(one, reading.quote(one)))])
+    yield "\ufeff"  # without the mark, Excel reads UTF-8 as something else
+    yield from spreadsheet.lines(chain([COLUMNS], map(cells, rows(reading, observations))))

@@ -1,4 +1,4 @@
-"""A session drawn: a line for each activity, a bar for each time it went on, and where nothing was logged."""
+"""The drawing of a session: a lane for each activity, a bar for each interval, and the gaps without entries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Bar:
 
 
 @dataclass
-class Lane:
+class TimelineLane:
     name: str
     bars: list[Bar] = field(default_factory=list)
 
@@ -35,35 +35,37 @@ class Gap:
 
 class Timeline:
     def __init__(self, observations: Sequence[Observation], length: int) -> None:
-        ends = [one.at if one.until is None else one.until for one in observations]
+        ends = [observation.at if observation.until is None else observation.until for observation in observations]
         self.observations = observations
         self.length = max([length, *ends, 1])
 
     def place(self, milliseconds: int) -> float:
         return round(milliseconds / self.length * WIDTH, 2)
 
-    def bar(self, one: Observation) -> Bar:
-        return Bar(self.place(one.at), max(self.place(one.lasts or 0), 0.3), one.kind, one)
+    def bar(self, observation: Observation) -> Bar:
+        return Bar(
+            self.place(observation.at), max(self.place(observation.lasts or 0), 0.3), observation.kind, observation
+        )
 
     @property
-    def lanes(self) -> list[Lane]:
-        found: dict[str, Lane] = {}
-        for one in self.observations:
-            name = str(one.activity or "Outside any activity")
-            found.setdefault(name, Lane(name)).bars.append(self.bar(one))
-        return list(found.values())
+    def lanes(self) -> list[TimelineLane]:
+        lanes: dict[str, TimelineLane] = {}
+        for observation in self.observations:
+            name = str(observation.activity or "Outside any activity")
+            lanes.setdefault(name, TimelineLane(name)).bars.append(self.bar(observation))
+        return list(lanes.values())
 
     @property
     def gaps(self) -> list[Gap]:
         """Where nothing began and nothing went on."""
-        found, covered = [], 0
-        for one in sorted(self.observations, key=lambda one: one.at):
-            if one.at - covered >= GAP:
-                found.append(Gap(covered, one.at))
-            covered = max(covered, one.at, one.until or 0)
+        gaps, covered = [], 0
+        for observation in sorted(self.observations, key=lambda observation: observation.at):
+            if observation.at - covered >= GAP:
+                gaps.append(Gap(covered, observation.at))
+            covered = max(covered, observation.at, observation.until or 0)
         if self.length - covered >= GAP:
-            found.append(Gap(covered, self.length))
-        return found
+            gaps.append(Gap(covered, self.length))
+        return gaps
 
     @property
     def ticks(self) -> list[tuple[float, int]]:

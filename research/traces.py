@@ -65,7 +65,7 @@ class ActivityNumbers:
 
 
 def percentile(values: list[int], which: int) -> float | None:
-    """Between the two nearest, as everybody's spreadsheet does it; of one value, that value."""
+    """The percentile, interpolated between the two nearest values as spreadsheets do; of one value, that value."""
     if len(values) < 2:
         return float(values[0]) if values else None
     return quantiles(values, n=100, method="inclusive")[which - 1]
@@ -101,17 +101,17 @@ def traces(observations: "ObservationQuerySet") -> dict[int, list[TracedStep]]:
         zero = round(began.timestamp() * 1000)
         end = zero + (at if until is None else until)
         cases[case].append(TracedStep(activity, zero + at, end, session, pk, participant))
-    return {case: steps(found) for case, found in sorted(cases.items())}
+    return {case: steps(of_case) for case, of_case in sorted(cases.items())}
 
 
 def pains(observations: list["Observation"]) -> list[Pain]:
-    """The same words are the same pain; the most widespread first."""
-    found: dict[str, list[Observation]] = defaultdict(list)
-    for one in observations:
-        if one.kind == "pain" and one.text.strip():
-            found[one.text.strip().casefold()].append(one)
-    listed = [Pain(same[0].text.strip(), len({one.participant_id for one in same}), [one.pk for one in same])
-              for same in found.values()]  # fmt: skip
+    """The pains, most people first. Equal texts are one pain."""
+    same_text: dict[str, list[Observation]] = defaultdict(list)
+    for row in observations:
+        if row.kind == "pain" and row.text.strip():
+            same_text[row.text.strip().casefold()].append(row)
+    listed = [Pain(same[0].text.strip(), len({row.participant_id for row in same}), [row.pk for row in same])
+              for same in same_text.values()]  # fmt: skip
     return sorted(listed, key=lambda pain: (-pain.people, -len(pain.observations), pain.text))
 
 
@@ -121,14 +121,14 @@ def numbers(rows: list["Observation"], repeats: list[int]) -> ActivityNumbers:
     return ActivityNumbers(
         key=activity.key,
         name=activity.name,
-        times=[one.lasts for one in rows if one.kind == "does" and one.lasts],
-        waits=[one.lasts for one in rows if one.kind == "waits" and one.lasts],
-        rework=sum(one.kind == "rework" for one in rows),
+        times=[row.lasts for row in rows if row.kind == "does" and row.lasts],
+        waits=[row.lasts for row in rows if row.kind == "waits" and row.lasts],
+        rework=sum(row.kind == "rework" for row in rows),
         repeats=repeats,
         pains=pains(rows),
-        quotes=[one for one in rows if one.quote and one.text],
-        does=[one for one in rows if one.kind == "does" and one.text],
-        people=len({one.participant_id for one in rows}),
+        quotes=[row for row in rows if row.quote and row.text],
+        does=[row for row in rows if row.kind == "does" and row.text],
+        people=len({row.participant_id for row in rows}),
         observations=len(rows),
     )
 
@@ -136,11 +136,13 @@ def numbers(rows: list["Observation"], repeats: list[int]) -> ActivityNumbers:
 def by_activity(observations: "ObservationQuerySet") -> dict[str, ActivityNumbers]:
     """Activity key → its numbers, in the order of the vocabulary."""
     rows: dict[str, list[Observation]] = defaultdict(list)
-    for one in observations.usable().filter(activity__isnull=False).for_reading().order_by("activity__position", "at"):
-        assert one.activity is not None
-        rows[one.activity.key].append(one)
+    for observation in (
+        observations.usable().filter(activity__isnull=False).for_reading().order_by("activity__position", "at")
+    ):
+        assert observation.activity is not None
+        rows[observation.activity.key].append(observation)
     repeats: dict[str, list[int]] = defaultdict(list)
     for trace in traces(observations).values():
         for key, count in Counter(step.activity for step in trace).items():
             repeats[key].append(count)
-    return {key: numbers(found, repeats[key]) for key, found in rows.items()}
+    return {key: numbers(of_activity, repeats[key]) for key, of_activity in rows.items()}

@@ -1,4 +1,4 @@
-"""The one way in: `uvicorn server.asgi:application`. There is no WSGI, because live pages need ASGI."""
+"""The ASGI application: `uvicorn server.asgi:application`. There is no WSGI, because live pages need ASGI."""
 
 import os
 import warnings

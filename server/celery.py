@@ -1,4 +1,4 @@
-"""The Celery application: it knows the broker and how little is asked of it. Loaded only where BROKER_URL is set.
+"""The Celery application of the doorbell. Loaded only where BROKER_URL is set.
 
 No result, no eta, no countdown, no chord, no revoke: timers are a column, and what became of a step is a row.
 """

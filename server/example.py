@@ -108,7 +108,7 @@ def password() -> str:
 def people() -> dict[str, User]:
     """The example's people, on their team; made when missing."""
     team, _ = Team.objects.get_or_create(slug=TEAM, defaults={"name": "Example", "example": True})
-    found: dict[str, User] = {}
+    users: dict[str, User] = {}
     for username, (name, persona, roles) in PEOPLE.items():
         user, made = User.objects.get_or_create(username=username, defaults={"first_name": name})
         if made:
@@ -121,8 +121,8 @@ def people() -> dict[str, User]:
         team.add(user, *roles)
         if "champion" in roles:
             Persona.objects.get(slug=persona).champions.get_or_create(user=user)
-        found[username] = user
-    return found
+        users[username] = user
+    return users
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ class LoadExample:
     shipped: Shipped
 
     def execute(self) -> Study:
-        found = Study.objects.filter(example=True, title=self.shipped.title).first()
-        return found or self._load(self.shipped.study)
+        study = Study.objects.filter(example=True, title=self.shipped.title).first()
+        return study or self._load(self.shipped.study)
 
     def _load(self, body: dict[str, Any]) -> Study:
         who = people()
@@ -192,10 +192,10 @@ class RemoveExample:
 
 def _forget(studies: QuerySet[Study]) -> None:
     """The studies, and what the history of their rows would keep: it notes a deletion with every word."""
-    seen = list(Observation.everything.filter(session__study__in=studies).values_list("pk", flat=True))
+    observations = list(Observation.everything.filter(session__study__in=studies).values_list("pk", flat=True))
     insights = list(Insight.everything.filter(study__in=studies).values_list("pk", flat=True))
     studies.delete()
-    Observation.history.filter(id__in=seen).delete()
+    Observation.history.filter(id__in=observations).delete()
     Insight.history.filter(id__in=insights).delete()
 
 
@@ -235,8 +235,8 @@ def _insight(study: Study, uuid: UUID, body: dict[str, Any]) -> None:
     insight = Insight.objects.create(
         uuid=uuid, study=study, persona=study.persona, title=body["title"], text=body["text"]
     )
-    seen = Observation.objects.of_study(study).filter(activity__key=body["evidence"]["activity"])
-    insight.rest_on(*_in_order(seen.filter(kind__in=body["evidence"]["kinds"])))
+    observations = Observation.objects.of_study(study).filter(activity__key=body["evidence"]["activity"])
+    insight.rest_on(*_in_order(observations.filter(kind__in=body["evidence"]["kinds"])))
 
 
 def _in_order(rows: Any) -> Iterator[Observation]:
@@ -244,10 +244,10 @@ def _in_order(rows: Any) -> Iterator[Observation]:
 
 
 def _parsed(text: str) -> re.Match[str]:
-    found = ROW.match(text)
-    if found is None:
+    match = ROW.match(text)
+    if match is None:
         raise ValueError(f"A row of an example study cannot be read: {text}")
-    return found
+    return match
 
 
 def _clock(text: str) -> int:

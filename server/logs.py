@@ -1,4 +1,4 @@
-"""What the server says of itself: one line an event, for people in the terminal, JSON where machines read it."""
+"""The server's log: one line an event, as text for a terminal or as JSON for machines."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ ITEMS = {
 }  # fmt: skip
 
 
-class Vote(forms.Form):
+class VoteForm(forms.Form):
     comment = forms.CharField(required=False, widget=forms.TextInput)
 
 
@@ -142,6 +142,6 @@ def look(request: HttpRequest) -> HttpResponse:
     ]
     context = {
         "colours": COLOURS, "states": STATES, "thread": THREAD, "form": Example(), "wrong": Example({"kind": "a"}),
-        "quotes": quotes(), "lines": lines, "courses": courses(), "vote": Vote(),
+        "quotes": quotes(), "lines": lines, "courses": courses(), "vote": VoteForm(),
     }  # fmt: skip
     return render(request, "look.html", context)

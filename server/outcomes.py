@@ -1,4 +1,4 @@
-"""/outcomes/: the end of the thread. Until outcomes are measured, it says where done can be read today."""
+"""/outcomes/: the last room of the thread. Until outcomes are measured, the page links to where done is shown."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from engine.definition.expressions import expressions_in
@@ -29,56 +26,44 @@ from engine.steps.catalogue import kind_of
 from engine.steps.filling import fill, step_for
 from engine.targets.base import TargetError
 
-PERIOD = timedelta(seconds=60)
-SOON = timedelta(seconds=15)  # while it is not done: somebody waits for it
 
-
-def due() -> Iterable[Deployment]:
-    """The deployments whose criteria are to be looked at now."""
-    late, soon = timezone.now() - PERIOD, timezone.now() - SOON
-    waiting = Q(judged_at__lt=soon) & ~Q(state=DeploymentState.DONE)
-    overdue = Q(judged_at=None) | Q(judged_at__lt=late) | waiting
-    found = Deployment.objects.there().at_rest().filter(overdue, releases__weight__gt=0)
-    return found.select_related("target", "team").distinct()
-
-
-def take(deployment: Deployment) -> bool:
-    """Whether this one is ours to judge: of several workers that find it due, one is."""
-    held = Deployment.objects.filter(pk=deployment.pk, judged_at=deployment.judged_at)
-    return held.update(judged_at=timezone.now()) == 1
+def judge_due() -> None:
+    """Judge every deployment that is due, unless another worker has taken it."""
+    for deployment in Deployment.objects.due().select_related("target", "team"):
+        if deployment.take_judgement():
+            judge(deployment)
 
 
 def judge(deployment: Deployment) -> list[CriterionResult]:
-    """Look at every criterion now, store what each says, and move the deployment's state. Reads only the target.
+    """Evaluate every criterion, store the results and set the deployment's state. Only reads from the target.
 
-    Returns what each says. Nothing is stored when the deployment was changed meanwhile: what was seen may be of another
-    release than the one that is live.
+    Returns the results. They are not stored when the deployment was changed meanwhile, because they may be about a
+    release that is no longer live.
     """
-    same = Deployment.objects.filter(pk=deployment.pk)
-    same.update(judged_at=timezone.now())
-    unchanged = same.at_rest().filter(changed_at=same.values_list("changed_at", flat=True).get())
+    began = deployment.begin_judgement()
     release = deployment.live
     if release is None or release.run is None:
         return []
-    looked = [_look(release, leaf) for leaf in release.run.revision.parsed.done]  # may take seconds: in no transaction
-    with transaction.atomic():  # all or none, so that nobody reads half of them as the whole
-        if unchanged.select_for_update(no_key=True).first() is None:
+    looked = [_look(release, leaf) for leaf in release.run.revision.parsed.done]  # in no transaction: may take seconds
+    with transaction.atomic():  # so that no page shows some new results beside old ones
+        locked = Deployment.objects.select_for_update(no_key=True).filter(pk=deployment.pk).first()
+        if locked is None or not locked.change_state.confirms(began, timezone.now()):
             return looked
-        results = [_store(deployment, one) for one in looked]
+        results = [_store(deployment, result) for result in looked]
         _settle(deployment, release, results)
     return results
 
 
 def _look(release: Release, leaf: Leaf) -> CriterionResult:
-    """What it says now; not stored yet."""
-    state, reason, asking = _said(_outcome(release, leaf))
+    """The criterion's result, not stored yet."""
+    state, reason, asking = _state_of(_outcome(release, leaf))
     return CriterionResult(
         deployment_id=release.deployment_id, release=release, criterion=leaf.id, title=leaf.name, state=state,
         reason=reason, asking=asking,
     )  # fmt: skip
 
 
-def _said(outcome: Outcome) -> tuple[CriterionState, str, dict[str, Any] | None]:
+def _state_of(outcome: Outcome) -> tuple[CriterionState, str, dict[str, Any] | None]:
     match outcome:
         case Succeeded():
             return CriterionState.MET, outcome.note, None
@@ -103,24 +88,24 @@ def _outcome(release: Release, leaf: Leaf) -> Outcome:
         return Failed(str(error))
 
 
-def _store(deployment: Deployment, seen: CriterionResult) -> CriterionResult:
-    """One row as long as a criterion says the same; a new one when it changes its mind."""
+def _store(deployment: Deployment, result: CriterionResult) -> CriterionResult:
+    """Update the current row while release and state are the same; else add a new row and write an event."""
     now = timezone.now()
     with transaction.atomic():
-        last = deployment.results.filter(criterion=seen.criterion, current=True).first()
-        if last and last.release_id == seen.release_id and last.state == seen.state:
-            last.reason, last.last_at, last.times = seen.reason, now, last.times + 1
+        last = deployment.results.filter(criterion=result.criterion, current=True).first()
+        if last and last.release_id == result.release_id and last.state == result.state:
+            last.reason, last.last_at, last.times = result.reason, now, last.times + 1
             last.save(update_fields=["reason", "last_at", "times"])
             return last
-        deployment.results.filter(criterion=seen.criterion).update(current=False)
-        seen.save()
-        word = CriterionState(seen.state).label.lower()
+        deployment.results.filter(criterion=result.criterion).update(current=False)
+        result.save()
+        word = CriterionState(result.state).label.lower()
         deployment.say(
-            "criterion.changed", f"{seen.title}: {word}. {seen.reason}",
-            criterion=seen.criterion, title=seen.title, state=str(seen.state), reason=seen.reason,
-            release=seen.release.number,
+            "criterion.changed", f"{result.title}: {word}. {result.reason}",
+            criterion=result.criterion, title=result.title, state=str(result.state), reason=result.reason,
+            release=result.release.number,
         )  # fmt: skip
-    return seen
+    return result
 
 
 def _all(results: list[CriterionResult]) -> str:

@@ -1,4 +1,4 @@
-"""A command of a person's own, once, in the folder and environment of the release that is live, with its settings."""
+"""Runs a person's command once, in the folder and environment of the live release, with the deployment's settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.runs import transitions
 from engine.targets.base import Kind, Log, Status, Workload
 from people.models import User
 
-AT_MOST = 3600.0  # seconds
+LONGEST_COMMAND = 3600.0  # seconds
 SAID = "deployment.exec"  # the event's kind
 
 
@@ -37,12 +37,12 @@ class OneOff:
         workload = Workload(
             name, Kind.JOB, ("/bin/sh", "-c", 'exec "$@"', "sh", *self.command),
             env={**made.env, "PYTHONUNBUFFERED": "1", "PROCESS": "exec", "RELEASE": str(live.number)},
-            environment=made.environment, source=made.source, timeout=AT_MOST,
+            environment=made.environment, source=made.source, timeout=LONGEST_COMMAND,
             secrets=self.deployment.settings(), labels={"deployment": self.deployment.plain_name},
         )  # fmt: skip
-        # Said first, so that what is started is on record; without what follows the program, which may hold secrets.
-        said = f"{self.user.name} ran {shlex.quote(self.command[0])} in release {live.number}"
-        self.deployment.say(SAID, said, actor=self.user, job=name)
+        # The event comes first, so that nothing runs unrecorded. It omits the arguments, which may hold secrets.
+        text = f"{self.user.name} ran {shlex.quote(self.command[0])} in release {live.number}"
+        self.deployment.say(SAID, text, actor=self.user, job=name)
         self.deployment.target.connect().apply(workload)
         return name
 

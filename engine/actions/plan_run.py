@@ -1,4 +1,4 @@
-"""Plan: what a run would do, step by step. Another code path: its target refuses every write that would last."""
+"""Plan: what a run would do, step by step. Its target refuses every write."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def plan(start: StartRun) -> list[PlannedChange]:
 
 
 def _context(flow: Flow, scope: Sub | None, outermost: dict[str, Any]) -> dict[str, Any]:
-    """What can be answered before the run: the inputs, in a sub-template those that it is given."""
+    """The values known before the run: its inputs; in a sub-template, the inputs it is given."""
     inputs = outermost
     if scope:
         outside = _context(flow, flow.scope(flow.subs[scope.id]), outermost)
@@ -52,7 +52,7 @@ def _context(flow: Flow, scope: Sub | None, outermost: dict[str, Any]) -> dict[s
 
 
 def _known(values: Mapping[str, Any], context: dict[str, Any]) -> dict[str, Any]:
-    """The settings as far as they can be answered before the run."""
+    """The settings as far as their expressions can be evaluated before the run."""
     known: dict[str, Any] = {}
     for key, value in values.items():
         try:

@@ -1,4 +1,4 @@
-"""Go on with a failed run: again what failed, what was undone, what follows them, and every reader of a new input."""
+"""Resume a failed run: run again what failed or was undone, readers of corrected inputs, and what follows them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Resume:
         return {name: values.get(name) for name in self.inputs if values.get(name) != self.run.inputs.get(name)}
 
     def again(self, corrected: Mapping[str, Any] | None = None) -> list[StepRun]:
-        """The steps that it would run again, as far as they have been begun, in the order they were."""
+        """The steps that it would run again, of those that were begun, in that order."""
         return reset_set(self.run, self.check() if corrected is None else corrected)
 
     def execute(self) -> list[StepRun]:
@@ -67,15 +67,15 @@ class Resume:
     def _say(self, again: list[StepRun], corrected: Mapping[str, Any]) -> None:
         difference = {name: [self.run.inputs.get(name), value] for name, value in corrected.items()}
         names = ", ".join(step.title for step in again[:5]) + (f" and {len(again) - 5} more" if len(again) > 5 else "")
-        said = f" with another {', '.join(corrected)}" if corrected else ""
+        with_inputs = f" with another {', '.join(corrected)}" if corrected else ""
         who = self.user.name if self.user else "Somebody"
         self.run.say(
-            "run.resumed", f"{who} resumed{said}: {names or 'nothing'} again", actor=self.user, inputs=difference
+            "run.resumed", f"{who} resumed{with_inputs}: {names or 'nothing'} again", actor=self.user, inputs=difference
         )  # fmt: skip
 
 
 def reset_set(run: Run, corrected: Mapping[str, Any] | None = None) -> list[StepRun]:
-    """What resume runs again: what did not end well or was undone, readers of what is corrected, and what follows."""
+    """The steps that resume runs again: failed or undone ones, readers of corrected inputs, and what follows those."""
     rows = list(run.steps.filter(purpose__in=(StepRun.Purpose.LEAF, StepRun.Purpose.DECIDE)))
     stands = ended_steps(run)
     readers = readers_of(run.flow, set(corrected or ()))
@@ -91,9 +91,9 @@ def readers_of(flow: Flow, names: set[str]) -> set[tuple[int, ...]]:
     """The paths of leaves and questions that read one of these inputs; all that is in a sub-template given one."""
     if not names:
         return set()
-    found = {p for p, node in flow.nodes.items() if flow.scope(p) is None and _reads(node, names)}
-    subs = {p for p in found if isinstance(flow.at(p), Sub)}
-    return found | {p for p in flow.nodes if any(p[: len(sub)] == sub for sub in subs)}
+    readers = {p for p, node in flow.nodes.items() if flow.scope(p) is None and _reads(node, names)}
+    subs = {p for p in readers if isinstance(flow.at(p), Sub)}
+    return readers | {p for p in flow.nodes if any(p[: len(sub)] == sub for sub in subs)}
 
 
 def _reads(node: Node, names: set[str]) -> bool:

@@ -1,4 +1,5 @@
-"""How many of each process of a service run: a new one gets requests once it answers, an old one loses them first."""
+"""Set how many of each process of a service run. A new process gets requests once it answers; an old one loses them
+before it is stopped."""
 
 from __future__ import annotations
 
@@ -11,12 +12,12 @@ from engine.models import Deployment, Release
 from engine.runs import transitions
 from people.models import User
 
-MOST = 50
+MOST_PROCESSES = 50
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Changes the live release and the one kept to go back to; the next ones follow."""
+    """Scales the live release and the one kept to go back to. Later releases use the same counts."""
 
     deployment: Deployment
     user: User
@@ -33,8 +34,8 @@ class Scale:
         for process, count in self.counts.items():
             if process not in known:
                 raise transitions.NotPossible(f"{name} has no process {process}; it has {', '.join(known)}")
-            if not 0 <= count <= MOST:
-                raise transitions.NotPossible(f"{process} can run 0 to {MOST} times, not {count}")
+            if not 0 <= count <= MOST_PROCESSES:
+                raise transitions.NotPossible(f"{process} can run 0 to {MOST_PROCESSES} times, not {count}")
         if self.counts.get(app_release.ANSWERING) == 0:
             raise transitions.NotPossible(
                 f"web cannot be 0: nobody would answer. To take it away: desirepath remove {name}"
@@ -55,16 +56,16 @@ class Scale:
         for release in kept:
             release.begin(target, answering=True)
             wait_until_ready(target, release)
-        said = f"{self.user.name} scaled to {', '.join(f'{count} {process}' for process, count in self.counts.items())}"
-        self.deployment.send(target, self.deployment.traffic(), said)
+        text = f"{self.user.name} scaled to {', '.join(f'{count} {process}' for process, count in self.counts.items())}"
+        self.deployment.send(target, self.deployment.traffic(), text)
         live.refresh_from_db()
         wait_until_ready(target, live, live.beside)
         for name in gone:
             target.remove(name)
-        self.deployment.say("deployment.scaled", said, actor=self.user)
+        self.deployment.say("deployment.scaled", text, actor=self.user)
 
     def _respecify(self, release: Release) -> list[str]:
-        """Note what now runs of it; the names of what no longer does."""
+        """Store the release's new workloads. Returns the names of those that are gone."""
         before = set(release.processes.values())
         release.deployment = self.deployment
         app = app_release.app_of(release.artefact)

@@ -18,7 +18,7 @@ from engine.steps.catalogue import problems_with
 from lib import names
 from people.models import Persona, Team, User
 
-LONGEST = 40  # of a deployment's name
+LONGEST_NAME = 40  # of a deployment's name
 RULE = "small letters, digits and -, beginning with a letter, at most 40"
 _PLAIN = re.compile(r"[a-z][a-z0-9-]{0,39}")  # what a name was before it could be of any script: a--b is one too
 
@@ -33,7 +33,7 @@ class Refused(ValueError):
 
 def problem_of_name(name: str) -> str:
     """Why this cannot be a deployment's name; "" when it can."""
-    key = names.key(name, LONGEST).replace("_", "-")
+    key = names.key(name, LONGEST_NAME).replace("_", "-")
     if _PLAIN.fullmatch(name) or (name == key and name[:1].isalpha()):
         return ""
     hint = f"; “{key}” would be one" if key[:1].isalpha() else ""
@@ -64,18 +64,18 @@ class Name:
         self.check()
         target = self.target or Target.objects.default_for(self.team)
         persona = self.persona or (self.user.persona if self.user else None)
-        found, made = Deployment.objects.get_or_create(
+        deployment, made = Deployment.objects.get_or_create(
             team=self.team, target=target, name=self.name, defaults={"persona": persona, "port": self.port}
         )
-        if made and (other := found.namesake()):
-            found.delete()
+        if made and (other := deployment.namesake()):
+            deployment.delete()
             raise Refused({"name": f"{self.name} would run under the same name as {other.name}; take another name"})
-        if found.removed_at:
+        if deployment.removed_at:
             raise Refused({"name": f"{self.name} was removed; `desirepath restore {self.name}`, or take another name"})
         if made:
             who = self.user.name if self.user else "A schedule"
-            found.say(f"deployment.{DeploymentState.NEW}", f"{who} made {self.name}", actor=self.user)
-        return found
+            deployment.say(f"deployment.{DeploymentState.NEW}", f"{who} made {self.name}", actor=self.user)
+        return deployment
 
 
 @dataclass(frozen=True)
@@ -118,15 +118,15 @@ class StartRun:
 
     def _file(self, value: Any) -> dict[str, Any]:
         sha256 = value.get("sha256", "") if isinstance(value, dict) else str(value)
-        found = Artefact.objects.filter(team=self.team, sha256=sha256).first()
-        if found is None:
+        artefact = Artefact.objects.filter(team=self.team, sha256=sha256).first()
+        if artefact is None:
             raise ValueError(f"team {self.team.name} has no file {sha256[:12]}; upload it first")
-        return found.value()
+        return artefact.value()
 
     def execute(self) -> Run:
         """Start it, or return the run that the same idempotency key started. Raises Refused or NotPossible."""
-        if found := self._started_before():
-            return found
+        if earlier := self._started_before():
+            return earlier
         values = self.check()
         target = self.target or Target.objects.default_for(self.team)
         try:
@@ -137,8 +137,8 @@ class StartRun:
                 )  # fmt: skip
                 return transitions.start(run)
         except IntegrityError:
-            if found := self._started_before():
-                return found
+            if earlier := self._started_before():
+                return earlier
             raise
 
     def _started_before(self) -> Run | None:
@@ -148,12 +148,12 @@ class StartRun:
     def _deployment(self, target: Target) -> Deployment | None:
         if not self.name:
             return None
-        found = Name(self.team, self.user, self.name, target, self.revision.template.persona, self.port).execute()
-        # A name made for its settings alone has the persona of whoever made it, until something is put there.
-        before = found.port, found.persona_id
-        found.port = self.port or found.port
-        if not found.releases.exists():
-            found.persona = self.revision.template.persona or found.persona
-        if (found.port, found.persona_id) != before:
-            found.save(update_fields=["port", "persona"])
-        return found
+        deployment = Name(self.team, self.user, self.name, target, self.revision.template.persona, self.port).execute()
+        # A deployment made only for its settings has its maker's persona until its first release.
+        before = deployment.port, deployment.persona_id
+        deployment.port = self.port or deployment.port
+        if not deployment.releases.exists():
+            deployment.persona = self.revision.template.persona or deployment.persona
+        if (deployment.port, deployment.persona_id) != before:
+            deployment.save(update_fields=["port", "persona"])
+        return deployment

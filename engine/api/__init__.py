@@ -1,4 +1,4 @@
 """The engine over REST: what the CLI and the SDK do, and nothing a page could not do.
 
-Every view fetches through `people.access`, calls one verb and answers a shape from `shapes`.
+Every view fetches through `people.access`, calls one verb and answers with a serializer.
 """

@@ -14,8 +14,8 @@ from rest_framework.response import Response
 from engine.actions.confirm_criterion import ConfirmCriterion
 from engine.actions.remove import Remove, Restore
 from engine.actions.roll_back import RollBack
-from engine.actions.start_run import Name, Refused
-from engine.api.common import body, team_of
+from engine.actions.start_run import Name
+from engine.api.common import body, refusals, team_of
 from engine.api.runs import offset_of
 from engine.api.serializers import (
     AnswerSerializer,
@@ -26,11 +26,9 @@ from engine.api.serializers import (
 )
 from engine.api.service_serializers import NamedSerializer
 from engine.models import Deployment
-from engine.runs import transitions
-from engine.targets.base import TargetError
 from lib import names
 from people.access import fetch, may, visible
-from people.rest import Conflict, me
+from people.rest import me
 
 _FILTERS = [OpenApiParameter(name, str) for name in ("name", "team", "target")]
 
@@ -60,10 +58,8 @@ def _make(request: Request) -> Response:
     sent = body(request, NamedSerializer)
     team = team_of(me(request), sent.get("team"))
     may(me(request), "start_in", team)
-    try:
+    with refusals():
         made = Name(team, me(request), sent["name"]).execute()
-    except Refused as error:
-        raise ValidationError({key: [why] for key, why in error.problems.items()}) from error
     return Response(DeploymentSerializer(made).data, status=201)
 
 
@@ -74,38 +70,37 @@ def deployment(request: Request, pk: int) -> Response:
     """One of them; or take it away (it can be restored for seven days)."""
     if request.method == "GET":
         return Response(WholeDeploymentSerializer(fetch(me(request), Deployment, pk=pk)).data)
-    return _act(request, pk, lambda found: Remove(found, me(request)).execute())
+    return _act(request, pk, lambda deployment: Remove(deployment, me(request)).execute())
 
 
 @extend_schema(request=None, responses=DeploymentSerializer)
 @api_view(["POST"])
 def restore(request: Request, pk: int) -> Response:
-    return _act(request, pk, lambda found: Restore(found, me(request)).execute())
+    return _act(request, pk, lambda deployment: Restore(deployment, me(request)).execute())
 
 
 @extend_schema(request=None, responses=DeploymentSerializer)
 @api_view(["POST"])
 def rollback(request: Request, pk: int) -> Response:
     """Send all requests to the release before."""
-    return _act(request, pk, lambda found: RollBack(found, me(request)).execute())
+    return _act(request, pk, lambda deployment: RollBack(deployment, me(request)).execute())
 
 
 def _act(request: Request, pk: int, verb: Callable[[Deployment], Any]) -> Response:
-    found = fetch(me(request), Deployment, "change", pk=pk)
-    try:
-        verb(found)
-    except (transitions.NotPossible, TargetError) as error:
-        raise Conflict(str(error)) from error
-    return Response(DeploymentSerializer(found).data)
+    deployment = fetch(me(request), Deployment, "change", pk=pk)
+    with refusals():
+        verb(deployment)
+    return Response(DeploymentSerializer(deployment).data)
 
 
 @extend_schema(request=AnswerSerializer, responses=CriterionSerializer)
 @api_view(["POST"])
 def confirm(request: Request, pk: int, criterion: str) -> Response:
     """Say that a criterion judged by hand is met by the live release."""
-    found = fetch(me(request), Deployment, "change", pk=pk)
+    deployment = fetch(me(request), Deployment, "change", pk=pk)
+    comment = body(request, AnswerSerializer)["comment"]
     try:
-        result = ConfirmCriterion(found, criterion, me(request), body(request, AnswerSerializer)["comment"]).execute()
+        result = ConfirmCriterion(deployment, criterion, me(request), comment).execute()
     except ValueError as error:
         raise ValidationError({"criterion": [str(error)]}) from error
     return Response(CriterionSerializer(result).data)
@@ -118,16 +113,17 @@ def confirm(request: Request, pk: int, criterion: str) -> Response:
 @api_view(["GET"])
 def logs(request: Request, pk: int) -> Response:
     """What a process of the live release (or the one asked for) printed; without a name, its first."""
-    found = fetch(me(request), Deployment, pk=pk)
-    number = request.query_params.get("release", "")
-    wanted = found.releases.filter(number=int(number)).first() if number.isdigit() and len(number) < 10 else found.live
-    release = wanted or found.releases.order_by("-number").first()
+    deployment = fetch(me(request), Deployment, pk=pk)
+    releases, number = deployment.releases, request.query_params.get("release", "")
+    asked_for = number.isdigit() and len(number) < 10
+    wanted = releases.filter(number=int(number)).first() if asked_for else deployment.live
+    release = wanted or releases.order_by("-number").first()
     if release is None:
-        raise NotFound(f"{found.name} has no release yet.")
+        raise NotFound(f"{deployment.name} has no release yet.")
     workload = release.workload_of(request.query_params.get("process", ""))
     if workload is None:
         raise NotFound(
             f"{release} has no such process; it has {', '.join(release.processes) or 'one, without a name'}."
         )
-    log = found.target.connect().logs(workload, offset=offset_of(request))
+    log = deployment.target.connect().logs(workload, offset=offset_of(request))
     return Response({"text": log.text, "offset": log.offset})

@@ -22,16 +22,16 @@ XES = {(200, "application/xml"): OpenApiTypes.STR}
 @api_view(["GET"])
 def run_xes(request: Request, pk: int) -> StreamingHttpResponse:
     """One run as XES: a trace."""
-    found = fetch(me(request), Run, pk=pk)
-    return _answer(Run.objects.filter(pk=found.pk), f"run-{pk}")
+    run = fetch(me(request), Run, pk=pk)
+    return _answer(Run.objects.filter(pk=run.pk), f"run-{pk}")
 
 
 @extend_schema(responses=XES)
 @api_view(["GET"])
 def template_xes(request: Request, name: str) -> StreamingHttpResponse:
     """Every run of a template that you may see, of all its revisions."""
-    found = fetch(me(request), Template, name=name)
-    return _answer(Run.objects.visible_to(me(request)).filter(revision__template=found), found.name)
+    template = fetch(me(request), Template, name=name)
+    return _answer(Run.objects.visible_to(me(request)).filter(revision__template=template), template.name)
 
 
 def _answer(runs: RunQuerySet, name: str) -> StreamingHttpResponse:

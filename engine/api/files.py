@@ -8,12 +8,11 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from engine.api.common import body, team_of
+from engine.api.common import body, refusals, team_of
 from engine.api.serializers import FileSerializer, UploadSerializer
-from engine.artefacts.store import ArtefactError
 from engine.models import Artefact
 from people.access import may
-from people.rest import Conflict, me
+from people.rest import me
 
 
 @extend_schema(request={"multipart/form-data": UploadSerializer}, responses={201: FileSerializer})
@@ -24,8 +23,6 @@ def files(request: Request) -> Response:
     sent = body(request, UploadSerializer)
     team = team_of(me(request), sent.get("team"))
     may(me(request), "start_in", team)
-    try:
+    with refusals():
         kept = Artefact.objects.keep(sent["file"], sent["file"].name, team, me(request))
-    except ArtefactError as error:
-        raise Conflict(str(error)) from error
     return Response(FileSerializer(kept).data, status=201)

@@ -27,8 +27,8 @@ def limits(request: Request) -> Response:
         return Response(LimitSerializer(visible(me(request), Limit), many=True).data)
     sent = body(request, LimitSetSerializer)
     of = _scope(me(request), sent)
-    found, _ = Limit.objects.update_or_create(**of, defaults={"at_most": sent["at_most"]})
-    return Response(LimitSerializer(found).data)
+    limit, _ = Limit.objects.update_or_create(**of, defaults={"at_most": sent["at_most"]})
+    return Response(LimitSerializer(limit).data)
 
 
 def _scope(user: User, sent: dict[str, Any]) -> dict[str, Any]:
@@ -49,10 +49,10 @@ def _scope(user: User, sent: dict[str, Any]) -> dict[str, Any]:
 @api_view(["DELETE"])
 def limit(request: Request, pk: int) -> Response:
     """Remove it; queued steps start."""
-    found = fetch(me(request), Limit, pk=pk)
-    if found.template:
-        may(me(request), "limit", found.template)
+    limit = fetch(me(request), Limit, pk=pk)
+    if limit.template:
+        may(me(request), "limit", limit.template)
     else:
-        may(me(request), "start_in", found.team or found.target.team)  # type: ignore[union-attr]
-    found.delete()
+        may(me(request), "start_in", limit.team or limit.target.team)  # type: ignore[union-attr]
+    limit.delete()
     return Response(status=204)

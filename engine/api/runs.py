@@ -13,8 +13,8 @@ from rest_framework.response import Response
 
 from engine.actions import plan_run
 from engine.actions.resume import Resume, reset_set
-from engine.actions.start_run import Refused, StartRun
-from engine.api.common import body, team_of
+from engine.actions.start_run import StartRun
+from engine.api.common import after_of, body, refusals, team_of
 from engine.api.serializers import (
     AnswerSerializer,
     ChangeSerializer,
@@ -49,14 +49,10 @@ def runs(request: Request) -> Response:
         return Response(RunSerializer(rows[:100], many=True).data)
     sent = body(request, StartSerializer)
     start = _start(me(request), sent)
-    try:
+    with refusals():
         if sent["dry_run"]:
             return Response(ChangeSerializer(plan_run.plan(start), many=True).data)
         return Response(RunSerializer(start.execute()).data, status=201)
-    except Refused as refused:
-        raise ValidationError({name: [why] for name, why in refused.problems.items()}) from refused
-    except transitions.NotPossible as error:
-        raise Conflict(str(error)) from error
 
 
 def _start(user: User, sent: dict[str, Any]) -> StartRun:
@@ -73,14 +69,14 @@ def _revision(user: User, sent: dict[str, Any]) -> Revision:
         template = fetch(user, Template, name=name)
         if number := sent.get("revision"):
             return fetch(user, template.revisions.all(), number=number)
-        found = template.published or template.latest
+        revision = template.published or template.latest
     else:
         persona = Persona.objects.filter(slug=sent["persona"]).first() if sent.get("persona") else user.persona
         published = Revision.objects.published_for(persona, taking=sent["inputs"])
         if published is None:
             raise ValidationError({"template": [f"No template is published for {persona or 'you'}; name one."]})
-        found = published
-    return found
+        revision = published
+    return revision
 
 
 @extend_schema(responses=WholeRunSerializer)
@@ -96,24 +92,17 @@ def run(request: Request, pk: int) -> Response:
 @api_view(["GET"])
 def events(request: Request, pk: int) -> Response:
     """What happened in a run, the oldest first, 500 at a time."""
-    found = fetch(me(request), Run, pk=pk)
-    after = request.query_params.get("after", "0")
-    if not after.isdecimal() or len(after) > 18:
-        raise ValidationError({"after": ["This is an event's id, a whole number."]})
-    rows = Event.objects.filter(run=found).after(int(after)).select_related("step")
+    run = fetch(me(request), Run, pk=pk)
+    rows = Event.objects.filter(run=run).after(after_of(request)).select_related("step")
     return Response(EventSerializer(rows[:500], many=True).data)
 
 
 def _move(request: Request, pk: int, verb: Callable[[Run, User], object]) -> Response:
-    found = fetch(me(request), Run, "change", pk=pk)
-    try:
-        verb(found, me(request))
-    except Refused as refused:
-        raise ValidationError({name: [why] for name, why in refused.problems.items()}) from refused
-    except transitions.NotPossible as error:
-        raise Conflict(str(error)) from error
-    found.refresh_from_db()
-    return Response(RunSerializer(found).data)
+    run = fetch(me(request), Run, "change", pk=pk)
+    with refusals():
+        verb(run, me(request))
+    run.refresh_from_db()
+    return Response(RunSerializer(run).data)
 
 
 @extend_schema(request=None, responses=RunSerializer)
@@ -152,11 +141,11 @@ def resume(request: Request, pk: int) -> Response:
 @api_view(["POST"])
 def tell(request: Request, pk: int) -> Response:
     """Tell a run that something happened; whatever waits for this name goes on."""
-    found = fetch(me(request), Run, "change", pk=pk)
-    if found.ended:
+    run = fetch(me(request), Run, "change", pk=pk)
+    if run.ended:
         raise Conflict(f"Run {pk} has ended; it waits for no event.")
     sent = body(request, SignalSerializer)
-    Signal.send(found, sent["name"], sent["values"], me(request))
+    Signal.send(run, sent["name"], sent["values"], me(request))
     return Response(sent, status=201)
 
 
@@ -164,7 +153,7 @@ def tell(request: Request, pk: int) -> Response:
 @api_view(["GET"])
 def diff(request: Request, pk: int, other: int) -> Response:
     """Why this run differs from that one: `before` is the other."""
-    after, before = (fetch(me(request), Run, pk=one) for one in (pk, other))
+    after, before = (fetch(me(request), Run, pk=number) for number in (pk, other))
     return Response(DiffSerializer(compare(before, after)).data)
 
 
@@ -192,8 +181,8 @@ def confirm(request: Request, pk: int, leaf: str) -> Response:
 
 def _asking(request: Request, pk: int, leaf: str, *verbs: str) -> StepRun:
     """The step of this run that asks; `leaf` is a leaf's id, or a step's number where it has none."""
-    found = fetch(me(request), Run, pk=pk)
-    steps = found.waiting_steps()
+    run = fetch(me(request), Run, pk=pk)
+    steps = run.waiting_steps()
     step = steps.filter(pk=int(leaf)).first() if leaf.isdecimal() and len(leaf) < 18 else steps.filter(leaf=leaf).last()
     if step is None or step.asks is None or step.asks.verb not in verbs:
         asks = ", ".join(s.leaf or str(s.pk) for s in steps) or "no step"
@@ -207,15 +196,15 @@ def _asking(request: Request, pk: int, leaf: str, *verbs: str) -> StepRun:
 @api_view(["GET"])
 def logs(request: Request, pk: int, leaf: str) -> Response:
     """What the newest job of a step printed."""
-    found = fetch(me(request), Run, pk=pk)
-    step = found.steps.filter(leaf=leaf).order_by("pk").last()
+    run = fetch(me(request), Run, pk=pk)
+    step = run.steps.filter(leaf=leaf).order_by("pk").last()
     if step is None:
         raise NotFound(f"Run {pk} has no step {leaf} yet.")
     jobs = step.checkpoint.get("jobs", [])
     if not jobs:
         lines = step.events.filter(kind="step.log").values_list("text", flat=True)
         return Response({"text": "".join(f"{line}\n" for line in lines), "offset": 0})
-    log = found.target.connect().logs(jobs[-1], offset=offset_of(request))
+    log = run.target.connect().logs(jobs[-1], offset=offset_of(request))
     return Response({"text": log.text, "offset": log.offset})
 
 

@@ -6,12 +6,11 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from engine.actions.start_run import Refused, StartRun
-from engine.api.common import team_of
+from engine.actions.start_run import StartRun
+from engine.api.common import refusals, team_of
 from engine.api.serializers import ScheduleSerializer
 from engine.models import Schedule
 from people.access import fetch, may, visible
@@ -47,14 +46,14 @@ def schedule(request: Request, pk: int) -> Response:
     """One of them: look, change (also `paused`), remove. Runs it has started stay."""
     if request.method == "GET":
         return Response(ScheduleSerializer(fetch(me(request), Schedule, pk=pk)).data)
-    found = fetch(me(request), Schedule, "change", pk=pk)
+    schedule = fetch(me(request), Schedule, "change", pk=pk)
     if request.method == "DELETE":
-        found.remove()
+        schedule.remove()
         return Response(status=204)
-    filled = ScheduleSerializer(found, data=request.data, partial=True)
+    filled = ScheduleSerializer(schedule, data=request.data, partial=True)
     filled.is_valid(raise_exception=True)
-    check_start({"template": found.template, "inputs": found.inputs, "name": found.name, **filled.validated_data},
-                found.team, me(request))  # fmt: skip
+    today = {"template": schedule.template, "inputs": schedule.inputs, "name": schedule.name}
+    check_start({**today, **filled.validated_data}, schedule.team, me(request))
     return Response(ScheduleSerializer(filled.save()).data)
 
 
@@ -63,7 +62,5 @@ def check_start(values: dict[str, Any], team: Team, user: User) -> None:
     template = values["template"]
     revision = template.published or template.latest
     start = StartRun(revision, team, user, values.get("inputs") or {}, values.get("name", ""))
-    try:
+    with refusals():
         start.check()
-    except Refused as refused:
-        raise ValidationError({name: [why] for name, why in refused.problems.items()}) from refused

@@ -12,7 +12,7 @@ from engine.actions.one_off import OneOff, look
 from engine.actions.release_again import ReleaseAgain
 from engine.actions.scale import Scale
 from engine.actions.start_run import Refused
-from engine.api.common import body
+from engine.api.common import body, refusals
 from engine.api.runs import offset_of
 from engine.api.serializers import RunSerializer, WholeDeploymentSerializer
 from engine.api.service_serializers import (
@@ -23,9 +23,8 @@ from engine.api.service_serializers import (
     SettingSerializer,
 )
 from engine.models import Deployment
-from engine.outcomes import PermanentFailure
 from engine.runs import transitions
-from engine.targets.base import State, TargetError
+from engine.targets.base import State
 from people.access import fetch
 from people.rest import Conflict, me
 
@@ -37,22 +36,22 @@ ENDED = (State.SUCCEEDED, State.FAILED, State.STOPPED)
 @api_view(["GET", "PATCH"])
 def config(request: Request, pk: int) -> Response:
     """The names of its settings; or set some (null takes one away). No answer ever has a value."""
-    found = fetch(me(request), Deployment, "view" if request.method == "GET" else "change", pk=pk)
+    deployment = fetch(me(request), Deployment, "view" if request.method == "GET" else "change", pk=pk)
     if request.method == "PATCH":
         try:
-            found.configure(body(request, ConfigSerializer)["values"], me(request))
+            deployment.configure(body(request, ConfigSerializer)["values"], me(request))
         except ValueError as error:
             raise ValidationError({"values": [str(error)]}) from error
-    return Response(SettingSerializer(found.config.select_related("set_by"), many=True).data)
+    return Response(SettingSerializer(deployment.config.select_related("set_by"), many=True).data)
 
 
 @extend_schema(request=None, responses={201: RunSerializer})
 @api_view(["POST"])
 def again(request: Request, pk: int) -> Response:
     """Release what is live once more, so that changed settings take effect."""
-    found = fetch(me(request), Deployment, "change", pk=pk)
+    deployment = fetch(me(request), Deployment, "change", pk=pk)
     try:
-        run = ReleaseAgain(found, me(request)).execute()
+        run = ReleaseAgain(deployment, me(request)).execute()
     except (transitions.NotPossible, Refused) as error:
         raise Conflict(str(error)) from error
     return Response(RunSerializer(run).data, status=201)
@@ -62,11 +61,9 @@ def again(request: Request, pk: int) -> Response:
 @api_view(["POST"])
 def scale(request: Request, pk: int) -> Response:
     """How many of each process run, from now on and in the releases to come."""
-    found = fetch(me(request), Deployment, "change", pk=pk)
-    try:
-        Scale(found, me(request), body(request, ScaleSerializer)["counts"]).execute()
-    except (transitions.NotPossible, TargetError, PermanentFailure) as error:
-        raise Conflict(str(error)) from error
+    deployment = fetch(me(request), Deployment, "change", pk=pk)
+    with refusals():
+        Scale(deployment, me(request), body(request, ScaleSerializer)["counts"]).execute()
     return Response(WholeDeploymentSerializer(fetch(me(request), Deployment, pk=pk)).data)
 
 
@@ -74,12 +71,10 @@ def scale(request: Request, pk: int) -> Response:
 @api_view(["POST"])
 def execute(request: Request, pk: int) -> Response:
     """Run a command once in the live release, with its settings."""
-    found = fetch(me(request), Deployment, "change", pk=pk)
-    try:
-        job = OneOff(found, me(request), body(request, CommandSerializer)["command"]).execute()
-    except (transitions.NotPossible, TargetError) as error:
-        raise Conflict(str(error)) from error
-    return Response(_state(found, job, 0), status=201)
+    deployment = fetch(me(request), Deployment, "change", pk=pk)
+    with refusals():
+        job = OneOff(deployment, me(request), body(request, CommandSerializer)["command"]).execute()
+    return Response(_state(deployment, job, 0), status=201)
 
 
 @extend_schema(responses=CommandStateSerializer, parameters=[OpenApiParameter("offset", int)])
@@ -90,10 +85,10 @@ def executed(request: Request, pk: int, job: str) -> Response:
 
 
 def _state(deployment: Deployment, job: str, offset: int) -> dict[str, object]:
-    found = look(deployment, job, offset)
-    if found is None:
+    output = look(deployment, job, offset)
+    if output is None:
         raise NotFound("There is no such command.")
-    status, log = found
+    status, log = output
     return {
         "job": job, "state": status.state.value, "ended": status.state in ENDED, "exit_code": status.exit_code,
         "reason": status.reason, "text": log.text, "offset": log.offset,

@@ -47,11 +47,11 @@ def templates(request: Request) -> Response:
 def check(request: Request) -> Response:
     """Whether a document can be run; every problem with line and column. Keeps nothing."""
     try:
-        found = catalogue.from_yaml(body(request, YamlSerializer)["yaml"], lookup)
+        document = catalogue.from_yaml(body(request, YamlSerializer)["yaml"], lookup)
     except TemplateError as error:
         problems = [{"message": p.message, "line": p.line, "column": p.column} for p in error.problems]
         return Response({"ok": False, "problems": problems})
-    return Response({"ok": True, "problems": [], "digest": found.digest})
+    return Response({"ok": True, "problems": [], "digest": document.digest})
 
 
 @extend_schema(responses=OpenApiTypes.OBJECT)
@@ -65,25 +65,25 @@ def schema(request: Request) -> Response:
 @api_view(["GET"])
 def template(request: Request, name: str) -> Response:
     """The revision asked for, else the published one, else the newest."""
-    found = fetch(me(request), Template, name=name)
-    return Response(WholeRevisionSerializer(_revision(request, found, request.query_params.get("revision"))).data)
+    template = fetch(me(request), Template, name=name)
+    return Response(WholeRevisionSerializer(_revision(request, template, request.query_params.get("revision"))).data)
 
 
 @extend_schema(request=PublishSerializer, responses=RevisionSerializer)
 @api_view(["POST"])
 def publish(request: Request, name: str) -> Response:
     """Let a revision be what new runs take. Needs the champion of the template's persona."""
-    found = fetch(me(request), Template, name=name)
+    template = fetch(me(request), Template, name=name)
     number = body(request, PublishSerializer).get("revision")
-    revision = fetch(me(request), found.revisions.all(), number=number) if number else found.latest
+    revision = fetch(me(request), template.revisions.all(), number=number) if number else template.latest
     may(me(request), "publish", revision)
     revision.publish(me(request))
     return Response(RevisionSerializer(revision).data)
 
 
-def _revision(request: Request, found: Template, number: str | None) -> Revision:
+def _revision(request: Request, template: Template, number: str | None) -> Revision:
     if number is None:
-        return found.published or found.latest
+        return template.published or template.latest
     if not number.isdigit() or len(number) > 9:
         raise ValidationError({"revision": ["This is a whole number."]})
-    return fetch(me(request), found.revisions.all(), number=int(number))
+    return fetch(me(request), template.revisions.all(), number=int(number))

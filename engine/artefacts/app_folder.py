@@ -103,8 +103,8 @@ def parse(files: Mapping[str, bytes]) -> App:
 
 def _manage(files: Mapping[str, bytes]) -> str:
     """The manage.py nearest to the top, at most two folders down."""
-    found = [name for name in files if name.rpartition("/")[2] == "manage.py" and name.count("/") <= 2]
-    return min(found, key=lambda name: (name.count("/"), name), default="")
+    scripts = [name for name in files if name.rpartition("/")[2] == "manage.py" and name.count("/") <= 2]
+    return min(scripts, key=lambda name: (name.count("/"), name), default="")
 
 
 def choose_python(app: App, installed: Sequence[str], own: str) -> str:
@@ -125,7 +125,7 @@ def choose_python(app: App, installed: Sequence[str], own: str) -> str:
 
 
 def _nearest(pinned: str, installed: Sequence[str], own: str) -> str:
-    """What a package that names this Python most likely runs on: the next newer one, else the newest there is."""
+    """The installed Python to suggest in place of `pinned`: the next newer one, else the newest."""
     newer = [version for version in installed if _minor(version) > _minor(pinned)]
     return newer[0] if newer else installed[-1] if installed else own
 
@@ -140,17 +140,17 @@ def _minor(version: str) -> int:
 def _procfile(files: Mapping[str, bytes]) -> dict[str, str]:
     if "Procfile" not in files:
         raise BadApp(f"There is no Procfile in the folder: it says how the app is started. {suggestion(files)}")
-    found: dict[str, str] = {}
+    commands: dict[str, str] = {}
     for number, line in enumerate(_text(files, "Procfile").splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = LINE.match(line.strip())
         if match is None:
             raise BadApp(f"Procfile, line {number}: “{line.strip()[:80]}” is not “process: command”.")
-        found[match[1]] = match[2]
-    if not set(found) - {"release"}:
+        commands[match[1]] = match[2]
+    if not set(commands) - {"release"}:
         raise BadApp(f"The Procfile starts nothing. {suggestion(files)}")
-    return found
+    return commands
 
 
 def suggestion(files: Mapping[str, bytes]) -> str:
@@ -172,10 +172,10 @@ def _pinned(files: Mapping[str, bytes]) -> str:
     for name in (".python-version", "runtime.txt"):
         if name in files:
             lines = [line.strip() for line in _text(files, name).splitlines()]
-            said = next((line for line in lines if line and not line.startswith("#")), "")
-            match = PINNED.match(said)
+            pin = next((line for line in lines if line and not line.startswith("#")), "")
+            match = PINNED.match(pin)
             if match is None:
-                raise BadApp(f"{name} says “{said[:40]}”; it has to name one Python, for instance 3.11.")
+                raise BadApp(f"{name} says “{pin[:40]}”; it has to name one Python, for instance 3.11.")
             return match[1]
     asked = _json(files, "Pipfile.lock").get("_meta", {}).get("requires", {}) if _by_pipfile(files) else {}
     match = PINNED.match(str(asked.get("python_full_version") or asked.get("python_version") or ""))
@@ -188,26 +188,26 @@ def _by_pipfile(files: Mapping[str, bytes]) -> bool:
 
 def _ranges(project: Mapping[str, Any]) -> tuple[str, ...]:
     """The ranges of Python that the project runs on, of which one has to fit; none: any Python."""
-    said = project.get("project", {}).get("requires-python")
-    if said is not None:
-        return (_range(str(said), "requires-python"),)
+    constraint = project.get("project", {}).get("requires-python")
+    if constraint is not None:
+        return (_range(str(constraint), "requires-python"),)
     poetry = project.get("tool", {}).get("poetry", {}).get("dependencies", {}).get("python")
     if poetry is None:
         return ()
-    said = poetry.get("version", "*") if isinstance(poetry, dict) else str(poetry)
-    return tuple(_range(_from_poetry(way), "python") for way in re.split(r"\s*\|\|?\s*", said))
+    constraint = poetry.get("version", "*") if isinstance(poetry, dict) else str(poetry)
+    return tuple(_range(_from_poetry(way), "python") for way in re.split(r"\s*\|\|?\s*", constraint))
 
 
-def _range(said: str, key: str) -> str:
+def _range(constraint: str, key: str) -> str:
     try:
-        return str(SpecifierSet(said))
+        return str(SpecifierSet(constraint))
     except InvalidSpecifier as error:
-        raise BadApp(f"pyproject.toml says {key} = “{said[:60]}”, which is not a range of versions.") from error
+        raise BadApp(f"pyproject.toml says {key} = “{constraint[:60]}”, which is not a range of versions.") from error
 
 
-def _from_poetry(said: str) -> str:
-    """Poetry's own signs as PEP 440 has them: `^3.10` and `~3.10` bound the next version too."""
-    return ",".join(_poetry_bound(part) for part in re.split(r"[,\s]+(?=[\^~<>=!\d*])", said.strip()) if part)
+def _from_poetry(constraint: str) -> str:
+    """A Poetry constraint in PEP 440's form: `^3.10` and `~3.10` also bound the next version."""
+    return ",".join(_poetry_bound(part) for part in re.split(r"[,\s]+(?=[\^~<>=!\d*])", constraint.strip()) if part)
 
 
 def _poetry_bound(part: str) -> str:
@@ -215,10 +215,10 @@ def _poetry_bound(part: str) -> str:
         return ""
     if re.fullmatch(r"[\d.]+(\*)?", part):
         return f"=={part}" if part.endswith("*") else f"=={part}.*"
-    found = re.fullmatch(r"([\^~])\s*((\d+)(?:\.(\d+))?[\d.]*)", part)
-    if found is None:
+    match = re.fullmatch(r"([\^~])\s*((\d+)(?:\.(\d+))?[\d.]*)", part)
+    if match is None:
         return part
-    sign, lowest, major, minor = found.groups()
+    sign, lowest, major, minor = match.groups()
     if sign == "~" and minor:
         return f">={lowest},<{major}.{int(minor) + 1}"
     return f">={lowest},<{int(major) + 1}"
@@ -226,7 +226,9 @@ def _poetry_bound(part: str) -> str:
 
 def _fits(minor: str, ranges: Sequence[str]) -> bool:
     """Whether some release of this minor version is in one of the ranges."""
-    return not ranges or any(SpecifierSet(one).contains(f"{minor}.{patch}") for one in ranges for patch in range(100))
+    return not ranges or any(
+        SpecifierSet(specifier).contains(f"{minor}.{patch}") for specifier in ranges for patch in range(100)
+    )
 
 
 def _requirements(files: Mapping[str, bytes], project: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -285,17 +287,17 @@ def _flat(files: Mapping[str, bytes], name: str, within: tuple[str, ...]) -> lis
     if name not in files:
         raise BadApp(f"{within[-1] if within else 'requirements.txt'} includes {name}, which is not in the folder.")
     folder = name.rpartition("/")[0]
-    found: list[str] = []
+    lines: list[str] = []
     for line in _text(files, name).replace("\r\n", "\n").replace("\\\n", " ").splitlines():
         line = re.sub(r"(^|\s)#.*$", "", line).strip()
         line = re.sub(r"\s+--hash=\S+", "", line)
         if match := INCLUDED.match(line):
-            found += _flat(files, _joined(folder, match[1]), (*within, name))
+            lines += _flat(files, _joined(folder, match[1]), (*within, name))
         elif match := PLACES.match(line):
-            found.append(f"{match[1]} {match[2]}")
+            lines.append(f"{match[1]} {match[2]}")
         elif (line := EDITABLE.sub("", line)) and not OPTIONS.match(line):
-            found.append(line)
-    return found
+            lines.append(line)
+    return lines
 
 
 def _joined(folder: str, name: str) -> str:
@@ -343,12 +345,12 @@ def _formation(described: Mapping[str, Any]) -> dict[str, int]:
 
 def _json(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
     try:
-        found = json.loads(_text(files, name))
+        value = json.loads(_text(files, name))
     except ValueError as error:
         raise BadApp(f"{name} is not JSON: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise BadApp(f"{name} has to be an object, {{…}}.")
-    return found
+    return value
 
 
 def _toml(files: Mapping[str, bytes], name: str) -> dict[str, Any]:

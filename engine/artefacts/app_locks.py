@@ -16,7 +16,7 @@ Marks = frozenset[str]  # all of them hold
 
 @dataclass(frozen=True)
 class Need:
-    """That one package asks for another."""
+    """One package's requirement of another."""
 
     key: str
     marker: str = ""
@@ -64,8 +64,8 @@ def uv(locked: Mapping[str, Any]) -> list[str]:
 
     made = {
         f"{body['name']} {body.get('version', '')}": Locked(
-            _uv_line(body), [need(one) for one in body.get("dependencies", ())],
-            {extra: [need(one) for one in ones] for extra, ones in body.get("optional-dependencies", {}).items()},
+            _uv_line(body), [need(entry) for entry in body.get("dependencies", ())],
+            {extra: list(map(need, entries)) for extra, entries in body.get("optional-dependencies", {}).items()},
         )
         for body in listed
     }  # fmt: skip
@@ -87,11 +87,11 @@ def poetry(locked: Mapping[str, Any], project: Mapping[str, Any]) -> list[str]:
     """Of poetry.lock, from the dependencies of pyproject.toml."""
     made = {_plain(body["name"]): _poetry_package(body) for body in locked.get("package", [])}
     asked = project.get("tool", {}).get("poetry", {}).get("dependencies", {})
-    wanted = [need for name, said in asked.items() if name != "python" for need in _poetry_needs(name, said)]
+    wanted = [need for name, spec in asked.items() if name != "python" for need in _poetry_needs(name, spec)]
     names = (
         re.match(r"[\w.-]+(?:\[([\w.,\s-]*)\])?", line) for line in project.get("project", {}).get("dependencies", ())
     )
-    wanted += [Need(_plain(found[0].partition("[")[0]), "", words(found[1])) for found in names if found]
+    wanted += [Need(_plain(match[0].partition("[")[0]), "", words(match[1])) for match in names if match]
     return _followed(made, wanted)
 
 
@@ -101,17 +101,18 @@ def _poetry_package(body: Mapping[str, Any]) -> Locked:
         "git": f"{name} @ {_git(source.get('url', ''), source.get('resolved_reference', ''))}",
         "url": f"{name} @ {source.get('url', '')}", "directory": "", "file": "",
     }.get(source.get("type", ""), f"{name}=={body['version']}")  # fmt: skip
-    needs = [need for other, said in body.get("dependencies", {}).items() for need in _poetry_needs(other, said)]
+    needs = [need for other, spec in body.get("dependencies", {}).items() for need in _poetry_needs(other, spec)]
     extras = {
-        extra: [Need(_plain(re.split(r"[\s(\[;<>=!~]", one)[0])) for one in ones]
-        for extra, ones in body.get("extras", {}).items()
+        extra: [Need(_plain(re.split(r"[\s(\[;<>=!~]", requirement)[0])) for requirement in texts]
+        for extra, texts in body.get("extras", {}).items()
     }
     return Locked(line, needs, extras)
 
 
-def _poetry_needs(name: str, said: Any) -> list[Need]:
+def _poetry_needs(name: str, spec: Any) -> list[Need]:
     """Those that are optional come with the extra that names them."""
-    bodies = [{"version": one} if isinstance(one, str) else one for one in (said if isinstance(said, list) else [said])]
+    entries = spec if isinstance(spec, list) else [spec]
+    bodies = [{"version": entry} if isinstance(entry, str) else entry for entry in entries]
     return [
         Need(_plain(name), str(body.get("markers", "")), tuple(body.get("extras", ())))
         for body in bodies if not body.get("optional")
@@ -119,19 +120,19 @@ def _poetry_needs(name: str, said: Any) -> list[Need]:
 
 
 def _followed(made: Mapping[str, Locked], wanted: Iterable[Need]) -> list[str]:
-    """Everything that is asked for, however far away, each with when it is."""
+    """All packages that the roots need, directly or through others, each with its environment markers."""
     when: dict[str, set[Marks]] = {}
-    seen: set[tuple[str, tuple[str, ...], Marks]] = set()
+    visited: set[tuple[str, tuple[str, ...], Marks]] = set()
     left = [(need, Marks()) for need in wanted]
     while left:
         need, before = left.pop()
         marks = before | ({need.marker} if need.marker else set())
-        if need.key not in made or (need.key, need.extras, marks) in seen:
+        if need.key not in made or (need.key, need.extras, marks) in visited:
             continue
-        seen.add((need.key, need.extras, marks))
+        visited.add((need.key, need.extras, marks))
         when.setdefault(need.key, set()).add(marks)
-        left += [(one, marks) for one in made[need.key].asks(need.extras)]
-    return sorted(_marked(made[key].line, found) for key, found in when.items() if made[key].line)
+        left += [(other, marks) for other in made[need.key].asks(need.extras)]
+    return sorted(_marked(made[key].line, marks_of_need) for key, marks_of_need in when.items() if made[key].line)
 
 
 def _marked(line: str, when: set[Marks]) -> str:

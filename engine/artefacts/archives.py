@@ -36,11 +36,11 @@ class Member:
     data: IO[bytes] | None = None
 
 
-def unpack(found: Iterator[Member], folder: Path) -> None:
+def unpack(members: Iterator[Member], folder: Path) -> None:
     """Files, folders and links into `folder`. Raises BadArchive for what would leave it, or is too much."""
     size = 0
     root = os.path.realpath(folder)
-    for count, member in enumerate(found):
+    for count, member in enumerate(members):
         place = _inside(root, member.name)
         size += member.size
         if count >= MOST_FILES or size > MOST_BYTES:
@@ -98,7 +98,7 @@ def _zipped(packed: zipfile.ZipFile) -> Iterator[Member]:
 
 
 def _inside(root: str, name: str, *, link: str = "") -> Path:
-    """Where this name leads, which must be inside; links that were unpacked before are followed."""
+    """The path of this name below the folder. Raises BadArchive when it, or a link unpacked before, leads outside."""
     parent = os.path.realpath(os.path.join(root, os.path.dirname(name)))
     place = os.path.realpath(os.path.join(root, name)) if link else os.path.join(parent, os.path.basename(name))
     if PurePosixPath(name).is_absolute() or os.path.commonpath([root, os.path.realpath(place)]) != root:
@@ -116,13 +116,13 @@ def top(unpacked: Path) -> Path:
 def texts(archive: Path, wanted: Callable[[str], bool], most: int) -> dict[str, bytes]:
     """The files of these names (below a single folder at the top) that have at most `most` bytes; of others the names
     alone, with nothing in them."""
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     with members(archive) as listed:
         for member in listed:
             if member.data is not None:
                 name = str(PurePosixPath(member.name))
                 small = member.size <= most and wanted(name.rpartition("/")[2])
-                found[name] = member.data.read(most) if small else b""
-    tops = {name.partition("/")[0] if "/" in name else "" for name in found}
+                contents[name] = member.data.read(most) if small else b""
+    tops = {name.partition("/")[0] if "/" in name else "" for name in contents}
     only = tops.pop() if len(tops) == 1 else ""
-    return {name.removeprefix(f"{only}/"): data for name, data in found.items()} if only else found
+    return {name.removeprefix(f"{only}/"): data for name, data in contents.items()} if only else contents

@@ -103,7 +103,7 @@ class Artefacts:
         place.parent.mkdir(mode=0o700, exist_ok=True)
         os.chmod(name, 0o400)
         os.replace(name, place)
-        _sync_folder(place.parent)
+        sync_folder(place.parent)
 
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[tuple[BinaryIO, str]]:
@@ -130,8 +130,8 @@ def _copy(stream: IO[bytes], out: BinaryIO, limit: int) -> str:
     return digest.hexdigest()
 
 
-def _sync_folder(folder: Path) -> None:
-    """A rename is only lasting once its folder is on disk."""
+def sync_folder(folder: Path) -> None:
+    """Flush a folder to disk: only then does a rename in it last."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -13,19 +13,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from engine.definition import vocabulary, yaml_text
-from engine.definition.flow import (
-    Branch,
-    Choose,
-    Flow,
-    Foreach,
-    Leaf,
-    Node,
-    Parallel,
-    Repeat,
-    Sequence,
-    Sub,
-    under,
-)
+from engine.definition.flow import Branch, Choose, Flow, Foreach, Leaf, Node, Parallel, Repeat, Sequence, Sub, under
 from engine.definition.yaml_text import Problem
 
 
@@ -107,7 +95,7 @@ def to_document(node: Node) -> Any:
             body = _written(node, "repeat body") | {"flow": _as_list(to_document(node.flow))} | again
             return {"repeat": body}
         case Foreach():
-            # Always with its bound, as versions before wrote it: an unchanged map derives to the same digest.
+            # Always with its bound, as earlier versions wrote it, so that an unchanged map derives to the same digest.
             body = {**_written(node, "foreach body"), "max_parallel": node.max_parallel}
             return {"foreach": body | {"flow": to_document(node.flow)}}
         case Sub():
@@ -115,10 +103,10 @@ def to_document(node: Node) -> Any:
 
 
 def _written(node: Any, part: str) -> dict[str, Any]:
-    """What is said of a node, without what its absence would say as well."""
+    """A node's keys that differ from their defaults, with their values."""
     values = [(key, getattr(node, key.field)) for key in vocabulary.options(part)]
-    said = [(key, value) for key, value in values if value != key.default and (value != "" or not key.required)]
-    return {key.name: _plain(value) for key, value in said}
+    written = [(key, value) for key, value in values if value != key.default and (value != "" or not key.required)]
+    return {key.name: _plain(value) for key, value in written}
 
 
 def _plain(value: Any) -> Any:
@@ -166,9 +154,9 @@ def from_document(document: Any, lookup: Lookup | None = None) -> Node:
 
 
 def _read(document: Mapping[str, Any], part: str) -> dict[str, Any]:
-    """What is said of a node, by the names of its attributes."""
-    said = [(key, document[key.name]) for key in vocabulary.options(part) if key.name in document]
-    return {key.field: tuple(value) if isinstance(key.default, tuple) else value for key, value in said}
+    """The document's keys and values as attributes of a node."""
+    given = [(key, document[key.name]) for key in vocabulary.options(part) if key.name in document]
+    return {key.field: tuple(value) if isinstance(key.default, tuple) else value for key, value in given}
 
 
 def _parallel(document: Any, lookup: Lookup | None) -> Node:
@@ -202,20 +190,20 @@ def _foreach(document: Any, lookup: Lookup | None) -> Node:
 
 def _sub(document: Any, lookup: Lookup | None) -> Node:
     name, digest = document["template"], document.get("digest", "")
-    found = lookup(name, digest) if lookup else None
-    said = {"digest": digest, **_read(document, "template")}
-    if found is None:
-        return Sub(flow=Sequence(), **said)
-    said["digest"] = found.digest
-    return Sub(flow=under(found.flow.root, said["id"]), outputs=found.outputs, inputs=found.inputs, **said)
+    template = lookup(name, digest) if lookup else None
+    given = {"digest": digest, **_read(document, "template")}
+    if template is None:
+        return Sub(flow=Sequence(), **given)
+    given["digest"] = template.digest
+    return Sub(flow=under(template.flow.root, given["id"]), outputs=template.outputs, inputs=template.inputs, **given)
 
 
 def _leaf(document: Mapping[str, Any]) -> Leaf:
-    said = _read(document, "leaf")
-    if undo := said.get("compensate"):
+    given = _read(document, "leaf")
+    if undo := given.get("compensate"):
         name = document.get("title") or document["id"]
-        said["compensate"] = Leaf(document["id"], f"Undo {name}", **_read(undo, "undo"))
-    return Leaf(**said)
+        given["compensate"] = Leaf(document["id"], f"Undo {name}", **_read(undo, "undo"))
+    return Leaf(**given)
 
 
 _BLOCKS: dict[str, Callable[[Any, Lookup | None], Node]] = {

@@ -210,8 +210,8 @@ def branch_words(branch: Branch) -> str:
         case {"event": name}:
             return f"when told {name}"
         case {"after": seconds}:
-            said = durations.said(float(seconds)) if isinstance(seconds, int | float) else condition(seconds)
-            return f"after {said}"
+            text = durations.in_words(float(seconds)) if isinstance(seconds, int | float) else condition(seconds)
+            return f"after {text}"
         case {"approve": form}:
             return f"{' or '.join(groups_of((form or {}).get('by'), 'champion'))} says so"
         case _:
@@ -287,9 +287,9 @@ def _pips(mark: Mark, x: float, y: float) -> str:
         f'<circle class="course-pip{"" if i < mark.people else " o"}" cx="{left + 9 * i:.1f}" cy="{y - 4:.1f}" r="3"/>'
         for i in range(total)
     )
-    said = f"{mark.people} of {total} people, {mark.count} observations"
+    title = f"{mark.people} of {total} people, {mark.count} observations"
     return (
-        f'<g role="img" aria-label="{said}">{dots}<text class="course-evidence" x="{left + 9 * total + 2:.1f}" '
+        f'<g role="img" aria-label="{title}">{dots}<text class="course-evidence" x="{left + 9 * total + 2:.1f}" '
         f'y="{y:.1f}">{number}</text></g>'
     )
 

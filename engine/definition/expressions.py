@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.definition.cel import Program
 
-LONGEST = 1000  # characters
+LONGEST_EXPRESSION = 1000  # characters
 DEEPEST = 24  # brackets within brackets
 _ROOTS = {"inputs", "steps", "run", "deployment", "each"}
 _BRACES = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
@@ -82,7 +82,7 @@ def parse(text: str) -> Expression:
             raise ExpressionError(f"“{text}” names {reference.root}; an expression knows {', '.join(sorted(_ROOTS))}")
     made = Expression(text, references, program)
     if not references:
-        made.evaluate({})  # what rests on nothing is known now: 1 / 0 is found with the template and not in a run
+        made.evaluate({})  # so that 1 / 0 is found with the template and not in a run
     return made
 
 
@@ -135,8 +135,8 @@ def _is_there(reference: Reference, context: Mapping[str, Any]) -> bool:
 def _check_bounds(text: str) -> None:
     if not text:
         raise ExpressionError("an expression is empty")
-    if len(text) > LONGEST:
-        raise ExpressionError(f"an expression has {len(text)} characters; {LONGEST} is the most")
+    if len(text) > LONGEST_EXPRESSION:
+        raise ExpressionError(f"an expression has {len(text)} characters; {LONGEST_EXPRESSION} is the most")
     depth = deepest = 0
     for character in text:
         depth += (character in "([{") - (character in ")]}")

@@ -74,7 +74,7 @@ class Branch:
             case {"event": name}:
                 return str(name)
             case {"after": seconds}:
-                return f"after {durations.said(seconds)}" if isinstance(seconds, int | float) else "the time"
+                return f"after {durations.in_words(seconds)}" if isinstance(seconds, int | float) else "the time"
             case _:
                 return str((self.on.get("approve") or {}).get("question", "somebody says so"))
 
@@ -155,7 +155,7 @@ def nodes_in(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
 
 
 def leaves(node: Node) -> Iterator[Leaf]:
-    return (found for _, found in nodes_in(node) if isinstance(found, Leaf))
+    return (inner for _, inner in nodes_in(node) if isinstance(inner, Leaf))
 
 
 class Flow:
@@ -171,16 +171,16 @@ class Flow:
         return self.nodes[path]
 
     def leaf(self, leaf_id: str) -> Leaf:
-        found = self.nodes[self.leaf_paths[leaf_id]]
-        assert isinstance(found, Leaf)
-        return found
+        node = self.nodes[self.leaf_paths[leaf_id]]
+        assert isinstance(node, Leaf)
+        return node
 
     def leaves(self) -> list[Leaf]:
         return [node for node in self.nodes.values() if isinstance(node, Leaf)]
 
     def with_leaf(self, leaf_id: str, change: Callable[[Leaf], Leaf]) -> Node:
         """The same tree with one leaf changed."""
-        return mapped(self.root, lambda one: change(one) if isinstance(one, Leaf) and one.id == leaf_id else one)
+        return mapped(self.root, lambda node: change(node) if isinstance(node, Leaf) and node.id == leaf_id else node)
 
     def rounds(self, path: Path) -> tuple[Path, ...]:
         """The paths of the loops around this node, outermost first: one number of an iteration each."""
@@ -211,11 +211,11 @@ def read_path(text: str) -> Path:
 def under(node: Node, prefix: str) -> Node:
     """The same tree with every id below `prefix`."""
 
-    def renamed(one: Leaf | Sub) -> Node:
-        name = f"{prefix}.{one.id}"
-        if isinstance(one, Leaf):
-            return replace(one, id=name, compensate=one.compensate and replace(one.compensate, id=name))
-        return replace(one, id=name)
+    def renamed(part: Leaf | Sub) -> Node:
+        name = f"{prefix}.{part.id}"
+        if isinstance(part, Leaf):
+            return replace(part, id=name, compensate=part.compensate and replace(part.compensate, id=name))
+        return replace(part, id=name)
 
     return mapped(node, renamed)
 

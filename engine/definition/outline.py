@@ -1,4 +1,4 @@
-"""What a template will do, told before it starts: its steps in order, each with the circumstances it stands in.
+"""What a template will do, before it starts: its steps in order, each with the blocks around it in words.
 
 Pure: from the flow alone. A page adds each persona's words and how long it took the people who were watched.
 """

@@ -42,5 +42,5 @@ def _checked(
 
 
 def problems_with(template: Template, kinds: Kinds) -> list[str]:
-    """Why a template that was checked when it was stored cannot be run by these kinds; nothing when it can."""
+    """Why these kinds cannot run a template that was checked when it was stored; empty when they can."""
     return [problem.message for problem in Semantics(template, kinds, Structure({})).problems()]

@@ -29,7 +29,7 @@ class Policy:
 
 
 def policy(retries: int | Mapping[str, Any]) -> Policy:
-    """As a leaf writes it: a number for all that can help, or a number for each class, with `wait` and `at_most`."""
+    """The policy of a leaf's `retries`: a number for temporary failures, or one for each class."""
     if isinstance(retries, int):
         return Policy(dict.fromkeys(("temporary", "timeout", "target"), retries))
     times = {name: int(retries[name]) for name in CLASSES if name in retries}

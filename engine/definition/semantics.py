@@ -14,7 +14,7 @@ from engine.definition.yaml_text import Place, Problem
 
 
 class Kind(Protocol):
-    """What a check has to know of a step kind."""
+    """The part of a step kind that the checks need."""
 
     @property
     def is_criterion(self) -> bool: ...
@@ -25,7 +25,7 @@ class Kind(Protocol):
 
 
 class Semantics:
-    """What is wrong with a template, in the places where its structure was found."""
+    """The problems of a template whose structure is right, each with its place in the document."""
 
     def __init__(self, template: Template, kinds: Mapping[str, Kind], structure: Structure) -> None:
         self.template = template
@@ -43,12 +43,12 @@ class Semantics:
                 self._leaf_expressions(leaf.compensate, (*place, "compensate"), undo=True)
         for leaf in self.template.done:
             if (kind := self.kinds.get(leaf.uses)) and not kind.is_criterion:
-                self.structure.wrong(self._place(leaf), f"{leaf.uses} acts, so it cannot judge what is done")
+                self.structure.wrong(self._place(leaf), f"{leaf.uses} changes something, so it cannot be a criterion")
         self._block_expressions()
         self._outputs()
         for path, node in self.flow.nodes.items():
             if isinstance(node, Sub) and node.flow == Sequence() and self.flow.scope(path) is None:
-                self.structure.wrong(("flow",), f"the template {node.template} that stands at “{node.id}” is gone")
+                self.structure.wrong(("flow",), f"the template {node.template} used at “{node.id}” is gone")
         if len(self.flow.leaf_paths) > MOST_STEPS:
             self.structure.wrong(("flow",), f"more than {MOST_STEPS:,} steps, with those of the templates it uses")
         return self.structure.problems
@@ -71,11 +71,11 @@ class Semantics:
     def _leaf_expressions(self, leaf: Leaf, place: Place, *, undo: bool = False) -> None:
         path = self.flow.leaf_paths.get(leaf.id)
         try:
-            found = expressions_of(leaf)
+            expressions = expressions_of(leaf)
         except ExpressionError as error:
             self.structure.wrong(place, f"{leaf.id}: {error}")
             return
-        for reference in (r for expression in found for r in expression.references):
+        for reference in (r for expression in expressions for r in expression.references):
             own = undo and reference.root == "steps" and reference.name == leaf.id
             if not own and (message := self._wrong_reference(reference, path)):
                 self.structure.wrong(place, f"{leaf.id}: {message}")
@@ -98,11 +98,11 @@ class Semantics:
             # `until` stands after the repeat's own flow; the others before what is in the block.
             reader = (*path, 1) if isinstance(node, Repeat) else path
             try:
-                found = expressions_of(node)
+                expressions = expressions_of(node)
             except ExpressionError as error:
                 self.structure.wrong(("flow",), str(error))
                 continue
-            for expression in found:
+            for expression in expressions:
                 for message in filter(None, (self._wrong_reference(r, reader) for r in expression.references)):
                     self.structure.wrong(("flow",), f"“{expression.text}”: {message}")
 

@@ -19,7 +19,7 @@ class Structure:
     def __init__(self, places: Mapping[Place, tuple[int, int]], lookup: Lookup | None = None) -> None:
         self.places = places
         self.lookup = lookup
-        self.found: dict[tuple[str, str], Template] = {}  # the templates it uses, by name and the digest as written
+        self.used: dict[tuple[str, str], Template] = {}  # the templates it uses, by name and the digest as written
         self.problems: list[Problem] = []
         self.leaf_places: dict[str, Place] = {}
 
@@ -167,33 +167,33 @@ class Structure:
         if self.lookup is None:
             self.wrong((*place, "template"), "templates that use others are checked by the server, which knows them")
             return
-        found = self.lookup(name, digest)
-        if found is None:
+        template = self.lookup(name, digest)
+        if template is None:
             what = f"revision {digest[:12]} of {name}" if digest else f"published template “{name}”"
             self.wrong((*place, "template"), f"there is no {what}")
             return
-        if depth_of(found) >= DEEPEST_SUB:
-            self.wrong((*place, "template"), f"templates stand in one another more than {DEEPEST_SUB} deep")
-        self.found[name, digest] = found
+        if depth_of(template) >= DEEPEST_SUB:
+            self.wrong((*place, "template"), f"templates use one another more than {DEEPEST_SUB} deep")
+        self.used[name, digest] = template
         given = value.get("with")
         if isinstance(given, dict | None):
-            self.given(given or {}, found, place)
+            self.given(given or {}, template, place)
 
-    def given(self, given: Mapping[str, Any], found: Template, place: Place) -> None:
-        for key in given.keys() - found.inputs.keys():
-            known = ", ".join(found.inputs) or "none"
-            self.wrong((*place, "with"), f"{found.name} has no input “{key}”; it has {known}")
-        for key, spec in found.inputs.items():
+    def given(self, given: Mapping[str, Any], template: Template, place: Place) -> None:
+        for key in given.keys() - template.inputs.keys():
+            known = ", ".join(template.inputs) or "none"
+            self.wrong((*place, "with"), f"{template.name} has no input “{key}”; it has {known}")
+        for key, spec in template.inputs.items():
             if key not in given and not spec.optional and spec.default is None:
-                self.wrong(place, f"{found.name} needs “{key}”")
+                self.wrong(place, f"{template.name} needs “{key}”")
 
     def looked_up(self, name: str, digest: str = "") -> Template | None:
         """A template that the document uses, as the check found it."""
-        return self.found.get((name, digest)) or self.found.get((name, ""))
+        return self.used.get((name, digest)) or self.used.get((name, ""))
 
     def pinned(self, document: Any) -> Any:
         """The document with the digest of each template it uses: what is published later changes nothing here."""
-        if not self.found:
+        if not self.used:
             return document
         if isinstance(document, list):
             return [self.pinned(item) for item in document]
@@ -201,11 +201,11 @@ class Structure:
             return document
         filled = {key: self.pinned(item) for key, item in document.items()}
         if "template" in document and "id" in document and not document.get("digest"):
-            filled["digest"] = self.found[document["template"], ""].digest
+            filled["digest"] = self.used[document["template"], ""].digest
         return filled
 
 
 def depth_of(template: Template) -> int:
-    """How many templates stand in one another in it, itself included."""
+    """How many levels of templates it has, itself included."""
     flow = template.flow
     return 1 + max((sum(p[: len(q)] == q for q in flow.subs.values()) for p in flow.subs.values()), default=0)

@@ -44,12 +44,12 @@ class Text(Value):
         return {"type": "string"}
 
 
-class Expression(Text):
+class Condition(Text):
     """A condition in CEL, with or without its braces. Its references are checked by `semantics`."""
 
 
 @dataclass(frozen=True)
-class Name(Value):
+class KeyName(Value):
     noun: str = "a name"
     pattern: str = r"^[a-z][a-z0-9_-]{0,62}$"
 
@@ -62,7 +62,7 @@ class Name(Value):
         return {"type": "string", "pattern": self.pattern}
 
 
-class TemplateName(Name):
+class TemplateName(KeyName):
     """A key of any script: no expression names a template, and addresses and files have forms of their own."""
 
     def problem(self, name: str, value: Any) -> str:
@@ -75,7 +75,7 @@ class TemplateName(Name):
         return {"type": "string", "pattern": "^[a-z\u0080-\uffff][a-z0-9_\u0080-\uffff-]{0,62}$"}
 
 
-class Item(Name):
+class Item(KeyName):
     def problem(self, name: str, value: Any) -> str:
         if re.fullmatch(self.pattern, str(value)) and value != "index":
             return ""
@@ -94,7 +94,7 @@ class OneOf(Value):
 
 
 @dataclass(frozen=True)
-class Whole(Value):
+class Integer(Value):
     least: int
     most: int
     unit: str = ""
@@ -186,7 +186,7 @@ def article(noun: str) -> str:
 
 
 EXPRESSION: Final = {"type": "string", "pattern": r"\$\{\{.*\}\}"}
-ID = Name("an id")
+ID = KeyName("an id")
 STEPS = Part("node")  # a step, a block, or a list of them
 
 
@@ -226,7 +226,7 @@ FLOW = _steps("flow", "the steps and blocks in it")
 EXECUTION = (
     _needed("uses", Text(), "the step kind that does it"),
     _key("with", Pairs(), "the kind's settings; each may be an expression", {}, "with_"),
-    _key("retries", Part("retries", Whole(0, 100)), "how often it is tried again, or how often for each class", 0),
+    _key("retries", Part("retries", Integer(0, 100)), "how often it is tried again, or how often for each class", 0),
     _key("timeout", Seconds(), "seconds it may take; then it is stopped and has failed"),
     _key("limits", Part("limits"), "what its jobs may take", {}),
 )
@@ -253,23 +253,23 @@ PARTS: Final[Mapping[str, tuple[Key, ...]]] = {
         _needed("id", ID, "its name in expressions and in rows; it never changes"),
         _key("title", Text(), "what people call it", ""),
         *EXECUTION,
-        _key("when", Expression(), "a condition; without it being met the step is skipped"),
+        _key("when", Condition(), "a condition; without it being met the step is skipped"),
         _key("on_failure", OneOf(("fail", "continue")), "continue: the run goes on after this step has failed", "fail"),
-        _key("mutex", Name(), "no two steps of a team with the same one are at work at once", ""),
+        _key("mutex", KeyName(), "no two steps of a team with the same one are at work at once", ""),
         _key("outputs", Pairs({"type": "string"}), "name: type of what a manual step puts out", {}),
         _key("compensate", Part("undo"), "its own undo, executed when the run fails or is cancelled"),
         _key("evidence", Listed({"type": "string"}), "ids of the observations and insights it rests on", ()),
     ),
     "undo": EXECUTION,
     "retries": (
-        *(_key(name, Whole(0, 100, "retries"), why) for name, why in CLASSES.items()),
+        *(_key(name, Integer(0, 100, "retries"), why) for name, why in CLASSES.items()),
         _key("wait", Seconds(), "seconds before the first retry; each later wait is twice as long"),
         _key("at_most", Seconds(), "the longest wait, in seconds"),
     ),
     "limits": (
-        _key("memory_mb", Whole(16, 1 << 20, "MB"), "memory"),
-        _key("cpu_seconds", Whole(1, 10**6, "seconds of processor time"), "processor time, over all its life"),
-        _key("file_mb", Whole(1, 1 << 20, "MB"), "the largest file it may write"),
+        _key("memory_mb", Integer(16, 1 << 20, "MB"), "memory"),
+        _key("cpu_seconds", Integer(1, 10**6, "seconds of processor time"), "processor time, over all its life"),
+        _key("file_mb", Integer(1, 1 << 20, "MB"), "the largest file it may write"),
     ),
     "parallel": (_steps("parallel", "at least two branches that run at once", Listed(reference("node"), 2)),),
     "choose": (
@@ -277,7 +277,7 @@ PARTS: Final[Mapping[str, tuple[Key, ...]]] = {
         _key("ask", OneOf(("person",)), "person: somebody picks the branch by its label"),
     ),
     "branch": (
-        _key("when", Expression(), "the condition; the first branch whose condition is met is walked"),
+        _key("when", Condition(), "the condition; the first branch whose condition is met is walked"),
         _key("otherwise", OneOf((True,)), "true: walked when no other branch is; the last"),
         _key("label", Text(), "what people call this branch", ""),
         FLOW,
@@ -293,8 +293,8 @@ PARTS: Final[Mapping[str, tuple[Key, ...]]] = {
     ),
     "repeat": (_steps("repeat", "runs its flow until it is enough", Part("repeat body")),),
     "repeat body": (
-        _needed("at_most", Whole(1, MOST_ROUNDS), "the most rounds"),
-        _key("until", Expression(), "the condition that ends it, asked after each round"),
+        _needed("at_most", Integer(1, MOST_ROUNDS), "the most rounds"),
+        _key("until", Condition(), "the condition that ends it, asked after each round"),
         _key("ask", OneOf(("person",)), "person: somebody says whether it is enough"),
         _key("on_limit", OneOf(("fail", "continue")), "what happens when the most rounds were not enough", "fail"),
         FLOW,
@@ -304,7 +304,7 @@ PARTS: Final[Mapping[str, tuple[Key, ...]]] = {
     "foreach body": (
         _needed("in", Value(), "the list, or an expression for one", "items"),
         _key("as", Item(pattern=r"^[a-z][a-z0-9_]{0,30}$"), "what an item is called: each.NAME", "item", "name"),
-        _key("max_parallel", Whole(1, MOST_ROUNDS), "how many items at a time", 10),
+        _key("max_parallel", Integer(1, MOST_ROUNDS), "how many items at a time", 10),
         FLOW,
     ),
     "template": (
@@ -329,12 +329,12 @@ def options(part: str) -> tuple[Key, ...]:
     return _OPTIONS[part]
 
 
-_BY_NAME = {part: {key.name: key for key in found} for part, found in PARTS.items()}
-_OPTIONS = {part: tuple(key for key in found if not key.structural) for part, found in PARTS.items()}
+_BY_NAME = {part: {key.name: key for key in keys} for part, keys in PARTS.items()}
+_OPTIONS = {part: tuple(key for key in keys if not key.structural) for part, keys in PARTS.items()}
 _LAST = ("flow", "again", "done")  # what holds steps is written after what is said of them
 
 
 def order() -> dict[str, int]:
     """The place of each key where a document is written for people to read."""
-    every = dict.fromkeys(key.name for found in PARTS.values() for key in found)
+    every = dict.fromkeys(key.name for keys in PARTS.values() for key in keys)
     return {name: place for place, name in enumerate([*(n for n in every if n not in _LAST), *_LAST])}

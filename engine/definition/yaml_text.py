@@ -75,15 +75,15 @@ def _plain(
         return None
     above |= {id(node)}
     if isinstance(node, yaml.MappingNode):
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = str(key_node.value)
             at = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-            if key in found:
+            if key in values:
                 problems.append(Problem(f"“{key}” is used twice in the same place; keep one", *at))
             places[(*place, key)] = at
-            found[key] = _plain(value_node, (*place, key), places, problems, above)
-        return found
+            values[key] = _plain(value_node, (*place, key), places, problems, above)
+        return values
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*place, i), places, problems, above) for i, item in enumerate(node.value)]
     return _scalar(node)

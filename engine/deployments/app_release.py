@@ -1,4 +1,4 @@
-"""An app as a release: what its folder says, the environment it needs, its settings and its programs."""
+"""A release of an app: its folder, its environment, its settings and its programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model as a release: its scan, the environment it needs, the server around it, and whether that is up."""
+"""A release of a model: its scan, its environment, its server, and whether the server is ready."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ READY_WITHIN = 60.0  # seconds
 
 
 def look_at(sha256: str) -> Scan:
-    """What the file says of itself, unopened. Raises PermanentFailure for what must not or cannot be opened."""
+    """The scan of a model file, which is not opened. Raises PermanentFailure when it must not or cannot be opened."""
     try:
-        found = scan(store().path(sha256))
+        scanned = scan(store().path(sha256))
     except (BadModel, ArtefactError) as error:
         raise PermanentFailure(str(error)) from error
-    if found.problem:
-        raise PermanentFailure(found.problem)
-    return found
+    if scanned.problem:
+        raise PermanentFailure(scanned.problem)
+    return scanned
 
 
 def environment_for(target: Target, sha256: str) -> Environment:
@@ -61,7 +61,7 @@ def restart_release(target: Target, release: Release) -> None:
 
 
 def wait_until_ready(target: Target, release: Release, names: Sequence[str] | None = None) -> None:
-    """Wait outside a run for these workloads of it, or for what answers. Raises TargetError when one stays away."""
+    """Wait, outside a run, until these or the answering workloads are ready. Raises TargetError."""
     deadline = time.monotonic() + READY_WITHIN
     for name in release.answering if names is None else names:
         while (status := target.status(name)).state != State.READY:

@@ -24,10 +24,10 @@ class ArtefactQuerySet(models.QuerySet["Artefact"]):
     def keep(self, stream: IO[bytes], name: str, team: "Team", user: "User | None") -> "Artefact":
         """Store the bytes once and note that this team has them. Raises ArtefactError: too large, or disk full."""
         sha256 = store().put(stream, limit=settings.DESIREPATH_UPLOAD_LIMIT)
-        found, _ = self.get_or_create(
+        artefact, _ = self.get_or_create(
             team=team, sha256=sha256, defaults={"name": name, "size": store().size(sha256), "made_by": user}
         )
-        return found
+        return artefact
 
 
 class Artefact(models.Model):

@@ -10,7 +10,7 @@ READING = timedelta(seconds=60)  # a reader that died is followed by another aft
 
 class EventCursorQuerySet(models.QuerySet["EventCursor"]):
     def take(self, name: str, start: int) -> "EventCursor | None":
-        """This bookmark, for us alone until `give_back`; None while another engine reads. `start` is for the first."""
+        """Lock this cursor until `give_back`; None while another engine reads. `start` is the first position."""
         now = timezone.now()
         self.get_or_create(name=name, defaults={"event": start, "taken_until": now})
         if self.filter(name=name, taken_until__lte=now).update(taken_until=now + READING) != 1:
@@ -29,5 +29,5 @@ class EventCursor(models.Model):
         return f"{self.name}: {self.event}"
 
     def give_back(self, event: int) -> None:
-        """Note how far we came, and let the next one read."""
+        """Store the position and release the lock."""
         EventCursor.objects.filter(pk=self.pk).update(event=event, taken_until=timezone.now())

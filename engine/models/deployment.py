@@ -10,6 +10,8 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
+from engine.models import changing
+from engine.models.changing import ChangeKind, Changing
 from engine.models.event import Event
 from engine.models.release_settings import Program, RunningApp, ServedModel
 from engine.models.run import Run
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 KEPT = timedelta(days=7)  # how long a removed deployment can be restored
 ANSWERED = (DeploymentState.DEPLOYED, DeploymentState.DONE, DeploymentState.REGRESSED)
-MOVING = timedelta(seconds=60)  # after which a move that was killed is nobody's any more
 
 
 class DeploymentQuerySet(models.QuerySet["Deployment"]):
@@ -37,19 +38,19 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
     def there(self) -> Self:
         return self.filter(removed_at=None)
 
-    def at_rest(self) -> Self:
-        """Those that nobody is changing: what is seen of another is half of what was before."""
-        now = timezone.now()
-        return self.exclude(moving_until__gt=now).exclude(held_until__gt=now)
+    def due(self) -> Self:
+        """Live deployments whose criteria are to be judged now."""
+        live = self.there().filter(releases__weight__gt=0)
+        return live.filter(changing.due(timezone.now(), models.Q(state=DeploymentState.DONE))).distinct()
 
     def of_persona(self, persona: "Persona | None") -> Self:
-        """What somebody of this persona calls theirs; whoever has none has all."""
+        """The deployments of this persona and of none; all of them without a persona."""
         return self.filter(models.Q(persona=persona) | models.Q(persona=None)) if persona else self
 
     def rate(self) -> Rate:
-        """How many are done now, of those that are there and have ever answered.
+        """How many are done, of those that have ever answered and were not removed.
 
-        The example's deployments count only where there are no others.
+        Deployments of the example count only when there are no others.
         """
         kinds = [f"deployment.{state}" for state in ANSWERED]
         answered_once = Event.objects.filter(deployment=models.OuterRef("pk"), kind__in=kinds)
@@ -59,7 +60,7 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         return Rate(sum(state == DeploymentState.DONE for _, state in states), len(states))
 
 
-class Deployment(models.Model):
+class Deployment(Changing):
     """The long-lived thing: team, target, name."""
 
     team = models.ForeignKey("people.Team", on_delete=models.CASCADE, related_name="deployments")
@@ -71,11 +72,7 @@ class Deployment(models.Model):
     port = models.PositiveIntegerField(null=True, blank=True)  # asked for; None: the target gives one
     made_at = models.DateTimeField(default=timezone.now, editable=False)
     state_since = models.DateTimeField(default=timezone.now)
-    judged_at = models.DateTimeField(null=True)  # when its criteria were last looked at
     removed_at = models.DateTimeField(null=True)
-    held_until = models.DateTimeField(null=True)  # by somebody who changes it by hand: no run begins meanwhile
-    moving_until = models.DateTimeField(null=True)  # its requests, or what works beside them, are being moved
-    changed_at = models.DateTimeField(default=timezone.now)  # when what its criteria look at last was
     scale = models.JSONField(default=dict)  # process → how many of it, where somebody has said so
 
     objects = DeploymentQuerySet.as_manager()
@@ -130,19 +127,19 @@ class Deployment(models.Model):
         return release.run.revision if release and release.run else None
 
     def reserve(self, effect: str, run: Run, artefact: Mapping[str, Any], workload: str = "") -> "Release":
-        """The release that a step makes, with its number. Found again by the step's effect name after a kill."""
-        found = Release.objects.select_related("deployment").filter(effect=effect).first()
-        if found is None:
+        """The release that a step makes, created once: after a kill the step's effect name leads to it again."""
+        release = Release.objects.select_related("deployment").filter(effect=effect).first()
+        if release is None:
             with transaction.atomic():
-                # Writers of one deployment queue here, so that each gets a number of its own.
+                # One at a time, so that each release gets its own number.
                 Deployment.objects.select_for_update(no_key=True).get(pk=self.pk)
                 last = self.releases.order_by("-number").first()
-                found = Release.objects.create(
+                release = Release.objects.create(
                     deployment=self, number=last.number + 1 if last else 1, run=run, effect=effect,
                     workload=workload or effect,
                     artefact=artefact["sha256"], artefact_name=artefact["name"],
                 )  # fmt: skip
-        return found
+        return release
 
     def retire_older(self, target: TargetAdapter, release: "Release", run: Run | None) -> None:
         """Keep this release and the one before it, to fall back to; stop what is older."""
@@ -150,7 +147,7 @@ class Deployment(models.Model):
         kept = [release.pk, *([before.pk] if before else [])]
         older = list(self.releases.running().exclude(pk__in=kept))
         gone = {str(old.number) for old in older}
-        # Out of the route first, then stopped, then noted: killed in between, it is found and done again.
+        # Route, stop, then note, so that a kill between two of them leaves work that the next call does again.
         self.send(target, {n: weight for n, weight in self.traffic().items() if n not in gone}, "", run=run)
         for old in older:
             old.stop(target, for_good=True)
@@ -163,11 +160,11 @@ class Deployment(models.Model):
         return set(self.config.values_list("key", flat=True))
 
     def settings(self) -> dict[str, str]:
-        """As its programs see them. For those alone: what is shown or noted never has a value. Raises Sealed."""
+        """The values, for its programs only: never show or log them. Raises Sealed."""
         return {row.key: row.value for row in self.config.all()}
 
     def configure(self, values: Mapping[str, str | None], user: "User | None") -> None:
-        """Set some, and (None) take some away; what runs keeps what it began with. Raises ValueError, changing none."""
+        """Set values, or remove them (None). Running programs keep theirs. Raises ValueError before any change."""
         if problems := [text for key, value in values.items() if (text := problem_with(key, value))]:
             raise ValueError("; ".join(problems))
         with transaction.atomic():
@@ -192,7 +189,7 @@ class Deployment(models.Model):
         return Event.objects.create(team_id=self.team_id, deployment=self, kind=kind, text=text, actor=actor, data=data)
 
     def become(self, state: str, why: str) -> None:
-        """Change state and say so; the same state again says nothing."""
+        """Change the state and write an event; the same state again writes none."""
         changed = Deployment.objects.filter(pk=self.pk).exclude(state=state)
         if changed.update(state=state, state_since=timezone.now()):
             self.state = state
@@ -202,28 +199,17 @@ class Deployment(models.Model):
         self, target: TargetAdapter, weights: Mapping[str, int], why: str, *, run: Run | None = None,
         for_a_moment: bool = False,
     ) -> bool:  # fmt: skip
-        """Split its requests so, first on the target, then here. True when that changed anything.
+        """Split its requests by these weights, on the target and then in the rows. True when that changed anything.
 
-        What a release runs beside what answers (a worker) goes with most of the requests, unless it is only
-        `for_a_moment`: then the caller sends them back and says `moved`. Safe to do again: the target changes nothing
-        for the same route, and rows are set, not moved.
+        Workers run only in the release with most of the requests. With `for_a_moment` they stay where they are, and the
+        caller has to send the requests back and end the move. Safe to repeat with the same weights.
         """
-        Deployment.objects.filter(pk=self.pk).update(moving_until=timezone.now() + MOVING)
+        self.begin(ChangeKind.MOVE)
         try:
             return self._send(target, weights, why, run, for_a_moment)
         finally:
             if not for_a_moment:
-                self.moved()
-
-    def moved(self) -> None:
-        """It is at rest again, and its criteria look at something else."""
-        self.changed(moving_until=None)
-
-    def changed(self, **also: Any) -> None:
-        """Its criteria are looked at again; a look that began before is not stored. `also` is set by the same update:
-        between two, such a look would find nobody changing it and nothing changed.
-        """
-        Deployment.objects.filter(pk=self.pk).update(changed_at=timezone.now(), judged_at=None, **also)
+                self.end(ChangeKind.MOVE)
 
     def _send(
         self, target: TargetAdapter, weights: Mapping[str, int], why: str, run: Run | None, for_a_moment: bool
@@ -256,7 +242,7 @@ class Deployment(models.Model):
         return changed
 
     def _routed(self, target: TargetAdapter, releases: "Mapping[str, Release]", weights: Mapping[str, int]) -> str:
-        """The address after its requests were split so; "" where what gets them answers none."""
+        """Set the route and return its address; "" when the main release answers no requests."""
         main = releases.get(_main(weights))
         if main is None or not main.answering:
             target.remove(self.route_name)
@@ -278,7 +264,7 @@ class Deployment(models.Model):
         return Route(self.route_name, backends, fallback, self.port, own_errors)
 
     def _move_the_rest(self, target: TargetAdapter, main: str) -> None:
-        """Workers of two releases would do the same work twice: all others' end before those of `main` begin."""
+        """Stop the workers of other releases before those of `main` start: both would do the same work."""
         running = {str(release.number): release for release in self.releases.running()}
         for number, release in running.items():
             if number != main:
@@ -311,7 +297,7 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
         return self.filter(retired_at=None).order_by("number")
 
     def usable(self) -> Self:
-        """Those that run, without what failed runs left: it waits for a resume, and nobody may fall back to it."""
+        """Running releases, without those a failed run left: these wait for a resume and must not be fallen back to."""
         return self.running().exclude(weight=0, run__state__in=(RunState.FAILED, RunState.CANCELLED))
 
 
@@ -344,17 +330,17 @@ class Release(models.Model):
 
     @property
     def model(self) -> ServedModel | None:
-        """What it runs when it is a model's; None for an app's, and before it is prepared."""
+        """Its model; None for a release of an app, and before it is prepared."""
         return ServedModel.read(self.settings) if "packed" in self.settings else None
 
     @property
     def app(self) -> RunningApp | None:
-        """What it runs when it is an app's; None for a model's, and before it is prepared."""
+        """Its app; None for a release of a model, and before it is prepared."""
         return RunningApp.read(self.settings) if "source" in self.settings else None
 
     @property
     def programs(self) -> tuple[Program, ...]:
-        """What runs of it; empty where one unnamed server answers."""
+        """Its programs; empty for a model, which has one unnamed server."""
         return self.app.programs if self.app else ()
 
     @property
@@ -371,28 +357,28 @@ class Release(models.Model):
 
     @property
     def beside(self) -> tuple[str, ...]:
-        """The workloads that work beside those."""
+        """Its other workloads, such as workers."""
         return tuple(program.workload.name for program in self.programs if not program.answers)
 
     @property
     def processes(self) -> dict[str, str]:
-        """Its processes by name, each with its workload: {"web.1": …}; of a single server none has a name."""
+        """{process name: workload}, for example {"web.1": …}; empty for a model."""
         return {program.process: program.workload.name for program in self.programs}
 
     def keep(self, made: ServedModel | RunningApp) -> None:
-        """Note what it runs. When its workloads were begun stays noted."""
+        """Store what it runs; the times its workloads were begun stay."""
         begun = {"begun": self.begun} if self.begun else {}
         self.settings = {**made.stored(), **begun}
         self.save(update_fields=["settings"])
 
     def workload_of(self, process: str) -> str | None:
-        """The workload of this process; without a name the first. None when it has none of that name."""
+        """The workload of this process, or of the first when `process` is empty. None when there is no such process."""
         if process:
             return self.processes.get(process)
         return next(iter((*self.answering, *self.beside)), self.workload)
 
     def begin(self, target: TargetAdapter, *, answering: bool) -> list[str]:
-        """Start those that answer, or those beside them, where they do not run; their names."""
+        """Start its answering workloads, or its other ones, where they do not run. Returns their names."""
         ours = [program.workload for program in self.programs if program.answers == answering]
         config = self.deployment.settings() if ours else {}
         names = [workload.name for workload in ours]
@@ -409,19 +395,19 @@ class Release(models.Model):
         return dict(self.settings.get("begun", {}))
 
     def rest(self, target: TargetAdapter) -> None:
-        """End what works beside what answers: its requests go elsewhere."""
+        """Stop its workers, because its requests go to another release."""
         for name in self.beside:
             target.stop(name)
 
     def stop(self, target: TargetAdapter, *, for_good: bool = False) -> None:
-        """End all of it. `for_good`: its folder goes too."""
+        """Stop all its workloads. `for_good` also deletes its folder."""
         for name in (*self.answering, *self.beside):
             target.stop(name)
         if for_good and self.app:
             target.discard(self.app.source.name)
 
     def previous(self) -> "Release | None":
-        """The one to go back to: what was live when this one came, or else the newest before it that runs."""
+        """The release to go back to: live when its own run began, else the newest earlier one that runs."""
         earlier = self.deployment.releases.usable().filter(number__lt=self.number)
         before = (self.run.traffic_before if self.run else None) or {}
         was_live = earlier.filter(number=int(_main(before))).first() if before else None

@@ -24,14 +24,14 @@ class EventQuerySet(models.QuerySet["Event"]):
         return self.filter(pk__gt=event_id).order_by("pk")
 
     def late(self, event_id: int) -> Self:
-        """Young ones up to this: on PostgreSQL a lower number may be committed a moment after a higher one was read."""
+        """Recent events up to this one: on PostgreSQL a lower number may be committed after a higher one was read."""
         if connection.vendor != "postgresql":
             return self.none()
         near = self.filter(pk__lte=event_id, pk__gt=event_id - NEAR)
         return near.filter(at__gt=timezone.now() - SETTLED).order_by("pk")
 
     def settled(self) -> Self:
-        """Without what is young: whoever goes on after the last of these misses nothing."""
+        """Without recent events, so that a reader who continues after the last of these misses none."""
         if connection.vendor != "postgresql":
             return self
         old = Event.objects.filter(at__lte=timezone.now() - SETTLED).order_by("-pk").values_list("pk", flat=True)

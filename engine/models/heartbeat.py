@@ -1,4 +1,4 @@
-"""Which engines are there, and when each last looked for work: what readiness rests on."""
+"""The engine processes and when each last claimed. Readiness is computed from it."""
 
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -12,32 +12,32 @@ OLD = timedelta(minutes=10)  # one not seen for so long is forgotten
 
 class EngineHeartbeatQuerySet(models.QuerySet["EngineHeartbeat"]):
     def alive(self) -> Self:
-        """Those that were seen a moment ago."""
+        """Engines with a recent heartbeat."""
         return self.filter(seen_at__gt=timezone.now() - RECENT)
 
     def looking(self) -> Self:
-        """Those whose question for work was answered a moment ago, whether or not there was any."""
+        """Engines whose last claim was answered recently, with or without a step."""
         return self.filter(claimed_at__gt=timezone.now() - RECENT)
 
     def note(self, owner: str, claimed_at: datetime | None, *, found: bool) -> None:
-        """Say that this engine lives, and when it last looked. One short write."""
-        seen: dict[str, Any] = {"seen_at": timezone.now(), "claimed_at": claimed_at, "found": found}
-        if not self.filter(owner=owner).update(**seen):
+        """Write the heartbeat of this engine."""
+        values: dict[str, Any] = {"seen_at": timezone.now(), "claimed_at": claimed_at, "found": found}
+        if not self.filter(owner=owner).update(**values):
             self._old().delete()
             host, pid = owner.split(":")[:2]
-            self.create(owner=owner, host=host, pid=int(pid), **seen)
+            self.create(owner=owner, host=host, pid=int(pid), **values)
 
     def leave(self, owner: str) -> None:
         """This engine ends."""
         self.filter(owner=owner).delete()
 
     def from_the_future(self, owner: str) -> bool:
-        """Whether an engine of this machine was seen later than it is: its clock was set back. They are forgotten."""
+        """Whether this machine's clock was set back: one of its heartbeats is in the future. Those are deleted."""
         host = owner.split(":")[0]
         return bool(self.filter(host=host, seen_at__gt=timezone.now() + RECENT).delete()[0])
 
     def _old(self) -> Self:
-        """Those that ended without a word; the next engine that comes forgets them."""
+        """Engines that died; the next engine deletes their heartbeats."""
         return self.filter(seen_at__lt=timezone.now() - OLD)
 
 

@@ -60,7 +60,7 @@ class Limit(models.Model):
     def covers(self, step: "StepRun") -> bool:
         run = step.run
         here = {"team": run.team_id, "target": run.target_id, "template": run.revision.template_id}
-        return any(getattr(self, f"{name}_id") == found for name, found in here.items())
+        return any(getattr(self, f"{name}_id") == pk for name, pk in here.items())
 
     def steps(self) -> "StepRunQuerySet":
         """Every step it covers."""

@@ -1,6 +1,6 @@
-"""The statements that every step costs, compiled once: Django's compiler takes longer over them than the database.
+"""The SQL statements of every step, compiled once, because Django's compiler takes longer than the database.
 
-The SQL is Django's own; only the work of making it again is saved. Values go through the fields, as always.
+The SQL is Django's own. Values go through the fields as usual.
 """
 
 from __future__ import annotations

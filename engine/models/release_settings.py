@@ -28,7 +28,7 @@ class ServedModel:
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> ServedModel:
         """From what `stored` gave, also by an older version of it."""
-        known = {one.name for one in dataclasses.fields(cls)}
+        known = {field.name for field in dataclasses.fields(cls)}
         given = {name: value for name, value in stored.items() if name in known}
         return cls(**{**given, "environment": Environment.read(stored["environment"])})
 

@@ -75,12 +75,12 @@ class Schedule(models.Model):
         self.save(update_fields=["removed_at", "next_at"])
 
     def restore(self) -> None:
-        """Go on as if it had only been paused meanwhile. Raises NeverComes."""
+        """Put it back, as after a pause. Raises NeverComes."""
         self.removed_at, self.next_at = None, self.after(timezone.now())
         self.save(update_fields=["removed_at", "next_at"])
 
     def pause(self, *, paused: bool) -> None:
-        """Paused it serves nothing; what came meanwhile is not made up for. Raises NeverComes."""
+        """Pause or continue it. Times that passed during the pause are not made up for. Raises NeverComes."""
         self.paused, self.next_at = paused, self.after(timezone.now())
         self.save(update_fields=["paused", "next_at"])
 

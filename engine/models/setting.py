@@ -10,7 +10,7 @@ from lib.sealing import Sealed, seal, unseal
 
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 TAKEN = re.compile(r"PATH|HOME|TMPDIR|PORT|RESULT|OUTPUTS|PYTHONPATH|DESIREPATH_.*|LD_.*")
-MOST = 32 << 10  # characters of a value
+LONGEST_VALUE = 32 << 10  # characters of a value
 
 
 def problem_with(key: str, value: str | None) -> str:
@@ -19,8 +19,8 @@ def problem_with(key: str, value: str | None) -> str:
         return f"“{key[:80]}” is not a name: letters, digits and _, not beginning with a digit"
     if TAKEN.fullmatch(key):
         return f"{key} is given to every program by Desirepath itself"
-    if value is not None and ("\0" in value or len(value) > MOST):
-        return f"the value of {key} is longer than {MOST} characters, or has a zero byte in it"
+    if value is not None and ("\0" in value or len(value) > LONGEST_VALUE):
+        return f"the value of {key} is longer than {LONGEST_VALUE} characters, or has a zero byte in it"
     return ""
 
 

@@ -48,9 +48,9 @@ class Signal(models.Model):
         mine = cls.objects.filter(run=step.run_id, name=name)
         if had := mine.filter(taken_by=step).first():
             return had
-        for found in mine.filter(taken_by=None):
-            if mine.filter(pk=found.pk, taken_by=None).update(taken_by=step) == 1:
-                return found
+        for signal in mine.filter(taken_by=None):
+            if mine.filter(pk=signal.pk, taken_by=None).update(taken_by=step) == 1:
+                return signal
         return None
 
 

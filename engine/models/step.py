@@ -115,7 +115,7 @@ class StepRun(models.Model):
         return ((self.ended_at or timezone.now()) - self.started_at).total_seconds()
 
     def effect_name(self, what: str, *, each_attempt: bool = False) -> str:
-        """A name for something on the target that is the same whoever does it: `eval-3f2a91c04d7e`."""
+        """The same name for the same effect of this step, whichever worker makes it: `eval-3f2a91c04d7e`."""
         parts = [str(self.run.key), self.leaf or self.path, self.iteration]
         parts += [str(self.purpose)] if self.purpose == self.Purpose.COMPENSATE else []
         parts += [str(self.attempt)] if each_attempt else []
@@ -162,7 +162,7 @@ class StepRun(models.Model):
         return user.username == group or (group in Role.values and self.run.team.has(user, group))
 
     def confirm(self, user: "User", values: dict[str, Any] | None = None, comment: str = "") -> bool:
-        """Answer what the step asks; it wakes and goes on. False when somebody else was quicker."""
+        """Store the answer and wake the step. False when somebody else answered first."""
         answer = Answer(user.username, timezone.now().isoformat(), values or {}, comment).stored()
         with transaction.atomic():
             waiting = StepRun.objects.filter(pk=self.pk, state=StepState.WAITING, asking__isnull=False)
@@ -173,7 +173,7 @@ class StepRun(models.Model):
         return True
 
     def vote(self, user: "User", *, approve: bool, comment: str = "") -> "Vote | None":
-        """Say yes or no. The step wakes and counts; None when it no longer asks, or this person has voted.
+        """Store a vote and wake the step. None when the step no longer asks, or this person has voted.
 
         Counted also while a worker looks at the votes of others: two people who say yes at once are two.
         """
@@ -195,7 +195,7 @@ class StepRun(models.Model):
         return vote
 
     def wake(self) -> None:
-        """Let it look again: now, or, while a worker has it, as soon as that one lets go."""
+        """Make the step ready; while a worker executes it, it becomes ready when that execution ends."""
         same = StepRun.objects.filter(pk=self.pk)
         if same.filter(state=StepState.WAITING).update(state=StepState.READY, wake_at=None, queue=""):
             transaction.on_commit(doorbell.ring)

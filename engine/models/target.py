@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 @cache
 def connect(kind: str) -> base.Target:
-    """The one adapter of this kind in this process."""
+    """The one adapter of this kind in this process.
+
+    It is kept for the process, not for an engine, because pages, steps and the engine's threads have to ask the same
+    dummy: what that target runs exists only in its memory.
+    """
     if kind == "dummy":
         from engine.targets.dummy import DummyTarget  # each is loaded where it is used, with what it needs
 

@@ -24,7 +24,7 @@ def _parsed(digest: str, pk: int) -> documents.Template:
 
 @lru_cache(maxsize=256)
 def pinned(pk: int) -> "Revision":
-    """What a run is pinned to, read once a process, without its document: it never changes, but for being published."""
+    """The revision of a run, without its document. Kept for the process: only its publication ever changes."""
     return Revision.objects.defer("document").get(pk=pk)
 
 
@@ -32,10 +32,10 @@ def lookup(name: str, digest: str = "") -> documents.Template | None:
     """The template that another one uses: what is published under this name now, or that very revision."""
     named = Revision.objects.filter(template__name=name)
     if digest:
-        found = named.filter(digest=digest).first()
+        revision = named.filter(digest=digest).first()
     else:
-        found = named.filter(published_at__isnull=False).order_by("-published_at").first()
-    return found.parsed if found else None
+        revision = named.filter(published_at__isnull=False).order_by("-published_at").first()
+    return revision.parsed if revision else None
 
 
 class TemplateQuerySet(models.QuerySet["Template"]):
@@ -46,9 +46,9 @@ class TemplateQuerySet(models.QuerySet["Template"]):
         """Store a checked document as a revision of the template it names; the same document twice is one revision."""
         persona = Persona.objects.filter(slug=document.persona).first()
         with transaction.atomic():
-            found, _ = self.get_or_create(name=document.name, defaults={"title": document.title, "persona": persona})
-            last = found.revisions.order_by("-number").first()
-            revision, made = found.revisions.get_or_create(
+            template, _ = self.get_or_create(name=document.name, defaults={"title": document.title, "persona": persona})
+            last = template.revisions.order_by("-number").first()
+            revision, made = template.revisions.get_or_create(
                 digest=document.digest,
                 defaults={
                     "number": last.number + 1 if last else 1,
@@ -59,7 +59,7 @@ class TemplateQuerySet(models.QuerySet["Template"]):
                 },
             )
             if made:
-                self.filter(pk=found.pk).update(title=document.title, persona=persona)
+                self.filter(pk=template.pk).update(title=document.title, persona=persona)
         return revision
 
 
@@ -94,9 +94,9 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
         return self.all()
 
     def published_for(self, persona: Persona | None, taking: Iterable[str] = ()) -> "Revision | None":
-        """What `serve`, `push` and `pipeline run` start: the persona's template published last.
+        """What `serve`, `push` and `pipeline run` start: the template published last for the persona.
 
-        When it does not take the inputs at hand (an ML engineer pushes an app), whosever does, published last.
+        When that does not take these inputs (an ML engineer pushes an app), the last published one that does.
         """
         published = self.filter(published_at__isnull=False).order_by("-published_at")
         mine = published.filter(template__persona=persona).first()
@@ -150,6 +150,6 @@ class Revision(models.Model):
         return _parsed(self.digest, self.pk)
 
     def publish(self, user: "User | None") -> None:
-        """Let it be what new runs take. The view asks `may(user, "publish", revision)` first."""
+        """Make it the revision of new runs. The view checks `may(user, "publish", revision)` first."""
         self.published_at, self.published_by = timezone.now(), user
         self.save(update_fields=["published_at", "published_by"])

@@ -1,6 +1,6 @@
-"""Taking a step: a conditional update that names who holds it and until when. The database decides who was first.
+"""Claiming a step: one conditional UPDATE stores its owner and the end of its lease. The database decides who is first.
 
-A lease is prolonged while its step is at work; let go of, or left by an engine that died, anybody may take the step.
+The owner renews the lease while it executes the step. When the lease ends, any worker may claim the step.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ from engine.models.template import pinned
 from engine.queue import concurrency
 from engine.statuses import StepState
 
-LEASE = timedelta(seconds=8)  # prolonged four times as often; a dead machine is noticed after it
-RECONCILE = 5.0  # seconds between two looks whether somebody in a queue was forgotten
-OVERDUE_FIRST = 0.5  # seconds after which what is due is asked for before what is ready, however much of that there is
-ASK_FOR = 0.05  # seconds for which it is asked again when all that was found had to wait for its turn
-AGAIN = timedelta(seconds=1)  # after which a step that could not be recorded may be taken again
+LEASE = timedelta(seconds=8)  # renewed every two seconds; a dead machine is noticed when it ends
+RECONCILE = 5.0  # seconds between two searches for queued steps that nobody admitted
+OVERDUE_FIRST = 0.5  # seconds between two claims that try overdue steps before ready ones
+ASK_FOR = 0.05  # seconds a claim goes on when every candidate had to be queued
+AGAIN = timedelta(seconds=1)  # until a step whose outcome could not be recorded may be claimed again
 
 
 def new_owner() -> str:
-    """A name for a claiming loop that says on which machine and in which process it lives."""
+    """A name for a claiming loop: its machine, its process and a random part."""
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 class Claimer:
-    """Takes steps for one owner, and remembers when it last asked for what is asked for only now and then."""
+    """Claims steps for one owner. Remembers when it last tried overdue steps first and when it last reconciled."""
 
     def __init__(self, owner: str, *, overdue_first: float = OVERDUE_FIRST, reconcile: float = RECONCILE) -> None:
-        """The two are seconds between one look and the next; a new claimer looks at once."""
+        """Both intervals are in seconds; a new claimer does both at its first claim."""
         self.owner = owner
         self.overdue_first, self.reconcile = overdue_first, reconcile
         self.overdue_at = self.reconciled_at = float("-inf")  # monotonic
 
     def claim(self, limit: int = 1) -> list[StepRun]:
-        """Up to `limit` steps that this owner now holds: ready, due by the clock, or left by an owner that is gone.
+        """Claim up to `limit` steps: ready ones, waiting ones whose time has come, running ones whose lease has ended.
 
-        Safe with any number of engines; inside a transaction the steps are held when it is committed.
+        Safe with any number of engines. Inside a transaction the claim takes effect when that commits.
         """
         with _at_once():
             taken: list[StepRun] = []
@@ -63,11 +63,11 @@ class Claimer:
         return taken
 
     def _questions(self, now: datetime) -> list[tuple[Q, str]]:
-        """What is due, in the order it is asked for.
+        """The conditions that make a step claimable, each with its order, in the order they are tried.
 
-        New work comes first. Now and then what waits comes first, because a backlog of ready steps must not hide that a
-        job has ended or that a worker has died. Each question has its own index and is asked in that index's order; in
-        another, SQLite walks the whole table.
+        Ready steps come first. Every `overdue_first` seconds they come last, because a backlog of ready steps must not
+        hide an ended job or a dead worker. Each condition is ordered by its own index: in another order SQLite scans
+        the whole table.
         """
         questions = [
             (Q(state=StepState.READY), "pk"),
@@ -81,12 +81,12 @@ class Claimer:
 
 
 def claim(owner: str, limit: int = 1) -> list[StepRun]:
-    """What a new claimer of this name takes: for a shell, and for tests."""
+    """Claim as a new claimer of this name: for a shell, and for tests."""
     return Claimer(owner).claim(limit)
 
 
 def _taken(due: Q, order: str, owner: str, count: int) -> list[StepRun]:
-    """So many that are due in this sense; whoever has to wait for a turn is out of the way when it is asked again."""
+    """Claim up to `count` steps that meet this condition. A step that has to be queued is no candidate again."""
     until = time.monotonic() + ASK_FOR
     while True:
         candidates = _candidates(due, order, count)
@@ -96,9 +96,9 @@ def _taken(due: Q, order: str, owner: str, count: int) -> list[StepRun]:
 
 
 def _at_once() -> AbstractContextManager[object]:
-    """On PostgreSQL a candidate is locked, so that others pass it over, until it is taken: one transaction.
+    """One transaction on PostgreSQL, because a candidate's row stays locked until it is claimed and others skip it.
 
-    On SQLite looking takes no lock, and only who finds something writes.
+    None on SQLite: reading takes no lock there, and only a claim writes.
     """
     return transaction.atomic(savepoint=False) if connection.vendor == "postgresql" else nullcontext()
 
@@ -109,22 +109,22 @@ def loaded() -> StepRunQuerySet:
 
 
 def _candidates(due: Q, order: str, count: int) -> list[StepRun]:
-    """Steps to try. On PostgreSQL those that another worker is taking at this moment are passed over."""
-    found = loaded().filter(due).order_by(order)
+    """Steps to try. On PostgreSQL the rows that another worker has locked are skipped."""
+    due_steps = loaded().filter(due).order_by(order)
     if connection.vendor == "postgresql":
-        found = found.select_for_update(skip_locked=True, no_key=True, of=("self",))
-    steps = list(found[:count])
+        due_steps = due_steps.select_for_update(skip_locked=True, no_key=True, of=("self",))
+    steps = list(due_steps[:count])
     for step in steps:
         step.run.revision = pinned(step.run.revision_id)
     return steps
 
 
 def _take(step: StepRun, owner: str) -> bool:
-    """Whether this owner has the step now; then its row says so, and so does `step`."""
-    wanted = concurrency.turns_of(step)
-    if not wanted or concurrency.has_its_turn(step):
+    """Claim the step, or queue it behind the first slot that is full. True: claimed, in the row and in `step`."""
+    wanted = concurrency.slots_of(step)
+    if not wanted or concurrency.was_admitted(step):
         return _hold(step, owner)
-    with transaction.atomic(savepoint=False):  # counting who is at work and taking the step are one thing
+    with transaction.atomic(savepoint=False):  # between counting and claiming nobody else may claim
         if not concurrency.alone(wanted):
             return False
         if full := concurrency.full(step, wanted):
@@ -136,7 +136,7 @@ def _take(step: StepRun, owner: str) -> bool:
 def _hold(step: StepRun, owner: str) -> bool:
     now, before = timezone.now(), step.state
     step.started_at = step.started_at or now
-    # As it was seen: whoever takes it in between counts on, and its worker may live after all and have prolonged it.
+    # The row has to be as it was read: another owner may have claimed it, or its own may have renewed the lease.
     held = {"id": step.pk, "state": before, "claim": step.claim}
     timed = {StepState.WAITING: "wake_at", StepState.RUNNING: "lease_until"}.get(StepState(before))
     held |= {timed: getattr(step, timed)} if timed else {}
@@ -149,24 +149,24 @@ def _hold(step: StepRun, owner: str) -> bool:
     for name, value in changes.items():
         setattr(step, name, value)
     if before == StepState.RUNNING:
-        step.say(TAKEN_OVER, "Its worker was gone; this one took it over")
+        step.say(TAKEN_OVER, "Its worker died; another one took the step over")
     return True
 
 
 def next_wake() -> float | None:
     """Seconds until a waiting step's time comes, or None."""
-    found = (
+    wake_at = (
         StepRun.objects.filter(state=StepState.WAITING, wake_at__isnull=False)
         .order_by("wake_at").values_list("wake_at", flat=True).first()
     )  # fmt: skip
-    return None if found is None else max(0.0, (found - timezone.now()).total_seconds())
+    return None if wake_at is None else max(0.0, (wake_at - timezone.now()).total_seconds())
 
 
 # --- leases ----------------------------------------------------------------------------------------------------------
 
 
 def renew(owner: str, at_work: Collection[int]) -> None:
-    """Prolong the leases of the steps this owner has at work, not of those it could not record."""
+    """Renew the leases of the steps that this owner is executing, not of those it could not record."""
     if not at_work:
         return
     held = StepRun.objects.filter(pk__in=list(at_work), owner=owner, state=StepState.RUNNING)
@@ -174,22 +174,26 @@ def renew(owner: str, at_work: Collection[int]) -> None:
 
 
 def let_go(owner: str, pk: int) -> None:
-    """This owner does not go on with that step: in a moment anybody may take it."""
+    """Give up the claim: any worker may claim the step after `AGAIN`."""
     StepRun.objects.filter(pk=pk, owner=owner, state=StepState.RUNNING).update(lease_until=timezone.now() + AGAIN)
 
 
 def cut_long_leases() -> int:
-    """A lease that ends later than any can was given before this machine's clock was set back; whoever lives prolongs
-    it again. Only then: a machine whose clock is merely slow would take from the others what they are at."""
+    """Shorten leases that were given before this machine's clock was set back: they end later than any lease can.
+
+    A live owner renews its lease again. Leases of ordinary length stay, because a machine whose clock is merely slow
+    would otherwise claim steps that others are executing. Returns how many were shortened.
+    """
     now = timezone.now()
     long = StepRun.objects.filter(state=StepState.RUNNING, lease_until__gt=now + 2 * LEASE)
     return long.update(lease_until=now + LEASE)
 
 
 def clock_was_set_back() -> None:
-    """What was to be looked at again in a moment would else be looked at when the clock has caught up.
+    """Wake every waiting step, which would otherwise sleep until the clock has caught up.
 
-    A person's time to answer is a time of day and stays. A retry comes early, once; everything else only looks.
+    A step that asks a person keeps its deadline, which is a time of day. A retry happens early, once; other steps only
+    poll.
     """
     cut_long_leases()
     now = timezone.now()
@@ -198,9 +202,9 @@ def clock_was_set_back() -> None:
 
 
 def release_the_dead() -> int:
-    """Let go of what processes of this machine held that are no more; others' leases run out. Returns how many steps.
+    """End the leases held by dead processes of this machine. Returns how many steps that were.
 
-    A killed engine's steps go on as soon as the next one starts, rather than when its lease ends.
+    So the next engine on this machine goes on at once with a killed engine's steps, not when their leases end.
     """
     here = socket.gethostname()[:40]
     held = StepRun.objects.filter(state=StepState.RUNNING, owner__startswith=f"{here}:").order_by()
@@ -209,6 +213,6 @@ def release_the_dead() -> int:
 
 
 def _alive(owner: str) -> bool:
-    """Whether the process that owner names still lives; a number given to another process counts as alive."""
+    """Whether the owner's process lives. A process id that another process has by now counts as alive."""
     pid = owner.split(":")[1]
     return not pid.isdigit() or psutil.pid_exists(int(pid))

@@ -1,8 +1,9 @@
-"""Whose turn it is: mutexes, and limits on how many steps are at work at once.
+"""Mutexes, and limits on how many steps execute at once.
 
-Who is at work is read from the steps themselves (who holds a lease, who has work launched), never from a counter: a
-worker that died holds nothing longer than its lease. A step that has to wait is taken out of the ready ones and queued
-under a key, so that a million waiting steps cost a claim nothing; whoever stops work lets the next of its keys in.
+The holders of a slot are counted from the steps' own rows, never kept in a counter, so a dead worker holds nothing
+longer than its lease. A step that has to wait is queued: it is no longer ready, and its row names the slot. A claim
+therefore does not read queued steps, however many there are. A step that ends admits the next in each queue of its
+slots.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from django.utils import timezone
 from engine.models import Limit, StepRun
 from engine.statuses import LIVE_STEPS, StepState
 
-PAUSED = "paused"  # the queue of steps whose run is paused; continuing lets them out
-KNOWN_FOR = 1.0  # seconds for which a process takes the limits as read
-ALL_AT_ONCE = 10_000  # how many are let in at once when nothing holds them up any more
-MANY = 100  # how many ready steps are queued at once behind something that is full
+PAUSED = "paused"  # the queue of steps whose run is paused
+KNOWN_FOR = 1.0  # seconds until a process reads the limits again
+ALL_AT_ONCE = 10_000  # steps admitted at once when their limit was removed
+QUEUED_AT_ONCE = 100  # ready steps queued at once behind a full slot
 
-# Who takes up room of a limit: a step that a worker has, or that has work launched and looks at it.
+# A limit counts the steps that a worker executes and those that poll something they started.
 WORKING = Q(state=StepState.RUNNING) | Q(
     state=StepState.WAITING, started_at__isnull=False, wake_at__isnull=False, queue=""
 )
 
-# Who has a mutex: from the first start to the end, also while it waits for a person. That is what it is for.
+# A step holds its mutex from its first start to its end, also while it waits for a person.
 HOLDING = Q(state__in=LIVE_STEPS) & (Q(started_at__isnull=False) | Q(state=StepState.RUNNING))
 
 
@@ -39,39 +40,43 @@ class Slot:
 
     key: str
     at_most: int
-    among: QuerySet[StepRun]  # all that it counts
-    holding: Q  # which of them have it
+    among: QuerySet[StepRun]  # the steps that need it
+    holding: Q  # those of them that hold it
 
     def free(self, beside: StepRun | None = None) -> int:
-        """How many more may have it; a step that asks does not stand in its own way."""
+        """How many more steps may hold it; `beside` itself is not counted."""
         others = self.among.exclude(pk=beside.pk) if beside else self.among
         return self.at_most - others.filter(self.holding).count()
 
 
-class _Known:
-    """The limits, as read a moment ago."""
+class _Limits:
+    """The limits, at most `KNOWN_FOR` old.
+
+    The process keeps them, not an engine, because every claim and every recorded step reads them and many of those are
+    no engine's: an answer on a page records a step too. An old limit lets in a step too many or too few for a second.
+    """
 
     def __init__(self) -> None:
-        self.limits: list[Limit] = []
+        self.read: list[Limit] = []
         self.until = 0.0
 
     def __call__(self) -> list[Limit]:
         if time.monotonic() >= self.until:
-            self.limits = list(Limit.objects.select_related(None))
+            self.read = list(Limit.objects.select_related(None))
             self.until = time.monotonic() + KNOWN_FOR
-        return self.limits
+        return self.read
 
     def forget(self) -> None:
         self.until = 0.0
 
 
-limits = _Known()
+limits = _Limits()
 
 
-def turns_of(step: StepRun) -> list[Slot]:
-    """What this step needs its turn at; nothing for most."""
-    found = [_limit(limit) for limit in limits() if limit.covers(step)]
-    return [*found, _mutex(step.mutex)] if step.mutex else found
+def slots_of(step: StepRun) -> list[Slot]:
+    """The slots this step needs; most steps need none."""
+    slots = [_limit(limit) for limit in limits() if limit.covers(step)]
+    return [*slots, _mutex(step.mutex)] if step.mutex else slots
 
 
 def mutex_key(team: int, name: str) -> str:
@@ -86,71 +91,71 @@ def _mutex(name: str) -> Slot:
     return Slot(f"mutex:{name}", 1, StepRun.objects.filter(mutex=name), HOLDING)
 
 
-def has_its_turn(step: StepRun) -> bool:
-    """Its lease ran out, or what it launched is looked at: it was let in before."""
+def was_admitted(step: StepRun) -> bool:
+    """Whether it holds its slots already: it was started before, and this claim polls it or takes it over."""
     return step.started_at is not None and step.state != StepState.READY
 
 
-def alone(turns: Iterable[Slot]) -> bool:
-    """Whether nobody else counts one of these at this moment; then nobody does until this transaction ends.
+def alone(slots: Iterable[Slot]) -> bool:
+    """Lock these slots for counting until the transaction ends. False when another transaction has one of them.
 
-    On SQLite writers queue anyway. On PostgreSQL nobody is waited for: whoever claims holds rows, and two who hold what
-    the other wants would stop each other.
+    On SQLite a writing transaction is alone anyway. On PostgreSQL the lock is tried, not waited for, because a claim
+    holds row locks and two that waited for each other would deadlock.
     """
     if connection.vendor != "postgresql":
         return True
     with connection.cursor() as cursor:
-        for turn in turns:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [zlib.crc32(turn.key.encode())])
+        for slot in slots:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [zlib.crc32(slot.key.encode())])
             if not cursor.fetchone()[0]:
                 return False
     return True
 
 
-def full(step: StepRun, turns: Iterable[Slot]) -> Slot | None:
-    """What this step has to wait for, or None. Call in the transaction that claims it, when it counts alone."""
-    return next((turn for turn in turns if turn.free(step) <= 0), None)
+def full(step: StepRun, slots: Iterable[Slot]) -> Slot | None:
+    """The first full slot, or None. Call it in the transaction that claims the step, after `alone`."""
+    return next((slot for slot in slots if slot.free(step) <= 0), None)
 
 
-def enqueue(turn: Slot, step: StepRun) -> None:
-    """Take this step, and others that would find the same thing full, out of the ready ones."""
-    ready = turn.among.filter(state=StepState.READY, started_at__isnull=True).order_by("pk")
-    some = {*_untouched(ready, MANY), step.pk}
+def enqueue(slot: Slot, step: StepRun) -> None:
+    """Queue this step, and other ready ones that need the same full slot."""
+    ready = slot.among.filter(state=StepState.READY, started_at__isnull=True).order_by("pk")
+    some = {*_untouched(ready, QUEUED_AT_ONCE), step.pk}
     StepRun.objects.filter(pk__in=some, state__in=(StepState.READY, StepState.WAITING)).update(
-        state=StepState.WAITING, queue=turn.key, wake_at=None
+        state=StepState.WAITING, queue=slot.key, wake_at=None
     )
 
 
 def admit(step: StepRun) -> None:
-    """This step has stopped work: the first in each queue of its keys is ready."""
-    for turn in turns_of(step):
-        _let_in(turn.key, 1)
+    """This step holds its slots no longer: make the first step in each of their queues ready."""
+    for slot in slots_of(step):
+        _admit(slot.key, 1)
 
 
-def _let_in(key: str, count: int) -> int:
+def _admit(key: str, count: int) -> int:
     with transaction.atomic(savepoint=False):
         first = _untouched(StepRun.objects.filter(queue=key).order_by("queue", "pk"), count)
         return StepRun.objects.filter(pk__in=first, queue=key).update(state=StepState.READY, queue="")
 
 
 def _untouched(steps: QuerySet[StepRun], count: int) -> list[int]:
-    """The ids of the first; on PostgreSQL past those that somebody else is changing, so that two let in two."""
+    """The ids of the first. On PostgreSQL locked rows are skipped, so two transactions at once admit two steps."""
     if connection.vendor == "postgresql":
         steps = steps.select_for_update(skip_locked=True, no_key=True, of=("self",))
     return [step.pk for step in steps.only("pk")[:count]]
 
 
 def reconcile() -> int:
-    """Make ready the queued steps that were missed: a worker died between, or a limit was raised or lifted."""
+    """Admit queued steps that were missed because a worker died, or because a limit was raised or removed."""
     limits.forget()
     known = {limit.key: _limit(limit) for limit in limits()}
     let = 0
     for key in (
         StepRun.objects.exclude(queue="").exclude(queue=PAUSED).order_by().values_list("queue", flat=True).distinct()
     ):
-        turn = known.get(key) or (_mutex(key.partition(":")[2]) if key.startswith("mutex:") else None)
-        free = turn.free() if turn else ALL_AT_ONCE  # its limit was lifted
-        let += _let_in(key, free) if free > 0 else 0
+        slot = known.get(key) or (_mutex(key.partition(":")[2]) if key.startswith("mutex:") else None)
+        free = slot.free() if slot else ALL_AT_ONCE  # its limit was removed
+        let += _admit(key, free) if free > 0 else 0
     return let
 
 
@@ -172,14 +177,14 @@ def waits_for(step: StepRun) -> str:
 
 
 def holders(queue: str) -> QuerySet[StepRun]:
-    """The steps that have what this queue waits for, the first that started first."""
+    """The steps that hold what this queue waits for, in the order they started."""
     kind, _, name = queue.partition(":")
     if kind == "mutex":
-        found = StepRun.objects.filter(HOLDING, mutex=name)
+        steps = StepRun.objects.filter(HOLDING, mutex=name)
     else:
         limit = Limit.objects.filter(pk=name).first()
-        found = limit.steps().filter(WORKING) if limit else StepRun.objects.none()
-    return found.select_related("run").order_by("started_at", "pk")
+        steps = limit.steps().filter(WORKING) if limit else StepRun.objects.none()
+    return steps.select_related("run").order_by("started_at", "pk")
 
 
 def _held_by(steps: QuerySet[StepRun], team: int) -> str:

@@ -1,4 +1,4 @@
-"""What an expression of a run can see. Only what is referred to is read."""
+"""The values that a run's expressions refer to. Only those are read from the database."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Place:
             "inputs": self.inputs(),
             "run": {"id": run.pk, "started_at": run.started_at.isoformat()},
             "deployment": {"name": run.deployment.name} if run.deployment else {},
-            "steps": {name: self.seen(name) for name in sorted(steps)},
+            "steps": {name: self.value_of(name) for name in sorted(steps)},
             "each": self.each() if any(r.root == "each" for r in references) else {},
         }
 
@@ -68,16 +68,16 @@ class _Place:
 
     def each(self) -> dict[str, Any]:
         """The item of every foreach around this place, by its name, and the innermost's `index`, counted from 0."""
-        found: dict[str, Any] = {}
+        outputs: dict[str, Any] = {}
         for depth, loop in enumerate(self.flow.rounds(self.path)):
             node = self.flow.at(loop)
             if isinstance(node, Foreach) and depth < len(self.iteration):
                 here = write_path(self.iteration[: depth + 1])
                 block = Block.objects.get(run=self.run, path=write_path((*loop, 0)), iteration=here)
-                found |= {node.name: block.item, "index": self.iteration[depth] - 1}
-        return found
+                outputs |= {node.name: block.item, "index": self.iteration[depth] - 1}
+        return outputs
 
-    def seen(self, name: str) -> Any:
+    def value_of(self, name: str) -> Any:
         """What `steps.NAME` means from here: status, and outputs when it has succeeded; the list, out of a foreach."""
         source = self.flow.source(name, self.path)
         if source is None:
@@ -86,10 +86,10 @@ class _Place:
         if rounds is None:
             return {"status": "absent"}
         if isinstance(sub := self.flow.at(source), Sub):
-            return self._seen_sub(sub, source, rounds)
-        return self._seen_leaf(source, rounds)
+            return self._sub_value(sub, source, rounds)
+        return self._leaf_value(source, rounds)
 
-    def _seen_leaf(self, source: Path, rounds: tuple[int, ...]) -> Any:
+    def _leaf_value(self, source: Path, rounds: tuple[int, ...]) -> Any:
         # Of a compensated or repeated place only what stands counts: the newest of each iteration.
         steps = self.run.steps.filter(path=write_path(source), purpose=StepRun.Purpose.LEAF)
         if rounds:
@@ -102,7 +102,7 @@ class _Place:
             return [_step(row) for row in last.values()]
         return _step(steps.order_by("-pk").values("state", "outputs").first())
 
-    def _seen_sub(self, sub: Sub, source: Path, rounds: tuple[int, ...]) -> dict[str, Any]:
+    def _sub_value(self, sub: Sub, source: Path, rounds: tuple[int, ...]) -> dict[str, Any]:
         if len(rounds) < len(self.flow.rounds(source)):
             return {"status": "absent"}  # of a loop's inside only leaves are seen from outside it
         block = Block.objects.filter(run=self.run, path=write_path(source), iteration=write_path(rounds)).first()

@@ -69,16 +69,16 @@ def _repeat(row: StepRun, node: Repeat) -> Outcome:
 
 def _foreach(row: StepRun, node: Foreach) -> Outcome:
     try:
-        found = resolve(node.items, context_for(row, list(expressions_in(node.items))))
+        items = resolve(node.items, context_for(row, list(expressions_in(node.items))))
     except Absent:
-        found = None
-    if found is None:
-        return Succeeded({"items": [], "count": 0}, "no items: what it runs over is not there")
-    if not isinstance(found, list):
-        return Failed(f"A foreach runs over a list; {node.items} is {type(found).__name__}.")
-    if len(found) > MOST_ITEMS:
-        return Failed(f"A foreach runs over at most {MOST_ITEMS:,} items; here are {len(found):,}.")
-    return Succeeded({"items": found, "count": len(found)}, f"{len(found)} items, {node.max_parallel} at a time")
+        items = None
+    if items is None:
+        return Succeeded({"items": [], "count": 0}, "no items: the list is absent")
+    if not isinstance(items, list):
+        return Failed(f"A foreach runs over a list; {node.items} is {type(items).__name__}.")
+    if len(items) > MOST_ITEMS:
+        return Failed(f"A foreach runs over at most {MOST_ITEMS:,} items; here are {len(items):,}.")
+    return Succeeded({"items": items, "count": len(items)}, f"{len(items)} items, {node.max_parallel} at a time")
 
 
 def _first(row: StepRun, node: Choose) -> Outcome:
@@ -111,8 +111,8 @@ def _wait_for_first(node: Choose, labels: list[str], deadline: float | None) -> 
 
 def _seconds(row: StepRun, branch: Branch) -> float:
     value = (branch.on or {})["after"]
-    found = resolve(value, context_for(row, list(expressions_in(value))))
+    seconds = resolve(value, context_for(row, list(expressions_in(value))))
     try:
-        return float(found)
+        return float(seconds)
     except (TypeError, ValueError) as error:
-        raise ExpressionError(f"“after” is a number of seconds, not {found!r}") from error
+        raise ExpressionError(f"“after” is a number of seconds, not {seconds!r}") from error

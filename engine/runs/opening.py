@@ -20,7 +20,7 @@ from engine.statuses import RunState, StepState
 
 
 def ring() -> None:
-    """Something may be ready: tell the workers when this is committed. Who is not told finds it a moment later."""
+    """Tell the workers after the commit that a step may be ready. A worker that is not told finds it when it polls."""
     transaction.on_commit(doorbell.ring)
 
 
@@ -41,7 +41,7 @@ class Rows:
         rows = [self.row(new) for new in opened.steps]
         if self.run.resumed:
             rows = [row for row in rows if not self.opened_before(row)]
-        if rows and self.take_for and self.taken is None and not concurrency.turns_of(rows[0]):
+        if rows and self.take_for and self.taken is None and not concurrency.slots_of(rows[0]):
             self._take(rows[0])
         if len(rows) == 1:
             prepared.insert(rows[0])
@@ -101,6 +101,6 @@ class Rows:
 
     def _stored(self, place: successors.Place) -> Block:
         if place not in self.blocks:
-            found = Block.objects.get(run=self.run, path=write_path(place[0]), iteration=write_path(place[1]))
-            self.blocks[place] = found
+            block = Block.objects.get(run=self.run, path=write_path(place[0]), iteration=write_path(place[1]))
+            self.blocks[place] = block
         return self.blocks[place]

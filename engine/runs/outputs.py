@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.models import Run
 
 IN_THE_ROW = 64 << 10  # bytes of JSON of one output
-AT_MOST = 16 << 20
+LARGEST_OUTPUT = 16 << 20
 MARK = "large output"  # a file that stands for a value; what reads the value gets it back
 
 
@@ -31,9 +31,9 @@ def _stored(name: str, value: Any, run: Run) -> Any:
         raise PermanentFailure(f"The output “{name}” cannot be stored as JSON: {error}") from error
     if len(text) <= IN_THE_ROW:
         return storable(value) if b"\\u0000" in text else value
-    if len(text) > AT_MOST:
+    if len(text) > LARGEST_OUTPUT:
         raise PermanentFailure(
-            f"The output “{name}” has {len(text) >> 20} MB; {AT_MOST >> 20} MB is the most. Put it into a file."
+            f"The output “{name}” has {len(text) >> 20} MB; {LARGEST_OUTPUT >> 20} MB is the most. Put it into a file."
         )
     artefact = Artefact.objects.keep(io.BytesIO(text), f"{name}.json", run.team, None)
     return {MARK: artefact.value()}

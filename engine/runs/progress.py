@@ -1,4 +1,4 @@
-"""From the end of a step to what it means: for the blocks around it, for its run, and for what is undone."""
+"""What follows from the end of a step: for the blocks around it, for its run, and for the undoing of a failed run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RunProgress(Rows):
             self.child_done(step.block, read_path(step.path))
 
     def child_done(self, block: Block | None, child: Path) -> None:
-        """Tell a block that its child is over; go up as long as blocks close."""
+        """A child of this block has ended. Open what follows, or close the block and go on with its parent."""
         while block is not None:
             self.blocks[read_path(block.path), read_path(block.iteration)] = block
             if self._goes_on_inside(block, child[-1]):
@@ -54,7 +54,8 @@ class RunProgress(Rows):
             case Sequence():
                 return self.open(successors.following(self.flow, path, index, iteration))
             case Parallel():
-                # The decrement and the look are in one transaction, and writers queue: exactly one sees the last.
+                # Decrement and read are one transaction and writers queue, so exactly one child finds that it was the
+                # last.
                 Block.objects.filter(pk=block.pk).update(open_children=F("open_children") - 1)
                 block.refresh_from_db(fields=["open_children"])
                 return block.open_children > 0
@@ -68,7 +69,7 @@ class RunProgress(Rows):
                 return False
 
     def next_item(self, block: Block, path: Path, iteration: Iteration) -> bool:
-        """One item of a foreach is over; begin the next that has waited for room."""
+        """An item of a foreach has ended: open the next one."""
         Block.objects.filter(pk=block.pk).update(open_children=F("open_children") - 1)
         block.refresh_from_db(fields=["open_children", "round", "total", "item"])
         if block.round < (block.total or 0):
@@ -77,7 +78,7 @@ class RunProgress(Rows):
         return block.open_children > 0
 
     def items(self, block: Block, node: Foreach, items: list[Any]) -> None:
-        """The list of a foreach is known: begin as many items as may run at once."""
+        """The items of a foreach are known: open as many as may run at once."""
         path, iteration = read_path(block.path), read_path(block.iteration)
         first, block.item = min(len(items), node.max_parallel), items
         Block.objects.filter(pk=block.pk).update(
@@ -124,7 +125,7 @@ class RunProgress(Rows):
     def succeed(self) -> None:
         self._end(RunState.SUCCEEDED, "", "run.succeeded", "Every step is done")
         if self.run.deployment:
-            type(self.run.deployment).objects.filter(pk=self.run.deployment.pk).update(judged_at=None)
+            self.run.deployment.changed()
 
     def fail(self, reason: str) -> None:
         Run.objects.filter(pk=self.run.pk).update(state=RunState.COMPENSATING, reason=reason)
@@ -139,7 +140,7 @@ class RunProgress(Rows):
         self.undo_when_quiet()
 
     def undo_when_quiet(self) -> None:
-        """Once nothing of the run is at work: the steps' own undos, the newest first, one by one; then the traffic."""
+        """When no step of the run is executing, open the next undo, newest step first; at last put the traffic back."""
         if self.run.live_steps().exists():
             return
         if done := self.next_to_undo():
@@ -193,7 +194,7 @@ class RunProgress(Rows):
             self._end(RunState.FAILED, self.run.reason, "run.failed", self.run.reason)
 
     def rebuild(self) -> None:
-        """Go on with what the ended steps ask for, from nothing else."""
+        """Store the open rows again, computed from the ended steps alone."""
         if not rebuild(self):
             self.succeed()
 

@@ -1,4 +1,4 @@
-"""What a run's steps that have ended ask for, stored again from nothing else: after a reset, or to repair a run."""
+"""Stores a run's open rows again, computed from its ended steps alone: for resume, and to repair a run."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def place_of(row: StepRun) -> successors.Place:
 
 
 def ended_steps(run: Run) -> dict[successors.Place, StepRun]:
-    """The steps and decisions that need not be run again as the run stands, by place."""
+    """The steps and decisions that need not run again, by place."""
     over = Q(state__in=(StepState.SUCCEEDED, StepState.SKIPPED, StepState.FAILED))
     rows = run.steps.filter(over, purpose__in=ORDINARY).defer("checkpoint", "answer")
     return {place_of(row): row for row in rows if row.state != StepState.FAILED or goes_on(row)}
 
 
 def decision_of(row: StepRun) -> Any:
-    """What `engine.runs.successors` wants to know of a step that has ended: nothing but of a decision."""
+    """What `engine.runs.successors` needs of an ended step: the decision of a question, None for a leaf."""
     if row.purpose != StepRun.Purpose.DECIDE:
         return None
     return next((row.outputs[name] for name in ("branch", "again", "count") if name in row.outputs), None)
@@ -40,15 +40,15 @@ def goes_on(step: StepRun) -> bool:
 
 
 def rebuild(rows: Rows) -> bool:
-    """Store blocks and steps as the ended steps ask for, whatever is there. False: nothing is left to do."""
+    """Store the blocks and steps that follow from the ended steps, whatever rows there are. False: the run is over."""
     ended = {place: decision_of(row) for place, row in ended_steps(rows.run).items()}
-    found = successors.whole(rows.flow, ended)
-    _blocks(rows, found.blocks)
+    state = successors.expected(rows.flow, ended)
+    _blocks(rows, state.blocks)
     live = {place_of(row) for row in rows.run.live_steps()}
-    steps = [rows.row(_new_step(rows.flow, place)) for place in sorted(found.due - live)]
+    steps = [rows.row(_new_step(rows.flow, place)) for place in sorted(state.due - live)]
     StepRun.objects.bulk_create([step for step in steps if not rows.opened_before(step)])
     ring()
-    return bool(found.due)
+    return bool(state.due)
 
 
 def _new_step(flow: Flow, place: successors.Place) -> successors.NewStep:

@@ -1,4 +1,4 @@
-"""What an outcome makes of a step's row, and which event tells of it."""
+"""The columns of a step's row that an outcome sets, and the event it writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.outcomes import Asking, Failed, Outcome, Poll, Queued, Skipped, Succ
 from engine.statuses import StepState
 
 UNDO_TRIES = 5
-# What a step that is run again begins with.
+# The columns of a step that runs again.
 FRESH: dict[str, Any] = {
     "checkpoint": {}, "outputs": {}, "reason": "", "note": "", "asking": None, "answer": None, "asked_at": None,
     "started_at": None, "ended_at": None, "wake_at": None, "undone": False, "wake_requested": False, "owner": "",
@@ -22,7 +22,7 @@ FRESH: dict[str, Any] = {
 
 
 def changes_of(step: StepRun, outcome: Outcome) -> tuple[dict[str, Any], str, str]:
-    """The columns an outcome sets, and the event it makes (none for a look again)."""
+    """The columns an outcome sets, and its event's kind and text (no event for a poll)."""
     now = timezone.now()
     ended = {"checkpoint": step.checkpoint, "ended_at": now, "wake_at": None, "asking": None}
     match outcome:

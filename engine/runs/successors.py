@@ -1,7 +1,7 @@
-"""What may start now. Pure: from the flow and what has ended to the rows that follow.
+"""Which rows follow from the flow and the ended steps. Pure.
 
-`opening` and `following` are what `engine.runs.transitions` stores step by step; `whole` computes the same from nothing
-but the states of all steps: the tests' oracle, and what resume and repair store.
+`opening` and `following` give what `engine.runs.transitions` stores step by step. `expected` computes the same from the
+states of all steps: the tests' oracle, and what resume and repair store.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class NewStep:
 
 @dataclass(frozen=True)
 class Opening:
-    """The rows that opening a node makes, parents first. Nothing at all: the node is empty and closes at once."""
+    """The rows of a node that is opened, parents first. No rows: the node is empty and closes at once."""
 
     blocks: tuple[NewBlock, ...] = ()
     steps: tuple[NewStep, ...] = ()
@@ -43,7 +43,7 @@ class Opening:
 
 
 def opening(flow: Flow, path: Path, iteration: Iteration, block: Place | None) -> Opening:
-    """What entering the node at `path` makes; `block` is the block it stands in."""
+    """The rows that entering the node at `path` makes; `block` is the block around it."""
     node, here = flow.at(path), (path, iteration)
     match node:
         case Leaf():
@@ -53,12 +53,12 @@ def opening(flow: Flow, path: Path, iteration: Iteration, block: Place | None) -
             return Opening((NewBlock(path, iteration), *inner.blocks), inner.steps) if inner else Opening()
         case Parallel():
             inside = [opening(flow, (*path, i), iteration, here) for i in range(len(node.branches))]
-            started = [found for found in inside if found]
+            started = [opened for opened in inside if opened]
             if not started:
                 return Opening()
-            blocks = [b for found in started for b in found.blocks]
+            blocks = [b for opened in started for b in opened.blocks]
             return Opening(
-                (NewBlock(path, iteration, len(started)), *blocks), tuple(s for found in started for s in found.steps)
+                (NewBlock(path, iteration, len(started)), *blocks), tuple(s for opened in started for s in opened.steps)
             )
         case Choose() | Foreach():
             return Opening((NewBlock(path, iteration),), (NewStep(path, iteration, block=here),))
@@ -71,7 +71,7 @@ def opening(flow: Flow, path: Path, iteration: Iteration, block: Place | None) -
 
 
 def following(flow: Flow, path: Path, child: int, iteration: Iteration) -> Opening:
-    """What follows child number `child` of the sequence at `path`; empty: the sequence closes."""
+    """The rows that follow child number `child` of the sequence at `path`; none: the sequence closes."""
     node = flow.at(path)
     assert isinstance(node, Sequence)
     for index in range(child + 1, len(node.children)):
@@ -92,7 +92,7 @@ def decision(path: Path, iteration: Iteration, number: int) -> Opening:
 
 
 def again_of(flow: Flow, path: Path, iteration: Iteration, number: int) -> Opening:
-    """What follows a round that is to be repeated: `again`, or the next round where that is empty."""
+    """The rows that follow a round to be repeated: those of `again`, or of the next round where it is empty."""
     inner = opening(flow, (*path, 1), (*iteration, number), (path, iteration))
     return inner or round_of(flow, path, iteration, number + 1)
 
@@ -105,7 +105,7 @@ def items_of(flow: Flow, path: Path, iteration: Iteration, numbers: Iterable[int
 
 
 def comes_after(flow: Flow, first: Place, second: Place) -> bool:
-    """Whether the second place is walked after the first, and because of it: never between parallel branches or items.
+    """Whether the second place comes after the first in the flow: never between parallel branches or items.
 
     A place is a leaf's or a question's, as in a step's row.
     """
@@ -142,9 +142,9 @@ def _part(index: Path) -> int:
 
 
 class Following:
-    """What comes after any of many places: the same as asking `comes_after` of each of them, in one walk.
+    """The places that come after any of the given ones: `comes_after` for many, in one walk.
 
-    `earliest` has of each block around the places the earliest child or round that one of them stands in.
+    `earliest` holds, for each block around the given places, the earliest child or round with one of them.
     """
 
     def __init__(self, flow: Flow, places: Iterable[Place]) -> None:
@@ -204,34 +204,31 @@ class OpenBlock:
 
 
 @dataclass
-class Whole:
-    """Everything that the steps which have ended ask for, computed from nothing else.
-
-    The tests' oracle for what `engine.runs.transitions` stores step by step, and what resume and repair store.
-    """
+class Expected:
+    """The rows a run should have, computed from its ended steps alone."""
 
     due: set[Place] = field(default_factory=set)  # opened, and not ended
     reached: set[Place] = field(default_factory=set)  # opened, ended or not
     blocks: dict[Place, OpenBlock] = field(default_factory=dict)  # open ones
 
 
-def whole(flow: Flow, ended: Ended) -> Whole:
-    found = Whole()
-    _Recount(flow, ended, found).over((), ())
-    return found
+def expected(flow: Flow, ended: Ended) -> Expected:
+    state = Expected()
+    _Recount(flow, ended, state).over((), ())
+    return state
 
 
 def due(flow: Flow, ended: Ended) -> set[Place]:
     """Every place that has been opened and has not ended. Empty: the run is over."""
-    return whole(flow, ended).due
+    return expected(flow, ended).due
 
 
 class _Recount:
-    def __init__(self, flow: Flow, ended: Ended, found: Whole) -> None:
-        self.flow, self.ended, self.found = flow, ended, found
+    def __init__(self, flow: Flow, ended: Ended, state: Expected) -> None:
+        self.flow, self.ended, self.found = flow, ended, state
 
     def over(self, path: Path, iteration: Iteration) -> bool:
-        """Whether this node is over; notes what it waits for."""
+        """Whether this node has ended; notes the places it waits for."""
         node = self.flow.at(path)
         match node:
             case Leaf():
@@ -242,7 +239,7 @@ class _Recount:
             case Sub():
                 return self.block(self.over((*path, 0), iteration), path, iteration)
             case Parallel(branches=branches):
-                # Every branch is asked, also after one that waits: each notes its own places.
+                # All branches are asked, also after one that waits, because each notes its own places.
                 left = [self.over((*path, i), iteration) for i in range(len(branches))].count(False)
                 return self.block(not left, path, iteration, OpenBlock(left))
             case Choose():

@@ -1,8 +1,8 @@
-"""One short transaction that takes a run on: it stores what a step came to and opens what follows.
+"""The transactions that change a run: store a step's outcome and open what follows; start, pause, cancel, resume.
 
-The step's ancestors are walked upward from its block row; each holds the number of its open children, so the cost does
-not grow with the run. Safe to call any number of times: a write whose claim is no longer held changes nothing. The
-worker that ends a step may take the next one in the same commit, so a sequence costs one commit a step.
+A step's outcome updates its blocks from the inside out. Each block stores how many children are open, so the cost does
+not grow with the run. A write whose claim is lost changes nothing, so a call may be repeated. The worker that ends a
+step may claim the next one in the same commit: a sequence costs one commit a step.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -18,6 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from engine.models import Run, StepRun, prepared
+from engine.models.changing import ChangeKind
 from engine.outcomes import Outcome, Poll, Queued, in_words
 from engine.queue import concurrency
 from engine.queue.claims import Claimer
@@ -31,9 +31,6 @@ from engine.statuses import ENDING_RUNS, LIVE_STEPS, RunState, StepState
 if TYPE_CHECKING:
     from engine.models import Deployment
     from people.models import User
-
-
-HELD = timedelta(minutes=5)  # for which somebody's change by hand keeps others away
 
 
 class NotPossible(ValueError):
@@ -59,36 +56,31 @@ def refuse_second(deployment: Deployment, *, removed: bool = False) -> None:
 
     Call it in the transaction that begins to change it.
     """
-    # Whoever starts or resumes on this deployment queues here, so that two never both find it free.
+    # Every start and resume on this deployment waits for this lock, so two never both find it free.
     locked = type(deployment).objects.select_for_update(no_key=True).get(pk=deployment.pk)
     if other := deployment.runs.active().first():
         raise NotPossible(f"run {other.pk} is changing {deployment.name} already; wait for it, or cancel it")
-    if locked.held_until and locked.held_until > timezone.now():
+    if locked.change_state.is_held(timezone.now()):
         raise Busy(f"somebody is changing {deployment.name} at this moment; try again when that is done")
     if locked.removed_at and not removed:
         raise NotPossible(f"{deployment.name} was removed; `desirepath restore {deployment.name}` first")
 
 
 class Busy(NotPossible):
-    """Somebody changes the deployment by hand: in a moment that is over."""
+    """Somebody is changing the deployment by hand: the caller may try again in a moment."""
 
 
 @contextmanager
 def by_hand(deployment: Deployment, *, removed: bool = False) -> Iterator[None]:
-    """Hold the deployment: no run and nobody else changes it, and nobody judges it half-way. Raises NotPossible.
-
-    It is judged anew afterwards. If the process dies, the hold expires after `HELD`.
-    """
-    same, until = type(deployment).objects.filter(pk=deployment.pk), timezone.now() + HELD
+    """A change by hand. Raises NotPossible while a run or somebody else is changing the deployment."""
     with transaction.atomic():
         refuse_second(deployment, removed=removed)
-        same.update(held_until=until)
+        until = deployment.begin(ChangeKind.BY_HAND)
     try:
         deployment.refresh_from_db(fields=["removed_at", "scale"])
         yield
     finally:
-        deployment.changed()  # before it is free: a look that began earlier is then not stored
-        same.filter(held_until=until).update(held_until=None)  # not that of whoever came after a very long change
+        deployment.end(ChangeKind.BY_HAND, until)
 
 
 @dataclass(frozen=True)
@@ -106,7 +98,7 @@ def record(step: StepRun, outcome: Outcome, *, take_next: Claimer | None = None)
     """
     outcome = in_words(outcome)
     with transaction.atomic():
-        # Who changes a run's rows queues here on PostgreSQL; on SQLite writers queue anyway.
+        # On PostgreSQL whoever changes a run's rows waits for this lock; on SQLite only one writes at a time anyway.
         state = Run.objects.select_for_update(no_key=True).values_list("state", flat=True).get(pk=step.run_id)
         owner = step.owner
         held = {"id": step.pk, "state": StepState.RUNNING, "owner": owner, "claim": step.claim}
@@ -132,7 +124,7 @@ def record(step: StepRun, outcome: Outcome, *, take_next: Claimer | None = None)
 
 
 def _after_pause(walk: RunProgress, step: StepRun, outcome: Outcome) -> None:
-    """End a step that let go without an outcome where its run is ending; look again where a wake was requested."""
+    """A live step after its execution: cancel it when its run is ending; make it ready when a wake was requested."""
     row = StepRun.objects.filter(pk=step.pk)
     if walk.run.state in ENDING_RUNS and step.purpose in ORDINARY:
         row.update(state=StepState.CANCELLED, asking=None, queue="", wake_at=None, ended_at=timezone.now())
@@ -157,7 +149,7 @@ def cancel(run: Run, user: User | None) -> None:
 
 
 def begin_again(run: Run) -> None:
-    """A run that is being resumed goes on: first with the traffic it had reached, then with what its steps ask for."""
+    """Continue a run that is resumed: restore the traffic it had reached, then open what its ended steps ask for."""
     walk = RunProgress(run)
     if run.traffic_reached:
         walk.insert_repair(run.traffic_reached, "resume")
@@ -166,7 +158,7 @@ def begin_again(run: Run) -> None:
 
 
 def repair(run: Run) -> None:
-    """Store again what the ended steps of a running run ask for, whatever its rows say; what is right stays."""
+    """Rebuild a running run's open rows from its ended steps. Rows that are right stay."""
     with transaction.atomic():
         locked = Run.objects.select_for_update(no_key=True).get(pk=run.pk)
         if locked.state in (RunState.RUNNING, RunState.PAUSED):

@@ -45,11 +45,11 @@ FUNCTIONS = {"sklearn.metrics._dist_metrics.newObj", "sklearn.neighbors._kd_tree
 def modules() -> Iterator[ModuleType]:
     sklearn = importlib.import_module("sklearn")
     yield sklearn
-    for found in pkgutil.walk_packages(sklearn.__path__, "sklearn.", onerror=lambda _: None):
-        if any(part in LEFT_OUT for part in found.name.split(".")):
+    for module in pkgutil.walk_packages(sklearn.__path__, "sklearn.", onerror=lambda _: None):
+        if any(part in LEFT_OUT for part in module.name.split(".")):
             continue
         try:
-            yield importlib.import_module(found.name)
+            yield importlib.import_module(module.name)
         except Exception:  # noqa: S112 - a module that cannot be imported has nothing to offer
             continue
 

@@ -1,7 +1,7 @@
-"""What a step kind is, and what it gets to work with.
+"""The base classes of step kinds, and what a kind gets to work with.
 
-A kind is asked to `run` again and again until it has an outcome: it looks at what there is (its checkpoint, the target)
-and goes on from there. So an engine killed anywhere in between changes nothing but the clock.
+The engine calls a kind's `run` until it returns an outcome. Each call reads the checkpoint and the target and goes on
+from there, so a kill between two calls costs only time.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 
 class NotYet(Exception):
-    """Raised inside a step: what it waits for goes on; look again after so many seconds."""
+    """Raised inside a step whose job is still running: poll again after so many seconds."""
 
     def __init__(self, seconds: float = 0.2, note: str = "") -> None:
         super().__init__(note)
@@ -107,10 +107,10 @@ class Step(Generic[F]):
     @cached_property
     def release(self) -> Release:
         """The release this run made."""
-        found = self.run.releases.select_related("deployment").order_by("number").last()
-        if found is None:
+        release = self.run.releases.select_related("deployment").order_by("number").last()
+        if release is None:
             raise PermanentFailure("This run has made no release yet; a step that makes one has to come before.")
-        return found
+        return release
 
     def job(
         self, what: str, argv: Iterable[str], *, environment: Environment | None = None,
@@ -173,7 +173,7 @@ class StepKind(ABC):
         """Go on from where this step is. May raise NotYet, TemporaryFailure, PermanentFailure, TargetError."""
 
     def judge(self, step: Step[Any]) -> Outcome:
-        """As a done criterion. Succeeded: met; Failed, Asking: not yet; a missing input: "needs". Only reads."""
+        """Evaluate as a criterion. Succeeded: met; Failed, Asking: open; a missing input: "needs". Only reads."""
         return self.run(step)
 
     @abstractmethod
@@ -181,7 +181,7 @@ class StepKind(ABC):
         """What it would do. Must not write anything."""
 
     def cancel(self, step: Step[Any]) -> None:
-        """Let go of what this step has running, because it timed out. Of a run that ends, `worker.put_back` does it."""
+        """Stop the jobs of this step, because it timed out. When a run ends, `executor.put_back` stops them."""
         for name in step.checkpoint.get("jobs", []):
             step.target.stop(name)
 

@@ -43,10 +43,10 @@ def problems_with(template: Template) -> list[str]:
 
 def kind_of(leaf: Leaf) -> StepKind:
     """The kind of a step that is to be executed. Raises PermanentFailure when it is gone."""
-    found = registry().get(leaf.uses)
-    if found is None:
+    kind = registry().get(leaf.uses)
+    if kind is None:
         raise PermanentFailure(f"{leaf.name} uses “{leaf.uses}”. {GONE}")
-    return found
+    return kind
 
 
 def says(leaf: Leaf, persona: Persona | None) -> dict[str, str]:

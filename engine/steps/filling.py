@@ -1,4 +1,4 @@
-"""What a step kind is handed: its form with the expressions answered, and the step to work with."""
+"""Makes what a step kind is called with: its form, with expressions evaluated, and its `Step`."""
 
 from __future__ import annotations
 

@@ -33,10 +33,10 @@ def template_schema() -> dict[str, Any]:
 
 def _part(part: str) -> dict[str, Any]:
     keys = vocabulary.keys(part).values()
-    found = _object({key.name: _described(key) for key in keys}, [key.name for key in keys if key.required])
+    schema = _object({key.name: _described(key) for key in keys}, [key.name for key in keys if key.required])
     if part == "event branch":
-        found["oneOf"] = [{"required": [name]} for name in ("event", "after", "approve")]
-    return found
+        schema["oneOf"] = [{"required": [name]} for name in ("event", "after", "approve")]
+    return schema
 
 
 def _described(key: vocabulary.Key) -> dict[str, Any]:
@@ -52,11 +52,11 @@ def _of_kind(part: str, kind: StepKind) -> dict[str, Any]:
     form = kind.form.model_json_schema(ref_template="#/$defs/never/{model}")
     settings = {name: {"anyOf": [EXPRESSION, _inline(spec, form)]} for name, spec in form.get("properties", {}).items()}
     needed = form.get("required", [])
-    found = _part(part)
-    found["properties"]["uses"] = {"const": kind.name, "description": kind.says(None)["does"]}
-    found["properties"]["with"] = _object(settings, needed)
-    found["required"] += ["with"] if needed else []
-    return found
+    schema = _part(part)
+    schema["properties"]["uses"] = {"const": kind.name, "description": kind.says(None)["does"]}
+    schema["properties"]["with"] = _object(settings, needed)
+    schema["required"] += ["with"] if needed else []
+    return schema
 
 
 def _inline(spec: Any, form: dict[str, Any]) -> Any:

@@ -1,8 +1,8 @@
 """The contract every target keeps.
 
-A target is where work runs: local processes, a cluster. It is the only place in the engine that touches the outside.
-Every verb here is idempotent: called again with the same name it finds what is there and adopts it, so an engine that
-was killed between doing and noting can simply do it again.
+A target is where work runs: local processes, a cluster. Nothing else in the engine touches processes or networks. Every
+verb is idempotent: called again with the same name, it adopts what is there. So an engine that was killed before it
+stored what it did may repeat it.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class State(enum.StrEnum):
 
     @property
     def is_up(self) -> bool:
-        """Whether something lives of it, or is about to."""
+        """Whether it runs or is about to."""
         return self in (State.PREPARING, State.STARTING, State.READY, State.RUNNING)
 
 

@@ -94,11 +94,11 @@ class DummyTarget(Target):
     def _settled(self, workload: Workload, starts: int) -> Status:
         now = time.time()
         if workload.kind is Kind.SERVICE:
-            found = self._ends.get(workload.name, Status(State.READY))
-            return dataclasses.replace(found, address=f"http://dummy/{workload.name}", started_at=now, starts=starts)
-        found = self._ends.get(workload.name, Status(State.SUCCEEDED, exit_code=0))
-        over = found.state in (State.SUCCEEDED, State.FAILED, State.STOPPED)
-        return dataclasses.replace(found, started_at=now, ended_at=now if over else None, starts=starts)
+            end = self._ends.get(workload.name, Status(State.READY))
+            return dataclasses.replace(end, address=f"http://dummy/{workload.name}", started_at=now, starts=starts)
+        end = self._ends.get(workload.name, Status(State.SUCCEEDED, exit_code=0))
+        over = end.state in (State.SUCCEEDED, State.FAILED, State.STOPPED)
+        return dataclasses.replace(end, started_at=now, ended_at=now if over else None, starts=starts)
 
     def status(self, name: str) -> Status:
         return self.statuses.get(checked_name(name), Status(State.ABSENT))
@@ -138,13 +138,13 @@ class DummyTarget(Target):
 
     def remove(self, name: str) -> None:
         self._refuse_when_broken()
-        found = self.routes.pop(name, None) is not None
+        removed = self.routes.pop(name, None) is not None
         for deployment, held in self.routes.items():
             if any(backend.workload == name and backend.weight for backend in held.route.backends):
                 raise TargetError(f"{name} still gets requests of {deployment}. Give them to another release first.")
-        found = self.workloads.pop(name, None) is not None or found
+        removed = self.workloads.pop(name, None) is not None or removed
         self.statuses.pop(name, None)
-        if found:
+        if removed:
             self.calls.append(("remove", name))
 
     def discard(self, source: str) -> None:

@@ -12,7 +12,7 @@ from engine.targets.base import TargetError
 
 
 class NoAnswer(TargetError):
-    """Nobody answered in time: for a check that is what it came to, for a step in between a moment's trouble."""
+    """Nobody answered in time. A check fails by it; for another step it is a temporary error."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, temporary=True)
@@ -36,7 +36,7 @@ def ask(url: str, *, json: Any = None, release: str | None = None, within: float
     headers = {"X-Desirepath-Release": release} if release else {}
     try:
         method = "GET" if json is None else "POST"
-        found = httpx.request(method, url, json=json, headers=headers, timeout=within, follow_redirects=False)
+        response = httpx.request(method, url, json=json, headers=headers, timeout=within, follow_redirects=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NoAnswer(f"{url} did not answer within {within:g} s: {error}") from error
-    return Answer(found.status_code, found.text, found.headers, found.elapsed.total_seconds() * 1000)
+    return Answer(response.status_code, response.text, response.headers, response.elapsed.total_seconds() * 1000)

@@ -1,4 +1,4 @@
-"""A target that can only be looked at: what a plan gets."""
+"""A target that only answers questions: what a plan gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a route may be, and what a change of one comes to. The same for every target; writes nothing."""
+"""Validates a route and describes its changes, for every target. Writes nothing."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def checked(route: Route) -> Route:
         raise TargetError(f"The route {route.name} needs releases, each named once.")
     weights = [backend.weight for backend in route.backends]
     if any(weight < 0 for weight in weights) or sum(weights) != 100:
-        said = " + ".join(map(str, weights))
-        raise TargetError(f"The weights of {route.name} are {said}: they must add up to 100.")
+        total = " + ".join(map(str, weights))
+        raise TargetError(f"The weights of {route.name} are {total}: they must add up to 100.")
     if route.fallback is not None and route.fallback not in releases:
         raise TargetError(f"{route.name} falls back to release {route.fallback}, which is not among its releases.")
     return route

@@ -41,16 +41,16 @@ class RunDiff:
 
 
 def compare(before: Run, after: Run) -> RunDiff:
-    found = RunDiff(before, after)
-    found.template = _templates(before, after)
+    diff = RunDiff(before, after)
+    diff.template = _templates(before, after)
     names = sorted({*before.inputs, *after.inputs})
-    found.inputs = _different(names, "input", before.inputs, after.inputs)
+    diff.inputs = _different(names, "input", before.inputs, after.inputs)
     ours, theirs = _rows(before), _rows(after)
     # In the order the later run walked, then what only the earlier one did.
     for place in [*theirs, *(p for p in ours if p not in theirs)]:
-        found.steps += _steps(place, ours.get(place), theirs.get(place))
-    found.first = found.steps[0].where if found.steps else ""
-    return found
+        diff.steps += _steps(place, ours.get(place), theirs.get(place))
+    diff.first = diff.steps[0].where if diff.steps else ""
+    return diff
 
 
 def _rows(run: Run) -> dict[str, StepRun]:
@@ -72,20 +72,20 @@ def _different(names: list[str], what: str, before: Any, after: Any) -> list[Dif
 def _templates(before: Run, after: Run) -> list[Difference]:
     if before.revision_id == after.revision_id:
         return []
-    found = [Difference("template", "revision", str(before.revision), str(after.revision))]
+    differences = [Difference("template", "revision", str(before.revision), str(after.revision))]
     ours, theirs = described(before.revision.parsed), described(after.revision.parsed)
     _drop_unshared(ours, theirs)
     for where in [*theirs, *(name for name in ours if name not in theirs)]:
-        found += _parts(where, ours.get(where), theirs.get(where))
-    return found
+        differences += _parts(where, ours.get(where), theirs.get(where))
+    return differences
 
 
 def _drop_unshared(ours: dict[str, dict[str, Any]], theirs: dict[str, dict[str, Any]]) -> None:
-    """Drop from each block what one template alone has: that is reported by itself, and order is left."""
-    for one, other in ((ours, dict(theirs)), (theirs, dict(ours))):
-        for said in one.values():
-            if HOLDS in said:
-                said[HOLDS] = [name for name in said[HOLDS] if name in other]
+    """Drop from each block the nodes that only one template has: these are reported themselves; the order remains."""
+    for mine, other in ((ours, dict(theirs)), (theirs, dict(ours))):
+        for settings in mine.values():
+            if HOLDS in settings:
+                settings[HOLDS] = [name for name in settings[HOLDS] if name in other]
 
 
 def _parts(where: str, before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[Difference]:
@@ -101,64 +101,64 @@ CALLED = "called"  # what a part is called where it is there in one of two templ
 
 
 def described(template: Template) -> dict[str, dict[str, Any]]:
-    """All that a template says: {part: {what: value}}. A part is a leaf by its id, a block by what is in it.
+    """A whole template as {part: {key: value}}. A part is a leaf by its id, or a block by its content.
 
     A value that the document may leave out is there as what its absence means.
     """
-    found: dict[str, dict[str, Any]] = {}
+    parts: dict[str, dict[str, Any]] = {}
     for name, spec in template.inputs.items():
-        found[f"input {name}"] = {CALLED: name, **_said("input", spec)}
+        parts[f"input {name}"] = {CALLED: name, **_settings_of("input", spec)}
     for name, text in template.outputs.items():
-        found[f"output {name}"] = {CALLED: name, "is": text}
+        parts[f"output {name}"] = {CALLED: name, "is": text}
     for path, node in template.flow.nodes.items():
-        where, said = _node(node)
-        found[_unused(where if path or isinstance(node, Leaf | Sub) else "the flow", found)] = said
+        where, described_node = _node(node)
+        parts[_unused(where if path or isinstance(node, Leaf | Sub) else "the flow", parts)] = described_node
     for leaf in template.done:
-        where, said = _node(leaf)
-        found[_unused(f"done {where}", found)] = said
-    return found
+        where, described_node = _node(leaf)
+        parts[_unused(f"done {where}", parts)] = described_node
+    return parts
 
 
-def _unused(where: str, found: Mapping[str, Any]) -> str:
+def _unused(where: str, taken: Mapping[str, Any]) -> str:
     """The name, numbered where a block around the same steps has it already."""
-    count = sum(name == where or name.startswith(f"{where} #") for name in found)
+    count = sum(name == where or name.startswith(f"{where} #") for name in taken)
     return f"{where} #{count + 1}" if count else where
 
 
 def _node(node: Node) -> tuple[str, dict[str, Any]]:
     """What a node is called, and what is said of it and of the order of what is in it."""
     if isinstance(node, Leaf):
-        undo = _said("undo", node.compensate or Leaf(""), "undo: ")
-        return node.id, {CALLED: node.name, **_said("leaf", node, without="compensate"), **undo}
+        undo = _settings_of("undo", node.compensate or Leaf(""), "undo: ")
+        return node.id, {CALLED: node.name, **_settings_of("leaf", node, without="compensate"), **undo}
     if isinstance(node, Sub):
-        return node.id, {CALLED: node.title or node.template, **_said("template", node)}
+        return node.id, {CALLED: node.title or node.template, **_settings_of("template", node)}
     word = type(node).__name__.lower()
-    said: dict[str, Any] = {CALLED: word, HOLDS: [_node(child)[0] for child in children(node)]}
+    settings: dict[str, Any] = {CALLED: word, HOLDS: [_node(child)[0] for child in children(node)]}
     if isinstance(node, Choose):
-        said |= {f"branch {n}": _branch(branch) for n, branch in enumerate(node.branches, 1)} | {"ask": node.ask}
+        settings |= {f"branch {n}": _branch(branch) for n, branch in enumerate(node.branches, 1)} | {"ask": node.ask}
     elif isinstance(node, Repeat):
-        said |= _said("repeat body", node)
+        settings |= _settings_of("repeat body", node)
     elif isinstance(node, Foreach):
-        said |= _said("foreach body", node)
+        settings |= _settings_of("foreach body", node)
     inside = next(leaves(node), None)
-    return f"{word} of {inside.id}" if inside else f"empty {word}", said
+    return f"{word} of {inside.id}" if inside else f"empty {word}", settings
 
 
 def _branch(branch: Branch) -> dict[str, Any]:
-    said = {"label": branch.label, "when": branch.when, **(branch.on or {})}
-    return {name: value for name, value in said.items() if value not in ("", None)}
+    settings = {"label": branch.label, "when": branch.when, **(branch.on or {})}
+    return {name: value for name, value in settings.items() if value not in ("", None)}
 
 
-def _said(part: str, node: Any, prefix: str = "", *, without: str = "") -> dict[str, Any]:
+def _settings_of(part: str, node: Any, prefix: str = "", *, without: str = "") -> dict[str, Any]:
     """The values behind a part's keys. Settings, outputs and limits are told one by one."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for key in vocabulary.options(part):
         value = getattr(node, key.field)
         if key.name in ONE_BY_ONE:
-            found |= {f"{prefix}{ONE_BY_ONE[key.name]} {name}": inner for name, inner in value.items()}
+            settings |= {f"{prefix}{ONE_BY_ONE[key.name]} {name}": inner for name, inner in value.items()}
         elif key.name not in ("id", "evidence", without):
-            found[f"{prefix}{key.name}"] = value
-    return found
+            settings[f"{prefix}{key.name}"] = value
+    return settings
 
 
 ONE_BY_ONE = {"with": "setting", "outputs": "output", "limits": "limit"}
@@ -167,18 +167,18 @@ ONE_BY_ONE = {"with": "setting", "outputs": "output", "limits": "limit"}
 def _steps(place: str, before: StepRun | None, after: StepRun | None) -> list[Difference]:
     if before is None or after is None:
         return [Difference(place, "state", before and str(before.state), after and str(after.state))]
-    found = [
+    differences = [
         Difference(place, what, getattr(before, what), getattr(after, what))
         for what in ("state", "attempt", "reason") if getattr(before, what) != getattr(after, what)
     ]  # fmt: skip
     keys = sorted({*before.outputs, *after.outputs})
     outputs = _different(keys, "", before.outputs, after.outputs)
-    found += [Difference(place, f"output {d.where}", d.before, d.after) for d in outputs]
-    return found + _times(place, before, after)
+    differences += [Difference(place, f"output {d.where}", d.before, d.after) for d in outputs]
+    return differences + _times(place, before, after)
 
 
 def _times(place: str, before: StepRun, after: StepRun) -> list[Difference]:
-    one, other = before.seconds, after.seconds
-    if one is None or other is None or abs(one - other) < NOTABLE or max(one, other) < SLOWER * min(one, other):
+    mine, other = before.seconds, after.seconds
+    if mine is None or other is None or abs(mine - other) < NOTABLE or max(mine, other) < SLOWER * min(mine, other):
         return []
-    return [Difference(place, "took", round(one, 3), round(other, 3))]
+    return [Difference(place, "took", round(mine, 3), round(other, 3))]

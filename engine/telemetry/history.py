@@ -1,4 +1,4 @@
-"""What changed and when: a deployment's states and its criteria, each from what to what, the newest first.
+"""The changes of a deployment's state and of its criteria, from which value to which, the newest first.
 
 Pure: from the events as they were written.
 """
@@ -17,7 +17,7 @@ STATES = {f"deployment.{state}" for state in DeploymentState.values}
 KINDS = [*sorted(STATES), CRITERION]
 
 
-class Said(Protocol):
+class EventRead(Protocol):
     """What is read of an event."""
 
     at: datetime
@@ -27,7 +27,7 @@ class Said(Protocol):
 
 
 @dataclass(frozen=True)
-class Change:
+class HistoryLine:
     """`title` is empty where the deployment itself changed its state."""
 
     at: datetime
@@ -63,28 +63,28 @@ def _word(title: str, state: str) -> str:
     return str(CriterionState(state).label) if title else str(DeploymentState(state).label)
 
 
-def changes(events: Iterable[Said]) -> list[Change]:
+def changes(events: Iterable[EventRead]) -> list[HistoryLine]:
     """`events` in the order they were written."""
     last: dict[str, int] = {}  # where the newest change of each criterion stands, and of the deployment under ""
-    found: list[Change] = []
+    differences: list[HistoryLine] = []
     for event in events:
         key, before = _key(event), ""
         if (place := last.get(key)) is not None:
-            before = found[place].after
-            found[place] = replace(found[place], until=event.at)
-        last[key] = len(found)
-        found.append(_change(event, before))
-    return found[::-1]
+            before = differences[place].after
+            differences[place] = replace(differences[place], until=event.at)
+        last[key] = len(differences)
+        differences.append(_change(event, before))
+    return differences[::-1]
 
 
-def _key(event: Said) -> str:
+def _key(event: EventRead) -> str:
     return str(event.data["criterion"]) if event.kind == CRITERION else ""
 
 
-def _change(event: Said, before: str) -> Change:
+def _change(event: EventRead, before: str) -> HistoryLine:
     data = event.data
     if event.kind == CRITERION:
         title = str(data.get("title") or event.text.partition(":")[0])
         reason = str(data.get("reason", "")) or event.text.partition(". ")[2]
-        return Change(event.at, title, before, str(data["state"]), reason, data.get("release"))
-    return Change(event.at, "", before, event.kind.partition(".")[2], event.text)
+        return HistoryLine(event.at, title, before, str(data["state"]), reason, data.get("release"))
+    return HistoryLine(event.at, "", before, event.kind.partition(".")[2], event.text)

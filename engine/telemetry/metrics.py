@@ -1,7 +1,7 @@
-"""What the engine measures of itself, read from its own tables when somebody asks: any web process can answer for all.
+"""The engine's metrics, read from its tables at each scrape, so any web process answers for all engines.
 
-Every question goes by an index or looks at the newest rows alone, so a scrape costs the same with a hundred thousand
-runs that have ended. How many have ended is counted at most once a minute. Times are in seconds.
+Each query uses an index or reads only the newest rows, so a scrape costs the same with a hundred thousand ended runs.
+Ended runs are counted at most once a minute. Times are in seconds.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ class EngineMetrics(Collector):
         )
 
     def _runs(self) -> Metric:
-        found = GaugeMetricFamily(
+        family = GaugeMetricFamily(
             "desirepath_runs", "Runs by state; the ended ones as of a minute ago.", labels=["state"]
         )
         if time.monotonic() - self.counted_at > COUNTED_FOR:
             self.ended, self.counted_at = _by_state(ENDED_RUNS), time.monotonic()
         now = _by_state(state for state in RunState if state not in ENDED_RUNS)
         for state, count in {**now, **self.ended}.items():
-            found.add_metric([state], count)
-        return found
+            family.add_metric([state], count)
+        return family
 
 
 def _by_state(states: Iterable[RunState]) -> dict[str, int]:
@@ -70,19 +70,17 @@ def _by_state(states: Iterable[RunState]) -> dict[str, int]:
 
 
 def _steps() -> Metric:
-    found = GaugeMetricFamily("desirepath_steps", "Steps that have not ended, by state.", labels=["state"])
+    family = GaugeMetricFamily("desirepath_steps", "Steps that have not ended, by state.", labels=["state"])
     for state in LIVE_STEPS:  # one by one: each has an index of its own
-        found.add_metric([str(state)], StepRun.objects.filter(state=state).count())
-    return found
+        family.add_metric([str(state)], StepRun.objects.filter(state=state).count())
+    return family
 
 
 def _engines() -> Metric:
-    found = GaugeMetricFamily(
-        "desirepath_engines", "Engines seen a moment ago, and those that looked.", labels=["state"]
-    )
-    found.add_metric(["alive"], EngineHeartbeat.objects.alive().count())
-    found.add_metric(["looking"], EngineHeartbeat.objects.looking().count())
-    return found
+    family = GaugeMetricFamily("desirepath_engines", "Engines that are alive, and those that claim.", labels=["state"])
+    family.add_metric(["alive"], EngineHeartbeat.objects.alive().count())
+    family.add_metric(["looking"], EngineHeartbeat.objects.looking().count())
+    return family
 
 
 def _oldest_ready() -> Metric:
@@ -92,26 +90,24 @@ def _oldest_ready() -> Metric:
 
 
 def _ready_since(step: StepRun) -> datetime:
-    """When it was opened; if it was answered or tried before, when that was."""
-    said = step.events.order_by("pk").last()
-    return max(step.made_at, said.at) if said else step.made_at
+    """When it became ready: opened, answered, or failed before its next attempt."""
+    event = step.events.order_by("pk").last()
+    return max(step.made_at, event.at) if event else step.made_at
 
 
 def _leases() -> Metric:
     expired = Event.objects.filter(kind=TAKEN_OVER).count()
-    return CounterMetricFamily(
-        "desirepath_lease_expiries", "Steps taken over from a worker that was gone.", value=expired
-    )
+    return CounterMetricFamily("desirepath_lease_expiries", "Steps taken over from a dead worker.", value=expired)
 
 
 def _seconds(name: str, help_: str, seconds: list[float]) -> Metric:
     """Quantiles over the newest steps. They are no counters: ask for them as they are, without rate()."""
-    found = GaugeMetricFamily(f"{name}_seconds", f"{help_} Over the newest {NEWEST} steps.", labels=["quantile"])
+    family = GaugeMetricFamily(f"{name}_seconds", f"{help_} Over the newest {NEWEST} steps.", labels=["quantile"])
     if seconds:
         cuts = quantiles([*seconds, *seconds], n=100)  # twice, so that one figure has quantiles too
         for share in (50, 90, 99):
-            found.add_metric([f"0.{share}".rstrip("0")], max(0.0, cuts[share - 1]))
-    return found
+            family.add_metric([f"0.{share}".rstrip("0")], max(0.0, cuts[share - 1]))
+    return family
 
 
 def _newest() -> list[Timed]:
@@ -127,12 +123,12 @@ def claim_latencies(steps: Iterable[Timed]) -> list[float]:
 
 def overheads(steps: Iterable[Timed]) -> list[float]:
     """For each step, from the end of the last step of its run that had ended when it was opened, to its own start."""
-    found, of_run = [], dict[int, list[Timed]]()
+    seconds, of_run = [], dict[int, list[Timed]]()
     for step in steps:
         of_run.setdefault(step.run, []).append(step)
     for rows in of_run.values():
         ends = sorted(row.ended_at for row in rows if row.ended_at)
         for row in rows:
             before = [end for end in ends if end <= row.made_at]
-            found += [(row.started_at - before[-1]).total_seconds()] if before else []
-    return found
+            seconds += [(row.started_at - before[-1]).total_seconds()] if before else []
+    return seconds

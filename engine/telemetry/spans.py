@@ -1,7 +1,7 @@
 """Ended runs as OpenTelemetry spans, sent over OTLP/HTTP where OTEL_EXPORTER_OTLP_ENDPOINT says to.
 
-A trace is a run, named by its key; a span is a step. The same run always has the same ids, so that sending it again
-after a crash, as happens, doubles nothing. What steps were given and put out is not sent.
+A trace is a run, named by its key; a span is a step. A run always has the same ids, so sending it again after a crash
+adds nothing. Inputs and outputs of steps are not sent.
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ def send_new(exporter: SpanExporter) -> int:
 
 
 def _settled(after: int) -> list[Event]:
-    """The next events, up to the first that is too young to be sure of what came before."""
-    found = []
+    """The next events, up to the first recent one, before which another may still be committed."""
+    settled = []
     for event in Event.objects.after(after).only("pk", "kind", "at", "run_id")[:AT_ONCE]:
         if event.at > timezone.now() - SETTLED:
             break
-        found.append(event)
-    return found
+        settled.append(event)
+    return settled
 
 
 class NotSent(Exception):
-    """Who takes the spans did not take them; they are sent again later."""
+    """The collector did not accept the spans; they are sent again later."""
 
 
 def _send(exporter: SpanExporter, pk: int) -> None:

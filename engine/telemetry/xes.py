@@ -55,7 +55,7 @@ def _trace(run: Run) -> str:
     _put(trace, "desirepath:key", str(run.key))
     _put(trace, "desirepath:template", run.revision.template.name)
     _put(trace, "desirepath:state", run.state)
-    for at, transition, step in sorted(_moments(run.steps.all()), key=lambda found: (found[0], found[2].pk)):
+    for at, transition, step in sorted(_moments(run.steps.all()), key=lambda moment: (moment[0], moment[2].pk)):
         _event(SubElement(trace, "event"), run, step, (at, transition))
     return tostring(trace, encoding="unicode") + "\n"
 

@@ -21,14 +21,14 @@ QUIET = "idle"  # the look's word for a state that asks for nothing
 @register.filter
 def mark(state: str) -> str:
     """The colour and shape of a state: done, going, waiting, failed or idle."""
-    found = MARKS.get(str(state), QUIET)
-    return QUIET if found == "quiet" else found
+    shown = MARKS.get(str(state), QUIET)
+    return QUIET if shown == "quiet" else shown
 
 
 @register.filter
-def mark_kind(found: str) -> str:
+def mark_kind(state: str) -> str:
     """A mark of engine.statuses as the look's chip names it."""
-    return QUIET if found == "quiet" else found
+    return QUIET if state == "quiet" else state
 
 
 @register.filter
@@ -57,7 +57,7 @@ def in_zone(moment: datetime, zone: str) -> datetime:
 @register.filter
 def seconds(value: float | None) -> str:
     """4.2 s, 52 s, 6 min, 3 h 10 min."""
-    return durations.said(value)
+    return durations.in_words(value)
 
 
 @register.filter

@@ -1,4 +1,4 @@
-"""What a run asks of people, with all that somebody needs to answer, or to know why they may not."""
+"""What a run asks of people, with everything a person needs to answer, or the reason why they may not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.views.step_list import totals_of
 from people.access import can
 from people.models import User
 
-MOST = 12  # cards on a page; more nobody answers there
+MOST_CARDS = 12  # on a page
 VERBS = {"approve": "Approve", "confirm": "By hand", "decide": "Decide"}
 
 
@@ -45,8 +45,8 @@ class Ask:
 def asked(run: Run) -> tuple[list[StepRun], int]:
     """The first that ask, and how many more do."""
     waiting = run.waiting_steps().select_related("block").order_by("asked_at", "pk")
-    first = list(waiting.defer("checkpoint", "outputs")[: MOST + 1])
-    return first[:MOST], max(0, waiting.count() - MOST) if len(first) > MOST else 0
+    first = list(waiting.defer("checkpoint", "outputs")[: MOST_CARDS + 1])
+    return first[:MOST_CARDS], max(0, waiting.count() - MOST_CARDS) if len(first) > MOST_CARDS else 0
 
 
 def asks_of(run: Run, user: User, filled: forms.Form | None = None) -> tuple[list[Ask], int]:

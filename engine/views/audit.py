@@ -28,11 +28,11 @@ def audit(request: HttpRequest) -> HttpResponse:
     filters = {key: value for key in ("who", "team", "kind", "run") if (value := request.GET.get(key, ""))}
     rows = _filtered(request, filters)
     before = number_in(request, "before")
-    found = newest(rows.filter(pk__lt=before) if before else rows, me(request), ON_A_PAGE + 1)
+    events = newest(rows.filter(pk__lt=before) if before else rows, me(request), ON_A_PAGE + 1)
     teams = visible(me(request), Team)
-    older = urlencode({**filters, "before": found[ON_A_PAGE - 1].pk}) if len(found) > ON_A_PAGE else ""
+    older = urlencode({**filters, "before": events[ON_A_PAGE - 1].pk}) if len(events) > ON_A_PAGE else ""
     context = {
-        "events": found[:ON_A_PAGE], "older": older, "newest": urlencode(filters), "paged": bool(before), **filters,
+        "events": events[:ON_A_PAGE], "older": older, "newest": urlencode(filters), "paged": bool(before), **filters,
         "teams": teams, "people": User.objects.filter(memberships__team__in=teams).distinct().order_by("first_name"),
         "kinds": [(key, words) for key, (words, _) in KINDS.items()],
     }  # fmt: skip
@@ -52,5 +52,5 @@ def _filtered(request: HttpRequest, filters: dict[str, str]) -> QuerySet[Event]:
         rows = rows.filter(kind__startswith=kind[1])
     if run := filters.get("run"):
         rows = rows.filter(run=int(run) if run.isdecimal() and len(run) < 18 else 0)
-    found: QuerySet[Event] = rows
-    return found
+    events: QuerySet[Event] = rows
+    return events

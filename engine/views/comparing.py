@@ -33,25 +33,25 @@ class Shown:
 @login_required
 def comparison(request: HttpRequest, pk: int, other: int) -> HttpResponse:
     rows = Run.objects.select_related("revision__template", "deployment", "team", "started_by")
-    after, before = (fetch(me(request), rows, pk=one) for one in (pk, other))
-    found = compare(before, after)
-    first = next((d for d in found.steps if d.what != "took"), None)
+    after, before = (fetch(me(request), rows, pk=number) for number in (pk, other))
+    diff = compare(before, after)
+    first = next((d for d in diff.steps if d.what != "took"), None)
     times = _times(before, after)
     context = {
-        "before": before, "after": after, "pair": (before, after), "found": found,
+        "before": before, "after": after, "pair": (before, after), "found": diff,
         "first": _shown(first, after, before) if first else None,
-        "template": [_shown(d, after, before) for d in found.template[:SHOWN]],
-        "inputs": found.inputs,
-        "steps": [_shown(d, after, before) for d in found.steps[:SHOWN]],
-        "steps_more": max(0, len(found.steps) - SHOWN),
+        "template": [_shown(d, after, before) for d in diff.template[:SHOWN]],
+        "inputs": diff.inputs,
+        "steps": [_shown(d, after, before) for d in diff.steps[:SHOWN]],
+        "steps_more": max(0, len(diff.steps) - SHOWN),
         "times": times[:SHOWN], "times_more": max(0, len(times) - SHOWN),
     }  # fmt: skip
     return render(request, "engine/compare.html", context)
 
 
-def _shown(found: Difference, *runs: Run) -> Shown:
-    values = [_state(value) if found.what == "state" else value for value in (found.before, found.after)]
-    return Shown(in_either(found.where, *runs), found.what, values[0], values[1])
+def _shown(difference: Difference, *runs: Run) -> Shown:
+    values = [_state(value) if difference.what == "state" else value for value in (difference.before, difference.after)]
+    return Shown(in_either(difference.where, *runs), difference.what, values[0], values[1])
 
 
 def _state(value: Any) -> Any:

@@ -41,7 +41,7 @@ def _problems() -> list[Problem]:
     if alive:
         names = ", ".join(map(str, alive))
         return [{
-            "what": f"No engine has looked for work for {WITHIN}, though some live: {names}.",
+            "what": f"No engine has claimed work for {WITHIN}, though some are alive: {names}.",
             "do": "All their threads are busy, or the database is slow: start another worker, or look into their logs.",
         }]  # fmt: skip
     return [{

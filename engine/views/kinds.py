@@ -19,11 +19,11 @@ from people.models import Persona
 def kinds(request: HttpRequest) -> HttpResponse:
     """Every step kind, those that have words of the reader's persona first; `for` names one purpose."""
     persona, purpose = me(request).persona, request.GET.get("for", "")
-    found = [kind for _, kind in sorted(registry().items()) if purpose in ("", kind.purpose)]
-    mine = [kind for kind in found if not persona or kind.words.get(persona.slug)]
+    listed = [kind for _, kind in sorted(registry().items()) if purpose in ("", kind.purpose)]
+    mine = [kind for kind in listed if not persona or kind.words.get(persona.slug)]
     context = {
         "mine": [_row(kind, persona) for kind in mine],
-        "others": [_row(kind, persona) for kind in found if kind not in mine],
+        "others": [_row(kind, persona) for kind in listed if kind not in mine],
         "purposes": PURPOSES.items(),
         "purpose": purpose,
     }
@@ -37,8 +37,8 @@ def _row(kind: StepKind, persona: Persona | None) -> dict[str, Any]:
 @login_required
 def kind(request: HttpRequest, name: str) -> HttpResponse:
     """The documentation of a step kind."""
-    found = registry().get(name)
-    if found is None:
+    step_kind = registry().get(name)
+    if step_kind is None:
         raise Http404
-    words = found.says(me(request).persona)
-    return render(request, "engine/kind.html", {"kind": found, "page": rendered(found.page).html, "words": words})
+    page, words = rendered(step_kind.page).html, step_kind.says(me(request).persona)
+    return render(request, "engine/kind.html", {"kind": step_kind, "page": page, "words": words})

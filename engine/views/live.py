@@ -18,10 +18,11 @@ from engine.actions.roll_back import RollBack
 from engine.deployments import model_release
 from engine.models import Deployment
 from engine.models.deployment import KEPT
-from engine.runs import transitions
+from engine.runs.transitions import NotPossible
 from engine.targets.base import Counts, TargetError
 from engine.telemetry import history
 from engine.views.processes import service_of
+from engine.views.refusals import sentence, warned
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, me, visible
 from people.models import User
@@ -36,20 +37,26 @@ def live(request: HttpRequest) -> HttpResponse:
     return render(request, "engine/live.html", {**lines(rows.filter(removed_at=None), me(request)), "removed": removed})
 
 
-def lines(found: QuerySet[Deployment], user: User) -> dict[str, list[dict[str, Any]]]:
+def lines(deployments: QuerySet[Deployment], user: User) -> dict[str, list[dict[str, Any]]]:
     """What is live of this person's own persona, and what others of their teams have."""
-    own = set(Deployment.objects.of_persona(user.persona).filter(pk__in=found).values_list("pk", flat=True))
-    rows = [line(row) for row in found]
+    own = set(Deployment.objects.of_persona(user.persona).filter(pk__in=deployments).values_list("pk", flat=True))
+    rows = [line(row) for row in deployments]
     return {
         "rows": [row for row in rows if row["deployment"].pk in own],
         "others": [row for row in rows if row["deployment"].pk not in own],
     }
 
 
-def line(found: Deployment) -> dict[str, Any]:
+def line(deployment: Deployment) -> dict[str, Any]:
     """What a table says of it: its live release, how far it is from done, and the run that changes it."""
-    met, of = found.progress()
-    return {"deployment": found, "live": found.live, "met": met, "of": of, "run": found.runs.active().first()}
+    met, of = deployment.progress()
+    return {
+        "deployment": deployment,
+        "live": deployment.live,
+        "met": met,
+        "of": of,
+        "run": deployment.runs.active().first(),
+    }
 
 
 def found_at(request: HttpRequest, team: str, target: str, name: str, to: str = "view") -> Deployment:
@@ -60,45 +67,42 @@ def found_at(request: HttpRequest, team: str, target: str, name: str, to: str = 
 
 @login_required
 def deployment(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
-    found = found_at(request, team, target, name)
-    counts = _counts(found)
-    releases = [{"release": r, "counts": counts.get(str(r.number))} for r in found.releases.select_related("run")]
+    deployment = found_at(request, team, target, name)
+    counts = _counts(deployment)
+    releases = [{"release": r, "counts": counts.get(str(r.number))} for r in deployment.releases.select_related("run")]
     context = {
-        **line(found),
+        **line(deployment),
         "releases": releases,
-        "criteria": found.results.filter(current=True),
-        "changes": _changes(found),
-        "call": model_release.curl_for(found),
-        "runs": found.runs.select_related("revision__template", "started_by")[:10],
-        "events": found.events.exclude(text="").order_by("-pk")[:40],
-        "may_change": can(me(request), "change", found),
-        "service": service_of(found),
+        "criteria": deployment.results.filter(current=True),
+        "changes": _changes(deployment),
+        "call": model_release.curl_for(deployment),
+        "runs": deployment.runs.select_related("revision__template", "started_by")[:10],
+        "events": deployment.events.exclude(text="").order_by("-pk")[:40],
+        "may_change": can(me(request), "change", deployment),
+        "service": service_of(deployment),
     }
     return render(request, "engine/deployment.html", context)
 
 
-def _changes(found: Deployment) -> list[history.Change]:
-    """The newest of what changed; of the oldest shown, what was before is looked up with it."""
-    newest = list(found.events.filter(kind__in=history.KINDS).order_by("-pk")[: MOST_CHANGES * 2])
+def _changes(deployment: Deployment) -> list[history.HistoryLine]:
+    """The newest changes. The state before the oldest one shown is looked up too."""
+    newest = list(deployment.events.filter(kind__in=history.KINDS).order_by("-pk")[: MOST_CHANGES * 2])
     return history.changes(reversed(newest))[:MOST_CHANGES]
 
 
-def _counts(found: Deployment) -> dict[str, Counts]:
+def _counts(deployment: Deployment) -> dict[str, Counts]:
     try:
-        return found.target.connect().counts(found.route_name)
+        return deployment.target.connect().counts(deployment.route_name)
     except TargetError:
-        return {}  # the page is about more than numbers; without the gateway they are a gap
+        return {}  # without the gateway the page shows no numbers
 
 
 @login_required
 @require_POST
 def rollback(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
-    found = found_at(request, team, target, name, "change")
-    try:
-        before = RollBack(found, me(request)).execute()
-    except (transitions.NotPossible, TargetError) as error:
-        warn(request, sentence(error))
-    else:
+    deployment = found_at(request, team, target, name, "change")
+    with warned(request):
+        before = RollBack(deployment, me(request)).execute()
         say(request, f"{before} answers again.")
     return redirect("deployment", team, target, name)
 
@@ -106,10 +110,10 @@ def rollback(request: HttpRequest, team: str, target: str, name: str) -> HttpRes
 @login_required
 @require_POST
 def remove(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
-    found = found_at(request, team, target, name, "change")
+    deployment = found_at(request, team, target, name, "change")
     try:
-        Remove(found, me(request)).execute()
-    except (transitions.NotPossible, TargetError) as error:
+        Remove(deployment, me(request)).execute()
+    except (NotPossible, TargetError) as error:
         warn(request, sentence(error))
         return redirect("deployment", team, target, name)
     say(request, f"{name} is removed.", undo=reverse("deployment-restore", args=[team, target, name]))
@@ -119,12 +123,9 @@ def remove(request: HttpRequest, team: str, target: str, name: str) -> HttpRespo
 @login_required
 @require_POST
 def restore(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
-    found = found_at(request, team, target, name, "change")
-    try:
-        Restore(found, me(request)).execute()
-    except (transitions.NotPossible, TargetError) as error:
-        warn(request, sentence(error))
-    else:
+    deployment = found_at(request, team, target, name, "change")
+    with warned(request):
+        Restore(deployment, me(request)).execute()
         say(request, f"{name} answers again.")
     return redirect("deployment", team, target, name)
 
@@ -132,17 +133,11 @@ def restore(request: HttpRequest, team: str, target: str, name: str) -> HttpResp
 @login_required
 @require_POST
 def confirm(request: HttpRequest, team: str, target: str, name: str, criterion: str) -> HttpResponse:
-    found = found_at(request, team, target, name, "change")
+    deployment = found_at(request, team, target, name, "change")
     try:
-        ConfirmCriterion(found, criterion, me(request), request.POST.get("comment", "")[:2000]).execute()
+        ConfirmCriterion(deployment, criterion, me(request), request.POST.get("comment", "")[:2000]).execute()
     except ValueError as error:
         warn(request, sentence(error))
     else:
         say(request, "Confirmed for what is live now.")
     return redirect("deployment", team, target, name)
-
-
-def sentence(error: Exception) -> str:
-    """An error as a toast says it."""
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."

@@ -18,28 +18,30 @@ from engine.views.watched import Watched
 
 MOST_DECIDED = 1000  # questions that are looked through for ways that were not taken
 
-# What a higher room knows of a revision's leaves. The engine knows nothing of evidence; the first that knows answers.
-SEEN: list[Callable[[Revision], Mapping[str, Watched]]] = []
+# Functions of higher rooms that know who was watched at a revision's leaves. The first that knows anything is used.
+WATCHED: list[Callable[[Revision], Mapping[str, Watched]]] = []
 
 
-def seen_of(revision: Revision) -> Mapping[str, Watched]:
-    return next((found for source in SEEN if (found := source(revision))), {})
+def watched_of(revision: Revision) -> Mapping[str, Watched]:
+    return next((watched for source in WATCHED if (watched := source(revision))), {})
 
 
-def marks_of(run: Run, counted: Tally, seen: Mapping[str, Watched]) -> dict[str, Mark]:
-    """The newest row of each leaf decides, in a foreach all; leaves of ways that were not taken stay unwalked."""
+def marks_of(run: Run, counted: Tally, watched: Mapping[str, Watched]) -> dict[str, Mark]:
+    """The mark of each leaf: from its newest row, in a foreach from all. Leaves of branches not taken stay unwalked."""
     newest = {row.leaf: row for row in run.steps.filter(pk__in=list(counted.newest.values())).defer(*HEAVY)}
     totals = totals_of(run, newest.values())
     return {
-        leaf.id: _seen_too(
-            _mark(run, newest[leaf.id], counted, totals) if leaf.id in newest else Mark(), seen.get(leaf.id)
+        leaf.id: _with_people(
+            _mark(run, newest[leaf.id], counted, totals) if leaf.id in newest else Mark(), watched.get(leaf.id)
         )
         for leaf in run.flow.leaves()
     }
 
 
-def _seen_too(mark: Mark, seen: Watched | None) -> Mark:
-    return replace(mark, people=seen.people, of=seen.of, count=seen.count) if seen and seen.people else mark
+def _with_people(mark: Mark, watched: Watched | None) -> Mark:
+    return (
+        replace(mark, people=watched.people, of=watched.of, count=watched.count) if watched and watched.people else mark
+    )
 
 
 def _mark(run: Run, row: StepRun, counted: Tally, totals: wording.Totals) -> Mark:
@@ -53,7 +55,7 @@ def _mark(run: Run, row: StepRun, counted: Tally, totals: wording.Totals) -> Mar
 
 
 def _now(row: StepRun) -> str:
-    """What holds a step up that could be at work, in a few words."""
+    """Why a step that could execute does not, in a few words."""
     if wording.held(row):
         return "waits for its turn" if row.queue and row.queue != PAUSED else "paused"
     if row.asking:
@@ -83,7 +85,7 @@ def finished(run: Run) -> bool:
 
 
 def not_taken(run: Run) -> set[str]:
-    """The leaves of branches a choice did not take: they will not be walked any more."""
+    """The leaves of branches that a choice did not take."""
     skipped: set[str] = set()
     decided = run.steps.filter(purpose=StepRun.Purpose.DECIDE, state=StepState.SUCCEEDED)
     for path, outputs in decided.values_list("path", "outputs")[:MOST_DECIDED]:

@@ -1,7 +1,7 @@
 """/metrics: what the engine measures of itself, for Prometheus.
 
-Figures say how much is done here, so they are not for everybody: this machine may read them, and whoever sends the
-bearer token that DESIREPATH_METRICS_TOKEN names. A request that came through a proxy is not from this machine.
+The figures say how much is done here, so only this machine may read them, and a client that sends the bearer token in
+DESIREPATH_METRICS_TOKEN. A request that came through a proxy is not from this machine.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     try:
         return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_PLAIN_0_0_4)
     except Error:
-        said = "The database does not answer; /health/ready says more.\n"
-        return HttpResponse(said, status=503, content_type="text/plain; charset=utf-8")
+        text = "The database does not answer; /health/ready says more.\n"
+        return HttpResponse(text, status=503, content_type="text/plain; charset=utf-8")
 
 
 def _may(request: HttpRequest) -> bool:

@@ -1,4 +1,4 @@
-"""What a template will do with what somebody has in hand, told in their persona's words before it starts."""
+"""What a template will do with a person's file, in their persona's words, before it starts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from engine.views.watched import Watched
 from people.models import Persona
 from people.models.persona import plain_words
 
-MOST = 40  # steps that are told; nobody reads more before they start
+MOST_STEPS = 40  # steps shown
 
 
 @dataclass(frozen=True)
-class Told:
+class OnboardingLine:
     """One line of the course: its sign, what it does, in which circumstances, and what it took people."""
 
     number: int
@@ -31,14 +31,14 @@ class Told:
     where: tuple[str, ...] = ()
     aside: str = ""  # what it alone depends on
     maybe: bool = False
-    seen: Watched | None = None  # None: nobody watched anybody for this template
+    watched: Watched | None = None  # None: nobody watched anybody for this template
 
 
 @dataclass(frozen=True)
 class Onboarding:
     revision: Revision
     have: str  # “You have a trained model in a .pkl file”
-    lines: list[Told]
+    lines: list[OnboardingLine]
     more: int
     done: list[tuple[str, str]]  # what each criterion is called, and what it looks at
     plural: str  # whose done it is
@@ -49,18 +49,18 @@ class Onboarding:
 
     @property
     def watched(self) -> bool:
-        return any(line.seen for line in self.lines)
+        return any(line.watched for line in self.lines)
 
 
 def onboarding(revision: Revision, file: str = "") -> Onboarding:
-    """`file`: the name of what was dropped; it stands in the text where the persona's own word stands."""
+    """`file`: the name of the dropped file, which replaces the persona's own word for it in the text."""
     persona, document = revision.template.persona, revision.parsed
     every = stops(document.flow.root)
-    seen = marks.seen_of(revision)
+    watched = marks.watched_of(revision)
     known = Wording(persona, file)
     lines = [
-        _told(number, stop, document, known, seen.get(stop.leaf.id, Watched(0, 0, 0)) if seen else None)
-        for number, stop in enumerate(every[:MOST], 1)
+        _line(number, stop, document, known, watched.get(stop.leaf.id, Watched(0, 0, 0)) if watched else None)
+        for number, stop in enumerate(every[:MOST_STEPS], 1)
     ]
     done = [(leaf.name, known.does(leaf)) for leaf in document.done]
     return Onboarding(revision, known.have, lines, len(every) - len(lines), done, persona.plural if persona else "")
@@ -78,24 +78,26 @@ class Wording:
         return f"You have {self.file}" if self.file else self.words["have"]
 
     def does(self, leaf: Leaf) -> str:
-        said = catalogue.says(leaf, self.persona)["does"]
+        text = catalogue.says(leaf, self.persona)["does"]
         if leaf.uses == "manual" and (asked := leaf.with_.get("instructions")) and not any(expressions_in(asked)):
             # Its author says what is to be done, the kind only that somebody does it.
-            said = str(asked).removeprefix(f"{leaf.name}: ")
-            said = f"{said[:1].upper()}{said[1:]}"
-        return said.replace(f"your {self.words['artefact']}", self.file) if self.file else said
+            text = str(asked).removeprefix(f"{leaf.name}: ")
+            text = f"{text[:1].upper()}{text[1:]}"
+        return text.replace(f"your {self.words['artefact']}", self.file) if self.file else text
 
 
-def _told(number: int, stop: Stop, document: Template, known: Wording, seen: Watched | None) -> Told:
+def _line(number: int, stop: Stop, document: Template, known: Wording, watched: Watched | None) -> OnboardingLine:
     leaf = stop.leaf
     lacks = " or ".join(article(name.replace("_", " ")) for name in _lacks(leaf, document))
     aside = ", ".join(part for part in (stop.only, f"skipped without {lacks}" if lacks else "") if part)
     sign = {"approve": "crossing", "manual": "person"}.get(leaf.uses, "control")
-    return Told(number, leaf.name, known.does(leaf), sign, stop.where, aside, stop.maybe or bool(lacks), seen)
+    return OnboardingLine(
+        number, leaf.name, known.does(leaf), sign, stop.where, aside, stop.maybe or bool(lacks), watched
+    )
 
 
 def _lacks(leaf: Leaf, document: Template) -> Iterable[str]:
-    """The optional inputs that this step cannot do without."""
+    """The optional inputs without which this step is skipped."""
     kind = registry().get(leaf.uses)
     fields = kind.form.model_fields if kind else {}
     for key, value in leaf.with_.items():

@@ -1,4 +1,4 @@
-"""Pages of long lists: by the last row that was seen, never by counting all."""
+"""Pages of long lists: the next page starts after the last row of this one; nothing is counted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def number_in(request: HttpRequest, name: str) -> int:
 
 
 def newest(rows: QuerySet[M], user: User, size: int) -> list[M]:
-    """The newest of these, at most so many. Asked team by team: over several at once a database sorts all it has."""
+    """The newest rows, at most `size`. Queried team by team, because over several teams a database sorts all rows."""
     teams = set(user.memberships.values_list("team", flat=True))
     pks = [
         pk

@@ -11,14 +11,14 @@ from engine.outcomes import PermanentFailure
 from engine.targets.base import TargetError
 
 
-def service_of(found: Deployment) -> dict[str, Any]:
+def service_of(deployment: Deployment) -> dict[str, Any]:
     """What its page shows of an app; of anything else nothing."""
-    live = found.live
-    settings = list(found.config.select_related("set_by"))
+    live = deployment.live
+    settings = list(deployment.config.select_related("set_by"))
     if live is None or not live.programs:
         return {"settings": settings}
     try:
-        running, counts = [_line(one) for one in found.running()], _counts(found)
+        running, counts = [_line(process) for process in deployment.running()], _counts(deployment)
     except (TargetError, PermanentFailure) as error:
         return {"settings": settings, "trouble": str(error), "processes": []}
     return {"settings": settings, "processes": running, "counts": counts}
@@ -29,9 +29,9 @@ def _line(process: dict[str, Any]) -> dict[str, Any]:
     return {**process, "since": began and datetime.fromtimestamp(began, UTC)}
 
 
-def _counts(found: Deployment) -> list[tuple[str, int, int]]:
+def _counts(deployment: Deployment) -> list[tuple[str, int, int]]:
     """Each type of process with how many run, and how few may."""
-    live = found.live
+    live = deployment.live
     assert live is not None
     app = app_release.app_of(live.artefact)
-    return [(name, app.count(name, found.scale), int(name == app_release.ANSWERING)) for name in app.processes]
+    return [(name, app.count(name, deployment.scale), int(name == app_release.ANSWERING)) for name in app.processes]

@@ -14,7 +14,7 @@ from engine.definition.vocabulary import FILE_TYPES
 from engine.forms import CorrectForm
 from engine.models import Run
 from engine.runs import transitions
-from engine.views.runs import sentence
+from engine.views.refusals import sentence
 from engine.views.step_list import lines
 from lib.pages.toasts import say
 from people.access import can, fetch, may, me
@@ -24,61 +24,61 @@ SHOWN = 100
 
 @login_required
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
-    found = fetch(me(request), Run.objects.select_related("revision__template", "team"), pk=pk)
+    run = fetch(me(request), Run.objects.select_related("revision__template", "team"), pk=pk)
     if request.method != "POST":
-        return _page(request, found, CorrectForm(run=found, kept=None), {})
-    may(me(request), "change", found)
-    form = CorrectForm(request.POST, request.FILES, run=found, kept=_kept(request, found))
+        return _page(request, run, CorrectForm(run=run, kept=None), {})
+    may(me(request), "change", run)
+    form = CorrectForm(request.POST, request.FILES, run=run, kept=_kept(request, run))
     if not form.fields.keys() & {*request.POST, *request.FILES}:  # nothing is to be corrected
-        form = CorrectForm({}, run=found, only=())
+        form = CorrectForm({}, run=run, only=())
     corrected = form.corrections(me(request)) if form.is_valid() else None
     if corrected is None:
-        return _page(request, found, form, {}, status=422)
+        return _page(request, run, form, {}, status=422)
     try:
         if "look" in request.POST:
-            return _page(request, found, _again(request, found, corrected), corrected)
-        Resume(found, me(request), corrected).execute()
+            return _page(request, run, _again(request, run, corrected), corrected)
+        Resume(run, me(request), corrected).execute()
     except Refused as refused:
         for name, why in refused.problems.items():
             form.add_error(name if name in form.fields else None, why)
-        return _page(request, found, form, {}, status=422)
+        return _page(request, run, form, {}, status=422)
     except transitions.NotPossible as error:
         form.add_error(None, sentence(error))
-        return _page(request, found, form, {}, status=409)
+        return _page(request, run, form, {}, status=409)
     say(request, "The run is resumed.")
     return redirect("run", pk)
 
 
-def _kept(request: HttpRequest, found: Run) -> dict[str, str]:
+def _kept(request: HttpRequest, run: Run) -> dict[str, str]:
     """Files that came with a look: their sha256 stands in the form where the file was."""
-    return {name: sha for name in _files(found) if (sha := request.POST.get(name, ""))}
+    return {name: sha for name in _files(run) if (sha := request.POST.get(name, ""))}
 
 
-def _files(found: Run) -> list[str]:
-    return [name for name, spec in found.revision.parsed.inputs.items() if spec.type in FILE_TYPES]
+def _files(run: Run) -> list[str]:
+    return [name for name, spec in run.revision.parsed.inputs.items() if spec.type in FILE_TYPES]
 
 
-def _again(request: HttpRequest, found: Run, corrected: dict[str, Any]) -> CorrectForm:
+def _again(request: HttpRequest, run: Run, corrected: dict[str, Any]) -> CorrectForm:
     """The form with what was typed, and the files that came with it."""
-    kept = {name: corrected[name]["sha256"] for name in _files(found) if isinstance(corrected.get(name), dict)}
-    kept |= {name: sha for name, sha in _kept(request, found).items() if name not in kept}
+    kept = {name: corrected[name]["sha256"] for name in _files(run) if isinstance(corrected.get(name), dict)}
+    kept |= {name: sha for name, sha in _kept(request, run).items() if name not in kept}
     data = request.POST.copy()
     for name, sha in kept.items():
         data[name] = sha
-    return CorrectForm(data, run=found, kept=kept)
+    return CorrectForm(data, run=run, kept=kept)
 
 
 def _page(
-    request: HttpRequest, found: Run, form: CorrectForm, corrected: dict[str, Any], status: int = 200
+    request: HttpRequest, run: Run, form: CorrectForm, corrected: dict[str, Any], status: int = 200
 ) -> HttpResponse:
     """`corrected`: what is to be looked at with."""
     try:
-        again, cannot = Resume(found, me(request), corrected).again(), ""
+        again, cannot = Resume(run, me(request), corrected).again(), ""
     except (transitions.NotPossible, Refused) as error:
         again, cannot = [], sentence(error)
     context = {
-        "run": found, "form": form, "cannot": cannot, "corrected": ", ".join(corrected),
-        "lines": lines(found, again[:SHOWN], {}), "more": max(0, len(again) - SHOWN), "count": len(again),
-        "may_change": can(me(request), "change", found),
+        "run": run, "form": form, "cannot": cannot, "corrected": ", ".join(corrected),
+        "lines": lines(run, again[:SHOWN], {}), "more": max(0, len(again) - SHOWN), "count": len(again),
+        "may_change": can(me(request), "change", run),
     }  # fmt: skip
     return render(request, "engine/resume.html", context, status=status)

@@ -21,11 +21,12 @@ from engine.models import Event, Run, Template
 from engine.runs import transitions
 from engine.statuses import RunState
 from engine.views.asks import asks_of
-from engine.views.marks import finished, marks_of, not_taken, seen_of
+from engine.views.marks import finished, marks_of, not_taken, watched_of
 from engine.views.paging import newest, number_in
+from engine.views.refusals import warned
 from engine.views.step_list import MOST_DRAWN, MOST_ROWS, Tally, groups, tally
 from engine.views.watched import Watched
-from lib.pages.toasts import say, warn
+from lib.pages.toasts import say
 from people.access import can, fetch, may, me, visible
 from people.models import User
 
@@ -48,11 +49,11 @@ def runs(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(started_by=me(request))
     if before := number_in(request, "before"):
         rows = rows.filter(pk__lt=before)
-    found = newest(rows, me(request), ON_A_PAGE + 1)
+    newest_runs = newest(rows, me(request), ON_A_PAGE + 1)
     filters = {key: value for key, value in (("state", state), ("template", template), ("mine", mine)) if value}
-    older = urlencode({**filters, "before": found[ON_A_PAGE - 1].pk}) if len(found) > ON_A_PAGE else ""
+    older = urlencode({**filters, "before": newest_runs[ON_A_PAGE - 1].pk}) if len(newest_runs) > ON_A_PAGE else ""
     context = {
-        "runs": found[:ON_A_PAGE], "older": older, "filters": filters, "newest": urlencode(filters),
+        "runs": newest_runs[:ON_A_PAGE], "older": older, "filters": filters, "newest": urlencode(filters),
         "states": RunState.choices, "templates": _templates(me(request)),
         "paged": bool(before),
     }  # fmt: skip
@@ -80,69 +81,69 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
 
 def run_context(request: HttpRequest, pk: int, filled: forms.Form | None = None) -> dict[str, Any]:
     """`filled`: what somebody typed that cannot be taken yet; it is shown again with what is wrong."""
-    # Read before all the rest: what happens while the page is made is then told to it once more, and never missed.
+    # Read first: events that come while the page is made are then sent to it again, and none is missed.
     last = Event.objects.filter(run=pk).order_by("-pk").values_list("pk", flat=True).first() or 0
-    found = fetch(me(request), Run.objects.select_related("revision__template", "deployment__target", "team"), pk=pk)
-    seen, counted = seen_of(found.revision), tally(found)
-    asks, more = asks_of(found, me(request), filled)
-    shown = groups(found, counted, seen)
+    run = fetch(me(request), Run.objects.select_related("revision__template", "deployment__target", "team"), pk=pk)
+    watched, counted = watched_of(run.revision), tally(run)
+    asks, more = asks_of(run, me(request), filled)
+    shown = groups(run, counted, watched)
     return {
-        "run": found,
-        "drawing": _drawing(found, counted, seen),
-        "leaves": len(found.flow.leaf_paths),
+        "run": run,
+        "drawing": _drawing(run, counted, watched),
+        "leaves": len(run.flow.leaf_paths),
         "counted": counted,
         "groups": shown,
         "all_shown": sum(len(group.lines) + max(0, group.more) for group in shown) >= counted.all,
         "some_hidden": sum(len(group.lines) for group in shown) < counted.all,
-        "ahead": _ahead(found, counted, seen),
+        "ahead": _ahead(run, counted, watched),
         "asks": asks,
         "asks_more": more,
-        "log": reversed(_log(found)),
+        "log": reversed(_log(run)),
         "last_event": last,
-        "may_change": can(me(request), "change", found),
-        "reset": reset_set(found) if found.state == RunState.FAILED and counted.all <= MOST_ROWS else [],
-        "criteria": _criteria(found),
-        "earlier": earlier(request, found),
+        "may_change": can(me(request), "change", run),
+        "reset": reset_set(run) if run.state == RunState.FAILED and counted.all <= MOST_ROWS else [],
+        "criteria": _criteria(run),
+        "earlier": earlier(request, run),
     }
 
 
-def _drawing(found: Run, counted: Tally, seen: Mapping[str, Watched]) -> SafeString | None:
-    if len(found.flow.leaf_paths) > MOST_DRAWN:
+def _drawing(run: Run, counted: Tally, watched: Mapping[str, Watched]) -> SafeString | None:
+    if len(run.flow.leaf_paths) > MOST_DRAWN:
         return None
-    marks = marks_of(found, counted, seen)
-    drawn = course(found.flow.root, marks, title=found.title, walked=True, done=finished(found))
+    marks = marks_of(run, counted, watched)
+    drawn = course(run.flow.root, marks, title=run.title, walked=True, done=finished(run))
     return mark_safe(drawn)  # noqa: S308 - made by engine.definition.drawing, which escapes every word
 
 
-def _log(found: Run) -> list[Any]:
-    events = found.events.exclude(text="").select_related("step").order_by("-pk")
+def _log(run: Run) -> list[Any]:
+    events = run.events.exclude(text="").select_related("step").order_by("-pk")
     heavy = ("checkpoint", "outputs", "answer", "asking")
     return list(events.defer("data", *(f"step__{name}" for name in heavy))[:LINES])
 
 
-def _ahead(found: Run, counted: Tally, seen: Mapping[str, Watched]) -> list[tuple[Leaf, Watched | None]]:
+def _ahead(run: Run, counted: Tally, watched: Mapping[str, Watched]) -> list[tuple[Leaf, Watched | None]]:
     """The leaves that may still come, in the flow's order."""
-    if found.ended or len(found.flow.leaf_paths) > MOST_DRAWN:
+    if run.ended or len(run.flow.leaf_paths) > MOST_DRAWN:
         return []
-    begun = set(counted.of) | not_taken(found)
-    return [(leaf, seen.get(leaf.id)) for leaf in found.flow.leaves() if leaf.id not in begun]
+    begun = set(counted.of) | not_taken(run)
+    return [(leaf, watched.get(leaf.id)) for leaf in run.flow.leaves() if leaf.id not in begun]
 
 
-def _criteria(found: Run) -> list[dict[str, Any]]:
+def _criteria(run: Run) -> list[dict[str, Any]]:
     """What done means for this run's template, with what each criterion says now where this run's release is live."""
-    live = found.deployment.live if found.deployment else None
-    mine = bool(live and live.run_id == found.pk)
-    known = {r.criterion: r for r in found.deployment.results.filter(current=True)} if found.deployment and mine else {}
-    return [{"title": leaf.name, "result": known.get(leaf.id)} for leaf in found.revision.parsed.done]
+    live = run.deployment.live if run.deployment else None
+    mine = bool(live and live.run_id == run.pk)
+    known = {r.criterion: r for r in run.deployment.results.filter(current=True)} if run.deployment and mine else {}
+    return [{"title": leaf.name, "result": known.get(leaf.id)} for leaf in run.revision.parsed.done]
 
 
-def earlier(request: HttpRequest, found: Run) -> list[Run]:
+def earlier(request: HttpRequest, run: Run) -> list[Run]:
     """Runs of the same template and deployment to compare with: the last that succeeded, then the newest."""
-    revisions = list(found.revision.template.revisions.values_list("pk", flat=True))
-    rows = visible(me(request), Run).filter(revision__in=revisions, deployment=found.deployment_id, pk__lt=found.pk)
+    revisions = list(run.revision.template.revisions.values_list("pk", flat=True))
+    rows = visible(me(request), Run).filter(revision__in=revisions, deployment=run.deployment_id, pk__lt=run.pk)
     rows = rows.select_related("revision__template").order_by("-pk")
     good = rows.filter(state=RunState.SUCCEEDED).first()
-    others = [one for one in rows[:COMPARED] if one != good]
+    others = [other for other in rows[:COMPARED] if other != good]
     return [good, *others] if good else others
 
 
@@ -164,18 +165,10 @@ def go_on(request: HttpRequest, pk: int) -> HttpResponse:
     return _move(request, pk, transitions.go_on, "The run continues.")
 
 
-def _move(request: HttpRequest, pk: int, verb: Any, said: str) -> HttpResponse:
-    found = fetch(me(request), Run, pk=pk)
-    may(me(request), "change", found)
-    try:
-        verb(found, me(request))
-    except transitions.NotPossible as error:
-        warn(request, sentence(error))
-    else:
-        say(request, said)
+def _move(request: HttpRequest, pk: int, verb: Any, done: str) -> HttpResponse:
+    run = fetch(me(request), Run, pk=pk)
+    may(me(request), "change", run)
+    with warned(request):
+        verb(run, me(request))
+        say(request, done)
     return redirect("run", pk)
-
-
-def sentence(error: Exception) -> str:
-    """What the engine says, as a sentence."""
-    return f"{str(error)[:1].upper()}{str(error)[1:]}."

@@ -49,7 +49,7 @@ class ScheduleForm(StartForm):
         }  # fmt: skip
         self.fields["cron"].widget.attrs |= {**listens, "class": "mono"}
         self.fields["zone"].widget.attrs |= {**listens, "list": "zones"}
-        self.fields["name"].help_text = "What its runs change where it is live; empty: they make nothing that lives on."
+        self.fields["name"].help_text = "The deployment its runs change. Empty: they change none."
         if held:
             del self.fields["team"]
         self.order_fields(["cron", "zone", "misfire", "team", "name", *self.inputs])
@@ -111,12 +111,12 @@ def new(request: HttpRequest, name: str) -> HttpResponse:
 
 @login_required
 def change(request: HttpRequest, pk: int) -> HttpResponse:
-    found = fetch(me(request), Schedule.objects.select_related("template", "team"), "change", pk=pk)
-    revision = found.template.published or found.template.latest
-    initial = {"cron": found.cron, "zone": found.zone, "misfire": found.misfire, "name": found.name}
-    kept = {n: v["sha256"] for n, v in found.inputs.items() if isinstance(v, dict) and "sha256" in v}
-    form = _form(request, revision, kept, held=found, initial={**found.inputs, **initial})
-    return _edit(request, found.template, form, "Change when it runs")
+    schedule = fetch(me(request), Schedule.objects.select_related("template", "team"), "change", pk=pk)
+    revision = schedule.template.published or schedule.template.latest
+    initial = {"cron": schedule.cron, "zone": schedule.zone, "misfire": schedule.misfire, "name": schedule.name}
+    kept = {n: v["sha256"] for n, v in schedule.inputs.items() if isinstance(v, dict) and "sha256" in v}
+    form = _form(request, revision, kept, held=schedule, initial={**schedule.inputs, **initial})
+    return _edit(request, schedule.template, form, "Change when it runs")
 
 
 def _form(request: HttpRequest, revision: Revision, kept: dict[str, str] | None = None, **kwargs: Any) -> ScheduleForm:
@@ -170,35 +170,35 @@ def preview(request: HttpRequest) -> HttpResponse:
 @require_POST
 def pause(request: HttpRequest, pk: int) -> HttpResponse:
     """Pause it, or let it go on."""
-    found = fetch(me(request), Schedule.objects.select_related("template"), "change", pk=pk)
-    paused = not found.paused
+    schedule = fetch(me(request), Schedule.objects.select_related("template"), "change", pk=pk)
+    paused = not schedule.paused
     try:
-        found.pause(paused=paused)
+        schedule.pause(paused=paused)
     except NeverComes as error:
         warn(request, str(error))
     else:
         say(request, "Paused. Runs that fall due while it is paused are skipped." if paused else "It runs again.")
-    return redirect("template", found.template.name)
+    return redirect("template", schedule.template.name)
 
 
 @login_required
 @require_POST
 def remove(request: HttpRequest, pk: int) -> HttpResponse:
-    found = fetch(me(request), Schedule.objects.select_related("template"), "change", pk=pk)
-    found.remove()
+    schedule = fetch(me(request), Schedule.objects.select_related("template"), "change", pk=pk)
+    schedule.remove()
     say(request, "Removed; the runs it started stay.", undo=reverse("schedule-restore", args=[pk]))
-    return redirect("template", found.template.name)
+    return redirect("template", schedule.template.name)
 
 
 @login_required
 @require_POST
 def restore(request: HttpRequest, pk: int) -> HttpResponse:
     recent = Schedule.everything.filter(removed_at__gt=timezone.now() - KEPT)
-    found = fetch(me(request), recent.select_related("template"), "change", pk=pk)
+    schedule = fetch(me(request), recent.select_related("template"), "change", pk=pk)
     try:
-        found.restore()
+        schedule.restore()
     except NeverComes as error:
         warn(request, str(error))
     else:
         say(request, "The schedule is restored.")
-    return redirect("template", found.template.name)
+    return redirect("template", schedule.template.name)

@@ -11,10 +11,9 @@ from engine.actions.release_again import ReleaseAgain
 from engine.actions.scale import Scale
 from engine.actions.start_run import Refused
 from engine.models import Deployment
-from engine.outcomes import PermanentFailure
 from engine.runs import transitions
-from engine.targets.base import TargetError
-from engine.views.live import found_at, sentence
+from engine.views.live import found_at
+from engine.views.refusals import sentence, warned
 from lib.pages.toasts import say, warn
 from people.access import me
 
@@ -25,24 +24,24 @@ TAIL = 6000  # bytes of a log on the page
 @require_POST
 def configure(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
     """Set one setting, or take one away; what is live is released again with it."""
-    found = found_at(request, team, target, name, "change")
+    deployment = found_at(request, team, target, name, "change")
     key = request.POST.get("key", "").strip()
     value = None if "remove" in request.POST else request.POST.get("value", "")
     try:
-        found.configure({key: value}, me(request))
+        deployment.configure({key: value}, me(request))
     except ValueError as error:
         warn(request, sentence(error))
         return redirect("deployment", team, target, name)
-    return _again(request, found, f"{key} is {'set' if value is not None else 'removed'}")
+    return _again(request, deployment, f"{key} is {'set' if value is not None else 'removed'}")
 
 
-def _again(request: HttpRequest, found: Deployment, done: str) -> HttpResponse:
-    here = redirect("deployment", found.team.slug, found.target.name, found.name)
-    if found.live is None:
+def _again(request: HttpRequest, deployment: Deployment, done: str) -> HttpResponse:
+    here = redirect("deployment", deployment.team.slug, deployment.target.name, deployment.name)
+    if deployment.live is None:
         say(request, f"{done}. The first release will use it.")
         return here
     try:
-        run = ReleaseAgain(found, me(request)).execute()
+        run = ReleaseAgain(deployment, me(request)).execute()
     except (transitions.NotPossible, Refused) as error:
         say(request, f"{done}.")
         warn(request, f"It was not released again: {error}.")
@@ -54,17 +53,14 @@ def _again(request: HttpRequest, found: Deployment, done: str) -> HttpResponse:
 @login_required
 @require_POST
 def scale(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
-    found = found_at(request, team, target, name, "change")
+    deployment = found_at(request, team, target, name, "change")
     sent = request.POST.dict().items()
     counts = {key.removeprefix("count-"): str(value) for key, value in sent if key.startswith("count-")}
     if not counts or not all(value.isdigit() and len(value) < 6 for value in counts.values()):
         warn(request, "Enter a whole number of processes, for instance 2.")
         return redirect("deployment", team, target, name)
-    try:
-        Scale(found, me(request), {process: int(value) for process, value in counts.items()}).execute()
-    except (transitions.NotPossible, TargetError, PermanentFailure) as error:
-        warn(request, sentence(error))
-    else:
+    with warned(request):
+        Scale(deployment, me(request), {process: int(value) for process, value in counts.items()}).execute()
         say(request, f"{name} runs {', '.join(f'{value} {process}' for process, value in counts.items())}.")
     return redirect("deployment", team, target, name)
 
@@ -72,9 +68,9 @@ def scale(request: HttpRequest, team: str, target: str, name: str) -> HttpRespon
 @login_required
 def log(request: HttpRequest, team: str, target: str, name: str) -> HttpResponse:
     """The end of a process's log; the page asks for it again every two seconds."""
-    found = found_at(request, team, target, name)
-    live, process = found.live, request.GET.get("process", "")
+    deployment = found_at(request, team, target, name)
+    live, process = deployment.live, request.GET.get("process", "")
     workload = live.workload_of(process) if live else None
-    text = found.target.connect().logs(workload, offset=-TAIL).text if workload else ""
+    text = deployment.target.connect().logs(workload, offset=-TAIL).text if workload else ""
     lines = text.splitlines()[-100:]
     return render(request, "engine/log.html", {"lines": lines, "process": process})

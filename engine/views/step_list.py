@@ -1,4 +1,4 @@
-"""The steps of a run as a page lists them: grouped by leaf inside a foreach, and never more than a page holds."""
+"""The steps of a run as a page lists them: grouped by leaf inside a foreach, and at most a page of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.statuses import MARKS, StepState
 from engine.views import wording
 from engine.views.watched import Watched
 
-MOST_DRAWN = 150  # leaves: a larger course nobody can read
+MOST_DRAWN = 150  # leaves; a larger drawing is unreadable
 MOST_OF_ONE = 50  # rows of one leaf on the run's page
 MOST_ROWS = 100  # rows on the run's page
 ON_A_PAGE = 100  # of the list of all
@@ -35,7 +35,7 @@ HEAVY = ("checkpoint", "outputs", "answer")
 
 @dataclass
 class Tally:
-    """How many steps of each leaf are in each state, and the newest of each; one question, however large the run."""
+    """How many steps of each leaf are in each state, and the newest of each. One query, however large the run."""
 
     of: dict[str, dict[str, int]] = field(default_factory=dict)
     newest: dict[str, int] = field(default_factory=dict)
@@ -54,12 +54,12 @@ class Tally:
 
 
 def tally(run: Run) -> Tally:
-    found = Tally()
+    counts = Tally()
     leaves = run.steps.filter(purpose=StepRun.Purpose.LEAF).order_by()
     for leaf, state, count, newest in leaves.values_list("leaf", "state").annotate(Count("pk"), Max("pk")):
-        found.of.setdefault(leaf, {})[state] = count
-        found.newest[leaf] = max(newest, found.newest.get(leaf, 0))
-    return found
+        counts.of.setdefault(leaf, {})[state] = count
+        counts.newest[leaf] = max(newest, counts.newest.get(leaf, 0))
+    return counts
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ class Line:
     word: str
     mark: str
     says: str
-    seen: Watched | None = None
+    watched: Watched | None = None
 
 
 @dataclass(frozen=True)
-class Group:
+class LeafGroup:
     """Rows that belong together, and how many more there are of them."""
 
     lines: list[Line]
@@ -90,7 +90,7 @@ def address(run: Run, **filters: str) -> str:
 
 
 def chosen(run: Run) -> list[StepRun]:
-    """The rows that the run's page shows: of each leaf so many; in trouble or at work first, then the newest."""
+    """The rows on the run's page: at most `MOST_OF_ONE` of a leaf; failed and live ones first, then the newest."""
     leaf = Window(RowNumber(), partition_by=[F("leaf"), F("purpose")], order_by=[URGENCY.asc(), AGE.asc()])
     few = run.steps.filter(LISTED).annotate(of_leaf=leaf, urgency=URGENCY, age=AGE).filter(of_leaf__lte=MOST_OF_ONE)
     pks = few.order_by("urgency", "age").values_list("pk", flat=True)[:MOST_ROWS]
@@ -105,33 +105,33 @@ def totals_of(run: Run, rows: Iterable[StepRun]) -> dict[tuple[str, str], int]:
     return {(path, iteration): total or 0 for path, iteration, total in blocks}
 
 
-def lines(run: Run, rows: list[StepRun], seen: Mapping[str, Watched]) -> list[Line]:
+def lines(run: Run, rows: list[StepRun], watched: Mapping[str, Watched]) -> list[Line]:
     totals, limits = totals_of(run, rows), wording.queues_of(rows)
     return [
         Line(
             row, wording.title(row), wording.place(run.flow, row, totals), wording.word(row), wording.mark(row, MARKS),
-            wording.says(row, limits), seen.get(row.leaf),
+            wording.says(row, limits), watched.get(row.leaf),
         )
         for row in rows
     ]  # fmt: skip
 
 
-def groups(run: Run, counted: Tally, seen: Mapping[str, Watched]) -> list[Group]:
+def groups(run: Run, counted: Tally, watched: Mapping[str, Watched]) -> list[LeafGroup]:
     """In the order the steps were begun; all items of a leaf together."""
     together: dict[object, list[Line]] = {}
-    for line in lines(run, chosen(run), seen):
+    for line in lines(run, chosen(run), watched):
         row = line.row
         key: object = (row.leaf, row.purpose) if wording.in_foreach(run.flow, row.path) else row.pk
         together.setdefault(key, []).append(line)
-    return [_group(run, found, counted) for found in together.values()]
+    return [_group(run, leaf_lines, counted) for leaf_lines in together.values()]
 
 
-def _group(run: Run, found: list[Line], counted: Tally) -> Group:
-    first = found[0].row
+def _group(run: Run, leaf_lines: list[Line], counted: Tally) -> LeafGroup:
+    first = leaf_lines[0].row
     many = first.purpose == StepRun.Purpose.LEAF and wording.in_foreach(run.flow, first.path)
-    found.sort(key=lambda line: [int(part) for part in line.row.iteration.split(".") if part])
-    more = counted.total(first.leaf) - len(found) if many else 0
-    return Group(found, more, address(run, step=first.leaf) if more > 0 else "")
+    leaf_lines.sort(key=lambda line: [int(part) for part in line.row.iteration.split(".") if part])
+    more = counted.total(first.leaf) - len(leaf_lines) if many else 0
+    return LeafGroup(leaf_lines, more, address(run, step=first.leaf) if more > 0 else "")
 
 
 # --- the list of all -------------------------------------------------------------------------------------------------
@@ -146,5 +146,5 @@ def page_of(run: Run, step: str, state: str, after: int) -> tuple[list[StepRun],
         rows = rows.filter(asking__isnull=False, state=StepState.WAITING)
     elif state in StepState.values:
         rows = rows.filter(state=state)
-    found = list(rows[: ON_A_PAGE + 1])
-    return found[:ON_A_PAGE], found[ON_A_PAGE - 1].pk if len(found) > ON_A_PAGE else 0
+    steps = list(rows[: ON_A_PAGE + 1])
+    return steps[:ON_A_PAGE], steps[ON_A_PAGE - 1].pk if len(steps) > ON_A_PAGE else 0

@@ -1,7 +1,7 @@
 """/runs/R/events/: a run's events as they happen, by Server-Sent Events.
 
-One poller a process looks whether anything new was written, however many pages are open; each page then asks only for
-its own run. A page that reconnects says what it has seen (Last-Event-ID) and misses nothing.
+One poller a process looks for new events, however many pages are open; each page then reads only its own run. A page
+that reconnects sends the last id it has (Last-Event-ID), so it misses no event.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ SILENCE = 15.0  # seconds after which a comment keeps the connection open
 class Poller:
     """Wakes its waiters when the event table has grown. Runs only while somebody waits.
 
-    What is committed late has a lower number than the newest: for as long as some may come, waiters are woken again.
+    An event that is committed late has a lower id than the newest, so waiters are woken again while such events may
+    come.
     """
 
     def __init__(self) -> None:
@@ -85,8 +86,8 @@ async def stream(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpR
         run = await sync_to_async(fetch)(user, Run, pk=pk)
     except Http404:
         return HttpResponse(status=404)
-    seen = request.headers.get("Last-Event-ID") or request.GET.get("after", "0")
-    after = int(seen) if seen.isdecimal() and len(seen) < 18 else 0
+    last_sent = request.headers.get("Last-Event-ID") or request.GET.get("after", "0")
+    after = int(last_sent) if last_sent.isdecimal() and len(last_sent) < 18 else 0
     response = StreamingHttpResponse(_events(run.pk, after), content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
@@ -95,13 +96,13 @@ async def stream(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpR
 
 async def _events(run: int, after: int) -> AsyncIterator[str]:
     yield "retry: 1000\n\n"
-    found, told = Event.objects.filter(run=run).select_related("step"), set[int]()
+    events, sent = Event.objects.filter(run=run).select_related("step"), set[int]()
     while True:
-        grown = poller().grown  # taken before looking, so that what is written while we look wakes us too
-        young = {pk async for pk in found.late(after).values_list("pk", flat=True)}
-        late = [row async for row in found.filter(pk__in=young - told).order_by("pk")] if young - told else []
-        rows = [*late, *[row async for row in found.after(after)[:200]]]
-        told = young | {row.pk for row in rows}
+        grown = poller().grown  # taken before the query, so that an event written during it wakes us too
+        young = {pk async for pk in events.late(after).values_list("pk", flat=True)}
+        late = [row async for row in events.filter(pk__in=young - sent).order_by("pk")] if young - sent else []
+        rows = [*late, *[row async for row in events.after(after)[:200]]]
+        sent = young | {row.pk for row in rows}
         for row in rows:
             after = max(after, row.pk)
             data = {"kind": row.kind, "text": row.text, "leaf": row.step.leaf if row.step else ""}

@@ -26,6 +26,7 @@ from engine.runs import transitions
 from engine.steps import catalogue
 from engine.views.limits import bound
 from engine.views.onboarding import onboarding
+from engine.views.refusals import sentence
 from engine.views.schedules import planned
 from engine.views.step_list import MOST_DRAWN
 from lib import names
@@ -40,64 +41,64 @@ def templates(request: HttpRequest) -> HttpResponse:
     mine = me(request).persona_id
     ordered = sorted(rows, key=lambda t: (t.persona_id != mine, t.persona.name if t.persona else "", t.name))
     context = {
-        "templates": [one for one in ordered if not of_others(one, me(request))],
-        "others": [one for one in ordered if of_others(one, me(request))],
+        "templates": [row for row in ordered if not of_others(row, me(request))],
+        "others": [row for row in ordered if of_others(row, me(request))],
     }
     return render(request, "engine/templates.html", context)
 
 
-def of_others(found: Template, user: User) -> bool:
+def of_others(template: Template, user: User) -> bool:
     """Whether it is another persona's, and so in words that are not this person's."""
-    return user.persona_id is not None and found.persona_id not in (None, user.persona_id)
+    return user.persona_id is not None and template.persona_id not in (None, user.persona_id)
 
 
 def _revision(request: HttpRequest, name: str) -> Revision:
-    found = fetch(me(request), Template, name=name)
+    template = fetch(me(request), Template, name=name)
     number = request.GET.get("revision", "")
     if number.isdigit() and len(number) < 10:
-        return fetch(me(request), found.revisions.all(), number=int(number))
-    return found.published or found.latest
+        return fetch(me(request), template.revisions.all(), number=int(number))
+    return template.published or template.latest
 
 
 @login_required
 def template(request: HttpRequest, name: str) -> HttpResponse:
     """One revision; with ?part=yaml, its document alone."""
-    found = _revision(request, name)
+    revision = _revision(request, name)
     if request.GET.get("part") == "yaml":
-        return HttpResponse(found.parsed.yaml(), content_type="text/plain; charset=utf-8")
-    persona = found.template.persona
-    every = found.parsed.flow.leaves()
+        return HttpResponse(revision.parsed.yaml(), content_type="text/plain; charset=utf-8")
+    persona = revision.template.persona
+    every = revision.parsed.flow.leaves()
     leaves = [(leaf, catalogue.says(leaf, persona)) for leaf in every[:MOST_DRAWN]]
     context = {
-        "revision": found,
-        "template": found.template,
-        "drawing": _drawing(found) if len(every) <= MOST_DRAWN else None,
+        "revision": revision,
+        "template": revision.template,
+        "drawing": _drawing(revision) if len(every) <= MOST_DRAWN else None,
         "leaves": leaves,
         "leaves_more": len(every) - len(leaves),
-        "schedules": planned(me(request), found.template),
+        "schedules": planned(me(request), revision.template),
         "may_schedule": any(can(me(request), "start_in", team) for team in visible(me(request), Team)),
-        "bound": bound("of this template", "", template=found.template),
-        "may_limit": can(me(request), "limit", found.template),
-        "inputs": list(found.parsed.inputs.items()),  # not as a mapping: an input may be called “items”
-        "done": [(leaf, catalogue.says(leaf, persona)) for leaf in found.parsed.done],
-        "yaml": found.parsed.yaml() if len(every) <= MOST_DRAWN else "",
-        "revisions": found.template.revisions.select_related("published_by", "made_by"),
-        "runs": visible(me(request), found.runs.all())[:5],
-        "may_publish": can(me(request), "publish", found),
+        "bound": bound("of this template", "", template=revision.template),
+        "may_limit": can(me(request), "limit", revision.template),
+        "inputs": list(revision.parsed.inputs.items()),  # not as a mapping: an input may be called “items”
+        "done": [(leaf, catalogue.says(leaf, persona)) for leaf in revision.parsed.done],
+        "yaml": revision.parsed.yaml() if len(every) <= MOST_DRAWN else "",
+        "revisions": revision.template.revisions.select_related("published_by", "made_by"),
+        "runs": visible(me(request), revision.runs.all())[:5],
+        "may_publish": can(me(request), "publish", revision),
     }
     return render(request, "engine/template.html", context)
 
 
-def _drawing(found: Revision) -> SafeString:
-    return mark_safe(course(found.parsed.flow.root, title=found.title))  # noqa: S308 - engine.definition.drawing escapes
+def _drawing(revision: Revision) -> SafeString:
+    return mark_safe(course(revision.parsed.flow.root, title=revision.title))  # noqa: S308 - engine.definition.drawing escapes
 
 
 @login_required
 @require_POST
 def publish(request: HttpRequest, name: str) -> HttpResponse:
-    found = fetch(me(request), Template, name=name)
+    template = fetch(me(request), Template, name=name)
     number = request.POST.get("revision", "")
-    revision = fetch(me(request), found.revisions.all(), number=int(number) if number.isdigit() else 0)
+    revision = fetch(me(request), template.revisions.all(), number=int(number) if number.isdigit() else 0)
     may(me(request), "publish", revision)
     revision.publish(me(request))
     say(request, f"{revision} is what new runs take from now on.")
@@ -125,7 +126,7 @@ def start(request: HttpRequest, name: str) -> HttpResponse:
         except ValidationError as error:  # a file that could not be stored
             form.add_error(None, error)
         except (transitions.NotPossible, PermanentFailure) as error:
-            form.add_error(None, f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}.")
+            form.add_error(None, sentence(error))
     context = {
         "form": form,
         "revision": revision,

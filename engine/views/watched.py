@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from lib.durations import said
+from lib.durations import in_words
 from lib.statistics import FEW
 
 
@@ -27,8 +27,8 @@ class Watched:
         if not self.times:
             return "observed, never timed"
         if len(self.times) >= FEW:
-            return f"took people a median of {said(median(self.times))} (n {len(self.times)})"
-        shortest, longest = said(min(self.times)), said(max(self.times))
+            return f"took people a median of {in_words(median(self.times))} (n {len(self.times)})"
+        shortest, longest = in_words(min(self.times)), in_words(max(self.times))
         if len(self.times) == 1:
             return f"timed once: {longest}"
         span = longest if shortest == longest else f"{shortest} to {longest}"

@@ -21,11 +21,7 @@ from people.models import Role
 Totals = Mapping[tuple[str, str], int]  # (path, iteration) of a foreach's block -> how many items it has
 LATE = {"fail": "the step fails", "approve": "it counts as a yes", "skip": "the step is skipped"}
 MOST_QUEUES = 5  # whose holders a page names
-GROUPS = {
-    "team": "an engineer of the team",
-    "champion": "the champion",
-    "nobody": "an event only, which nobody can answer for",
-}
+GROUPS = {"team": "an engineer of the team", "champion": "the champion", "nobody": "an event; no person can answer"}
 
 
 # --- where a step stands ---------------------------------------------------------------------------------------------
@@ -43,15 +39,15 @@ def where(flow: Flow, path: Path, iteration: str, totals: Totals | None = None) 
     loops = flow.rounds(path)
     if isinstance(flow.nodes.get(path), Repeat):  # its question is asked once a round
         loops = (*loops, path)
-    said = []
+    words = []
     for depth, (loop, number) in enumerate(zip(loops, numbers, strict=False)):
         node = flow.at(loop)
         if isinstance(node, Foreach):
             total = (totals or {}).get((write_path(loop), write_path(numbers[:depth])))
-            said.append(f"{node.name} {number:,}{f' of {total:,}' if total else ''}")
+            words.append(f"{node.name} {number:,}{f' of {total:,}' if total else ''}")
         elif number > 1:
-            said.append(f"round {number}")
-    return ", ".join(said)
+            words.append(f"round {number}")
+    return ", ".join(words)
 
 
 def question(flow: Flow, path: str) -> str:
@@ -85,7 +81,7 @@ def retrying(row: StepRun) -> bool:
 
 
 def held(row: StepRun) -> bool:
-    """Whether it could begin but for something else: its turn, or a paused run."""
+    """Whether it stands in a queue: for a slot, or because its run is paused."""
     paused = row.state == StepState.READY and row.run.state == RunState.PAUSED
     return bool(row.queue) or paused
 
@@ -99,14 +95,14 @@ def word(row: StepRun) -> str:
 
 
 def mark(row: StepRun, marks: Mapping[str, str]) -> str:
-    """Its mark: what waits for its own work is going, what waits for its turn is quiet."""
+    """Its mark: a step that polls its own job is going, a queued one is quiet."""
     if held(row) or row.undone:
         return "quiet"
     return "going" if row.state == StepState.WAITING and not row.asking else marks[row.state]
 
 
 def says(row: StepRun, queues: Mapping[str, str]) -> str:
-    """The sentence beside a step's state: what holds it up, what it asks, why it failed, or what it noted."""
+    """The sentence beside a step's state: what it waits for or asks, why it failed, or its note."""
     if held(row):
         return queues.get(row.queue) or ("waits for its turn" if row.queue else "waits: the run is paused")
     if retrying(row):
@@ -117,7 +113,7 @@ def says(row: StepRun, queues: Mapping[str, str]) -> str:
 
 
 def queues_of(rows: list[StepRun]) -> dict[str, str]:
-    """What each queue that some of these stand in waits for, by its key. Two queries a queue, and few queues a page."""
+    """{queue: what its steps wait for}. Two queries a queue, and at most `MOST_QUEUES` queues."""
     first = {row.queue: row for row in reversed(rows) if row.queue}
     return {queue: concurrency.waits_for(row) for queue, row in list(first.items())[:MOST_QUEUES]}
 
@@ -127,9 +123,8 @@ def soon(moment: datetime | None) -> str:
     if moment is None:
         return "soon"
     left = (moment - timezone.now()).total_seconds()
-    return (
-        f"at {date_format(timezone.localtime(moment), 'H:i:s')}, {f'in {durations.said(left)}' if left > 1 else 'now'}"
-    )
+    wait = f"in {durations.in_words(left)}" if left > 1 else "now"
+    return f"at {date_format(timezone.localtime(moment), 'H:i:s')}, {wait}"
 
 
 # --- what a step asks ------------------------------------------------------------------------------------------------
@@ -157,7 +152,7 @@ def deadline(row: StepRun) -> Deadline | None:
         return None
     at = datetime.fromtimestamp(asks.deadline, UTC)
     if asks.verb == "decide":
-        return Deadline(at, f"it goes the way of “{_by_time(row)}”")
+        return Deadline(at, f"it takes the branch “{_by_time(row)}”")
     return Deadline(at, LATE.get(asks.needs.on_deadline, "the run continues without an answer"))
 
 
@@ -197,6 +192,6 @@ def _comes(branch: Branch, until: Deadline | None) -> str:
     if "approve" in on:
         return f"{whom(groups_of((on['approve'] or {}).get('by'), 'champion'))} says so"
     after = on.get("after")
-    time = f" ({durations.said(after)})" if isinstance(after, int | float) else ""
+    time = f" ({durations.in_words(after)})" if isinstance(after, int | float) else ""
     at = date_format(timezone.localtime(until.at), "j M H:i") if until else "the time it was given"
     return f"nothing has come by {at}{time}"

@@ -1,7 +1,7 @@
-"""Execute a step or look at it again, record what it came to. Every way of failing becomes an outcome here.
+"""Executes a claimed step, or polls it, and records its outcome. Every exception becomes an outcome here.
 
-Embedded this is a loop (`manage.py engine`); scaled out the same body is rung by a doorbell. Either way the database
-decides: a claim is a conditional update, holds a lease, and every write is fenced by owner and claim number.
+Engines, Celery workers and tests call the same functions. Every write is fenced by the step's owner and claim number,
+so a worker that lost its claim changes nothing.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ from engine.steps.catalogue import kind_of
 from engine.steps.filling import fill, step_for
 from engine.targets.base import TargetError
 
-TROUBLES = 5  # how often a target may be in trouble for a moment before its step fails
-CHAIN = 0.25  # seconds for which a worker goes on with the next step before it asks in the order of all
-ROOM_WAIT = 2.0  # seconds between two looks whether there is room on a full disk
+TROUBLES = 5  # temporary target errors after which a step fails
+CHAIN = 0.25  # seconds for which a worker claims the next step in the same commit, before others get their turn
+ROOM_WAIT = 2.0  # seconds until a step is tried again on a full disk
 
 
 # --- executing -------------------------------------------------------------------------------------------------------
@@ -57,10 +57,11 @@ def execute(row: StepRun) -> bool:
 
 
 def work(row: StepRun, at_work: set[int] | None = None, claimer: Claimer | None = None) -> int:
-    """Execute a claimed step and then, for a moment, the next: what follows it in its run, or else what is due.
+    """Execute a claimed step and, for `CHAIN` seconds, the next ones: those that follow it, or else what is due.
 
-    Each is taken in the commit that ended the one before. Returns how many steps that were. `at_work` holds the step at
-    hand, whose lease the heartbeat prolongs. Raises when the database does not answer; then the step is let go of.
+    Each next step is claimed in the commit that ends the one before. `at_work` holds the id of the step being executed,
+    so that the heartbeat renews its lease. Returns the number of steps. Raises, and gives up the claim, when the
+    database does not answer.
     """
     began, count = time.monotonic(), 0
     claimer = claimer or Claimer(row.owner)
@@ -87,7 +88,7 @@ def _work_one(row: StepRun, at_work: set[int], take_next: Claimer | None) -> Ste
 
 
 def _recorded(row: StepRun, outcome: Outcome, take_next: Claimer | None) -> StepRun | None:
-    """Record it. An outcome that no database will ever take is a failure, or it would be tried for ever."""
+    """Record the outcome. One that the database refuses is recorded as a failure, or the step would never end."""
     owner, claim = row.owner, row.claim
     try:
         return transitions.record(row, outcome, take_next=take_next).next
@@ -99,7 +100,7 @@ def _recorded(row: StepRun, outcome: Outcome, take_next: Claimer | None) -> Step
 
 
 def outcome_of(row: StepRun) -> Outcome:
-    """What this step comes to now. Raises only when the database is in trouble, which is no failure of the step."""
+    """The step's outcome. Raises only database errors, because those are no failure of the step."""
     try:
         return _outcome(row)
     except (OperationalError, InterfaceError):
@@ -124,9 +125,9 @@ def _broken(row: StepRun, error: Exception) -> Outcome:
 
 
 def _out_of_room(error: OSError | DiskFull) -> Outcome | None:
-    """A full disk holds a step up for as long as it is full; whatever it was at is found again by its name."""
+    """A poll while the disk is full; None for another error. What the step started is found again by its name."""
     full = isinstance(error, DiskFull) or error.errno in FULL
-    return Poll(ROOM_WAIT, "The disk is full; it goes on when there is room.") if full else None
+    return Poll(ROOM_WAIT, "The disk is full; the step goes on when there is room.") if full else None
 
 
 def _outcome(row: StepRun) -> Outcome:
@@ -151,11 +152,11 @@ def _leaf_outcome(row: StepRun) -> Outcome:
     try:
         return _typed(kind, step, _run(kind, step))
     finally:
-        row.checkpoint = step.checkpoint  # also what it noted before it failed: cancel stops the jobs named there
+        row.checkpoint = step.checkpoint  # also after a failure, because cancel stops the jobs it names
 
 
 def _run(kind: StepKind, step: Step[Any]) -> Outcome:
-    """Ask the kind. A target that is in trouble for a moment is no failure of the step: it is asked again."""
+    """Run the kind. A temporary target error is polled again, with growing pauses, until there were `TROUBLES`."""
     try:
         return kind.run(step)
     except NotYet as wait:
@@ -177,7 +178,7 @@ def _typed(kind: StepKind, step: Step[Any], outcome: Outcome) -> Outcome:
 
 
 def _in_time(row: StepRun, outcome: Outcome) -> Outcome:
-    """The outcome, unless the step is still at it after its timeout: then what it has running is stopped."""
+    """The outcome, or a failure when the step is live after its timeout: then the jobs it started are stopped."""
     leaf = row.definition
     if leaf.timeout is None or not isinstance(outcome, Poll | Asking) or row.started_at is None:
         return outcome
@@ -222,14 +223,14 @@ def put_back(row: StepRun) -> Outcome:
 
 @contextlib.contextmanager
 def heartbeat(owner: str, at_work: set[int]) -> Iterator[None]:
-    """Prolong the leases of what this owner has at work from a thread of its own while the body runs."""
+    """Renew the leases of the steps in `at_work` from a thread while the body runs."""
     stop = threading.Event()
 
     def beat() -> None:
         while not stop.wait(LEASE.total_seconds() / 4):
             try:
                 renew(owner, at_work.copy())
-            except Error:  # busy, or restarted: it is tried again in a moment, on a new connection if need be
+            except Error:  # the database is busy or was restarted: the next beat tries again
                 close_old_connections()
         connection.close()
 

@@ -25,17 +25,17 @@ from engine.queue import claims
 from engine.telemetry import spans
 from engine.workers import executor, scheduler
 
-LOOK = 0.05  # seconds between two glances at the database while something goes on there
-IDLE_LOOK = 0.1  # and when nothing has for a moment
+LOOK = 0.05  # seconds between two reads of the database's version while it changes
+IDLE_LOOK = 0.1  # seconds between two reads when it has not changed for `MOMENT`
 MOMENT = 2.0  # seconds
-POLL = 1.0  # seconds after which somebody looks, rung or not: leases run out without anybody writing
-PRESENCE = 5.0  # seconds between two notes that this engine lives and looks
-JUDGE = 0.5  # seconds between two looks whether a criterion is due, while something goes on
-IDLE_JUDGE = 5.0  # and when nobody has written since: criteria come due by time too, but only once a minute
-CLOCK = 1.0  # seconds between two looks whether a schedule's time has come
-SPANS = 2.0  # seconds between two looks whether a run has ended whose spans are wanted
-TEND = 1.0  # seconds between two looks after what the targets should have running
-SET_BACK = 2.0  # seconds by which a clock may be wrong before it counts as set back
+POLL = 1.0  # seconds between two claims without a ring, because leases end without anybody writing
+PRESENCE = 5.0  # seconds between two heartbeats of this engine
+JUDGE = 0.5  # seconds between two searches for due deployments while the database changes
+IDLE_JUDGE = 5.0  # seconds between two searches while it does not: deployments also become due by time
+CLOCK = 1.0  # seconds between two searches for due schedules
+SPANS = 2.0  # seconds between two searches for ended runs whose spans are to be sent
+TEND = 1.0  # seconds between two calls of each target's `tend`
+SET_BACK = 2.0  # seconds a clock may go back before it counts as set back
 STOP_WITHIN = 5.0  # seconds that steps at work have to finish after the engine receives SIGTERM
 
 log = logging.getLogger("desirepath.engine")
@@ -48,7 +48,7 @@ class Clock:
         self.ahead = time.time() - time.monotonic()
 
     def was_set_back(self) -> bool:
-        """Whether it was, by more than a moment, since this was last asked."""
+        """Whether it was set back by more than `SET_BACK` since the last call."""
         before, self.ahead = self.ahead, time.time() - time.monotonic()
         return self.ahead < before - SET_BACK
 
@@ -67,13 +67,13 @@ class Engine:
         self.at_work: set[int] = set()  # the steps that its threads are executing
         self.clock = Clock()
         self.bell = threading.Condition()
-        self.looked: tuple[datetime | None, bool] = (None, False)  # when it last asked for work, and if there was any
-        self.noted = float("-inf")  # monotonic: when that was last written down
-        self.changed_at = 0.0  # monotonic: when the database was last seen to have changed
-        self.judged_at = 0.0  # monotonic
-        self.scheduled_at = 0.0  # monotonic: when it was last looked whether a schedule's time has come
-        self.schedule_at = 0.0  # monotonic: when the next one's comes
-        self.rung = 0  # how often: a ring between a look and the wait that follows is not missed
+        self.looked: tuple[datetime | None, bool] = (None, False)  # the last claim: its time, and whether it got a step
+        self.noted = float("-inf")  # monotonic: the last heartbeat
+        self.changed_at = 0.0  # monotonic: the last change of the database that was noticed
+        self.judged_at = 0.0  # monotonic: the last search for due deployments
+        self.scheduled_at = 0.0  # monotonic: the last search for due schedules
+        self.schedule_at = 0.0  # monotonic: when the next schedule is due
+        self.rung = 0  # rings so far, so that a ring between a claim and the wait after it is not missed
         self.threads = [self._thread(self._work, f"step-{i}") for i in range(threads)]
         for name, body in (("judge", self._judge), ("tend", self._tend), ("clock", self._start_scheduled)):
             self.threads.append(self._thread(body, name))
@@ -87,7 +87,7 @@ class Engine:
         return threading.Thread(target=body, name=name, daemon=True)
 
     def run(self) -> None:
-        """Block until `stop()` was called and what was at work has ended or had its time."""
+        """Block until `stop()` is called and its steps have ended, or `stop_within` seconds have passed."""
         self._begin()
         with executor.heartbeat(self.owner, self.at_work):
             for thread in self.threads:
@@ -102,11 +102,11 @@ class Engine:
     def _leave(self) -> None:
         try:
             EngineHeartbeat.objects.leave(self.owner)
-        except Error as error:  # then it is forgotten by the next that ends
+        except Error as error:  # then the next engine that ends removes this heartbeat
             _away(error)
 
     def _begin(self) -> None:
-        """A worker may start before its database does."""
+        """Take over from dead processes of this machine. Waits for the database, which may start later."""
         while not self.stopping.is_set():
             try:
                 claims.release_the_dead()
@@ -123,24 +123,24 @@ class Engine:
             self.bell.notify_all()
 
     def ring(self) -> None:
-        """Wake one thread; it wakes the next when it finds work. So an idle engine asks once, not once a thread."""
+        """Wake one thread. When it claims a step it wakes the next, so an idle engine claims only once."""
         with self.bell:
             self.rung += 1
             self.bell.notify()
 
     def _ring_until_stopped(self) -> None:
-        seen, wake_at, looked = -1, 0.0, 0.0
+        last_version, wake_at, looked = -1, 0.0, 0.0
         while not self.stopping.wait(self._pause(wake_at)):
             now = time.monotonic()
             try:
                 if self.clock.was_set_back():
-                    log.warning("the clock was set back; what waits for a moment is looked at now")
+                    log.warning("the clock was set back; waiting steps are polled now")
                     claims.clock_was_set_back()
                 version = _data_version()
-                if version != seen or version == 0:
+                if version != last_version or version == 0:
                     self.changed_at = now
-                if version != seen or now >= wake_at or now - looked > self.poll:
-                    seen, looked = version, now
+                if version != last_version or now >= wake_at or now - looked > self.poll:
+                    last_version, looked = version, now
                     next_wake = claims.next_wake()
                     wake_at = now + next_wake if next_wake is not None else float("inf")
                     self.ring()
@@ -149,16 +149,16 @@ class Engine:
                 _away(error)
 
     def _note(self, now: float) -> None:
-        """Write down that this engine lives: as soon as it has looked for the first time, then now and then.
+        """Write the heartbeat: after the first claim, then every `PRESENCE` seconds.
 
-        The ringer does it, because SQLite's data_version does not change by what its own connection writes.
+        The ringer writes it, because SQLite's data_version does not count writes of the ringer's own connection.
         """
         if self.looked[0] and now - self.noted > PRESENCE:
             EngineHeartbeat.objects.note(self.owner, self.looked[0], found=self.looked[1])
             self.noted = now
 
     def _pause(self, wake_at: float) -> float:
-        """Seconds until the next glance: short where glancing is almost free, else until something is due."""
+        """Seconds until the next look: short on SQLite, where it is cheap; else until a step is due, at most `poll`."""
         if connection.vendor == "sqlite":
             return LOOK if time.monotonic() - self.changed_at < MOMENT else IDLE_LOOK
         return min(self.poll, max(LOOK, wake_at - time.monotonic()))
@@ -188,13 +188,13 @@ class Engine:
         return True
 
     def _judge(self) -> None:
-        self._again_and_again(JUDGE, self._judge_when_due, "a done criterion could not be looked at")
+        self._again_and_again(JUDGE, self._judge_when_due, "a criterion could not be judged")
 
     def _judge_when_due(self) -> None:
         now = time.monotonic()
         if self.changed_at >= self.judged_at or now - self.judged_at > IDLE_JUDGE:
             self.judged_at = now  # before looking: what is written meanwhile is looked at next time
-            _judge_all()
+            judge.judge_due()
 
     def _tend(self) -> None:
         self._again_and_again(TEND, _tend_all, "a target could not be looked after")
@@ -227,14 +227,8 @@ class Engine:
         connections.close_all()
 
 
-def _judge_all() -> None:
-    for deployment in judge.due():
-        if judge.take(deployment):
-            judge.judge(deployment)
-
-
 def _tend_all() -> None:
-    """Each engine of several does this: a target looks after what its own machine has, and its lock orders them."""
+    """Every engine does this: a target tends its own machine, and its lock lets one process do so at a time."""
     for kind in Target.objects.order_by().values_list("kind", flat=True).distinct():
         connect(kind).tend()
 

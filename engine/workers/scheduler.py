@@ -1,4 +1,4 @@
-"""Starts runs by the clock. Safe to call from any number of processes: a time is served by whoever moves it on."""
+"""Starts scheduled runs. Safe from any number of processes: a run's idempotency key holds its scheduled time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.models import Event, Run, Schedule
 from engine.models.schedule import NeverComes
 from engine.runs import transitions
 
-LATE = timedelta(seconds=60)  # what is served later than this was missed
+LATE = timedelta(seconds=60)  # after which a scheduled time counts as missed
 MOST_MISSED = 100
 
 
@@ -30,7 +30,7 @@ def _serve(schedule: Schedule, now: datetime) -> list[Run]:
     except NeverComes as error:
         Schedule.objects.filter(pk=schedule.pk).update(next_at=None, problem=str(error))
         return []
-    # The runs carry the time as their key, so a process that dies in between starts none of them twice.
+    # The scheduled time is in the runs' idempotency keys, so a process that dies here starts no run twice.
     try:
         runs = [run for moment in times if (run := _start(schedule, moment))]
     except transitions.Busy:
@@ -48,7 +48,7 @@ def times_to_serve(schedule: Schedule, now: datetime) -> tuple[list[datetime], d
         due = [*due[-MOST_MISSED + 1 :], moment]
         moment = schedule.after(moment)
         if len(due) == MOST_MISSED and now - moment > timedelta(days=1):
-            moment = schedule.after(now - timedelta(days=1))  # long away: only the newest matter
+            moment = schedule.after(now - timedelta(days=1))  # after a long pause only the newest times matter
     match schedule.misfire:
         case Schedule.Misfire.EACH:
             return due, moment
@@ -80,10 +80,10 @@ def _start(schedule: Schedule, moment: datetime) -> Run | None:
 
 def next_start() -> float | None:
     """Seconds until the next schedule's time, or None."""
-    found = (
+    next_at = (
         Schedule.objects.filter(paused=False, next_at__isnull=False)
         .order_by("next_at")
         .values_list("next_at", flat=True)
         .first()
     )
-    return None if found is None else max(0.0, (found - timezone.now()).total_seconds())
+    return None if next_at is None else max(0.0, (next_at - timezone.now()).total_seconds())

@@ -1,6 +1,6 @@
-"""What a Celery worker does when it hears the bell, where somebody runs Celery's own rather than `desirepath worker`.
+"""The doorbell's task, for installations that run Celery's own worker instead of `desirepath worker`.
 
-The message carries nothing, so it may come twice, late or never: the database decides what is due.
+The message carries no data, so it may come twice, late or never: the database says what is due.
 """
 
 from __future__ import annotations

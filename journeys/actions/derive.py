@@ -55,7 +55,7 @@ class DeriveTemplate:
 def with_evidence(node: Node, evidence: Mapping[str, list[str]]) -> Node:
     """The same flow, its leaves naming what they rest on. Pure."""
 
-    def known(one: Leaf | Sub) -> Node:
-        return replace(one, evidence=tuple(evidence.get(one.id, ()))) if isinstance(one, Leaf) else one
+    def known(step: Leaf | Sub) -> Node:
+        return replace(step, evidence=tuple(evidence.get(step.id, ()))) if isinstance(step, Leaf) else step
 
     return mapped(node, known)

@@ -33,18 +33,18 @@ class DraftCurrent:
         return study
 
     def execute(self) -> JourneyMap:
-        """Find the flow and draw it. What a champion wrote in cells of steps that stay, stays. Raises NothingSeen."""
+        """Discover the flow and store its map. A champion's texts in cells of kept steps stay. Raises NothingSeen."""
         from journeys.discovery.inductive import Occurrence, discover  # networkx takes half a second to import
 
-        seen = Observation.objects.of_study(self.check()).filter(participant__persona=self.journey.persona)
-        cases = traces(seen)
+        observations = Observation.objects.of_study(self.check()).filter(participant__persona=self.journey.persona)
+        cases = traces(observations)
         if not cases:
             raise NothingSeen("No session of this study has seen anybody do something in a case yet. Watch one first.")
         held = set(MapStep.objects.filter(map__journey=self.journey, map__state=CURRENT).values_list("key", flat=True))
-        numbers = by_activity(seen)
+        numbers = by_activity(observations)
         ids = {key: leaf_id(key, held) for key in numbers}
         activities = {leaf: key for key, leaf in ids.items()}
-        titles = {ids[key]: found.name for key, found in numbers.items()}
+        titles = {ids[key]: activity.name for key, activity in numbers.items()}
         occurrences = (
             [Occurrence(row.start, row.end, str(row.observation), ids[row.activity]) for row in trace]
             for trace in cases.values()
@@ -64,7 +64,7 @@ class DraftCurrent:
                     map=map_, key=key, defaults={"title": titles[key], "position": position, "stage": stage}
                 )
                 step.links.all().delete()
-                step.rest_on(seen.usable().filter(activity__key=activities[key]))
+                step.rest_on(observations.usable().filter(activity__key=activities[key]))
                 fill_cells(step)
         return map_
 

@@ -76,8 +76,8 @@ class ImportIdeal:
         )
         study = self.journey.study
         if study is not None:
-            seen = Observation.objects.of_study(study).usable()
+            observations = Observation.objects.of_study(study).usable()
             row.links.all().delete()  # what is no longer named is no longer evidence
-            row.rest_on(seen.filter(activity__key__in=step.get("rests_on", [])))
+            row.rest_on(observations.filter(activity__key__in=step.get("rests_on", [])))
             row.insights.set(Insight.objects.filter(study=study, title__in=step.get("insights", [])))
         fill_cells(row, does=step.get("does", ""))

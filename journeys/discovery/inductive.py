@@ -47,7 +47,7 @@ def _mine(log: list[Trace], titles: Mapping[str, str]) -> Node:
         return EMPTY
     if len(full) < len(log):
         return _choice([_mine(full, titles), EMPTY])
-    activities = sorted({seen.activity for trace in full for seen in trace})
+    activities = sorted({occurrence.activity for trace in full for occurrence in trace})
     if len(activities) == 1 and all(len(trace) == 1 for trace in full):
         return Leaf(activities[0], titles.get(activities[0], ""))
     follows = Follows(full)
@@ -70,35 +70,35 @@ class Follows:
         self.activities: list[str] = sorted(self.graph)
 
     def _add(self, trace: Trace, times: int) -> None:
-        self.graph.add_nodes_from(seen.activity for seen in trace)
+        self.graph.add_nodes_from(occurrence.activity for occurrence in trace)
         first_end, last_start = min(s.end for s in trace), max(s.start for s in trace)
         # Whatever began before anything had ended could have been first, and likewise last.
-        for i, seen in enumerate(trace):
-            if i == 0 or seen.start < first_end:
-                self.starts[seen.activity] += times
-            if i == len(trace) - 1 or seen.end > last_start:
-                self.ends[seen.activity] += times
+        for i, occurrence in enumerate(trace):
+            if i == 0 or occurrence.start < first_end:
+                self.starts[occurrence.activity] += times
+            if i == len(trace) - 1 or occurrence.end > last_start:
+                self.ends[occurrence.activity] += times
             self._edges_from(trace, i, times)
 
     def _edges_from(self, trace: Trace, i: int, times: int) -> None:
-        seen, horizon = trace[i], None
+        occurrence, horizon = trace[i], None
         for later in trace[i + 1 :]:
             if horizon is not None and later.start >= horizon:
                 return
-            self._edge(seen.activity, later.activity, times)
-            if _overlap(seen, later):
-                self._edge(later.activity, seen.activity, times)
+            self._edge(occurrence.activity, later.activity, times)
+            if _overlap(occurrence, later):
+                self._edge(later.activity, occurrence.activity, times)
             else:
                 horizon = later.end if horizon is None else min(horizon, later.end)
                 horizon = max(horizon, later.start + 1)
 
-    def _edge(self, one: str, other: str, times: int) -> None:
-        weight = self.graph.get_edge_data(one, other, {"weight": 0})["weight"]
-        self.graph.add_edge(one, other, weight=weight + times)
+    def _edge(self, before: str, other: str, times: int) -> None:
+        weight = self.graph.get_edge_data(before, other, {"weight": 0})["weight"]
+        self.graph.add_edge(before, other, weight=weight + times)
 
 
-def _overlap(one: Occurrence, other: Occurrence) -> bool:
-    return one.start < other.end and other.start < one.end
+def _overlap(first: Occurrence, other: Occurrence) -> bool:
+    return first.start < other.end and other.start < first.end
 
 
 # --- cuts: each returns the parts, in order; one part means no cut ---------------------------------------------------
@@ -130,9 +130,9 @@ def _by_reach(groups: list[list[int]], below: Mapping[int, set[int]]) -> list[li
     """Groups so that each reaches only later ones; those that reach each other are one."""
     graph = nx.DiGraph()
     graph.add_nodes_from(range(len(groups)))
-    for i, one in enumerate(groups):
+    for i, group in enumerate(groups):
         for j, other in enumerate(groups):
-            if i != j and any(n in below[m] for m in one for n in other):
+            if i != j and any(n in below[m] for m in group for n in other):
                 graph.add_edge(i, j)
     condensed = nx.condensation(graph)
     order = nx.lexicographical_topological_sort(condensed, key=lambda n: min(condensed.nodes[n]["members"]))
@@ -216,20 +216,20 @@ def _split_rounds(trace: Trace, parts: Parts) -> list[tuple[int, Trace]]:
     """The trace cut where it goes from one part to another, with an empty body between two ways of going again."""
     part_of = {activity: i for i, part in enumerate(parts) for activity in part}
     split: list[tuple[int, Trace]] = []
-    for seen in trace:
-        index = part_of[seen.activity]
+    for occurrence in trace:
+        index = part_of[occurrence.activity]
         if split and split[-1][0] == index:
-            split[-1] = (index, (*split[-1][1], seen))
+            split[-1] = (index, (*split[-1][1], occurrence))
             continue
         if index and (not split or split[-1][0]):
             split.append((0, ()))
-        split.append((index, (seen,)))
+        split.append((index, (occurrence,)))
     return split if split[-1][0] == 0 else [*split, (0, ())]
 
 
 def _project(log: list[Trace], part: Iterable[str]) -> list[Trace]:
     wanted = set(part)
-    return [tuple(seen for seen in trace if seen.activity in wanted) for trace in log]
+    return [tuple(occurrence for occurrence in trace if occurrence.activity in wanted) for trace in log]
 
 
 _Build = Callable[[list[Trace], Parts, Mapping[str, str]], Node]
@@ -244,7 +244,8 @@ _BUILD: dict[Callable[[Follows], Parts], _Build] = {
 def _fall_through(log: list[Trace], follows: Follows, titles: Mapping[str, str]) -> Node:
     """No cut fits: once in every trace, then a loop over whole rounds, then whatever order."""
     for activity in follows.activities:
-        if all(sum(seen.activity == activity for seen in trace) == 1 for trace in log) and len(follows.activities) > 1:
+        counts = [sum(occurrence.activity == activity for occurrence in trace) for trace in log]
+        if set(counts) <= {1} and len(follows.activities) > 1:
             rest = _project(log, [a for a in follows.activities if a != activity])
             return Parallel((Leaf(activity, titles.get(activity, "")), _mine(rest, titles)))
     if rounds := _whole_rounds(log, set(follows.starts), set(follows.ends)):
@@ -261,9 +262,9 @@ def _whole_rounds(log: list[Trace], starts: set[str], ends: set[str]) -> tuple[l
     most = 1
     for trace in log:
         cuts = [0, *(i for i in range(1, len(trace)) if _turns(trace, i, starts, ends)), len(trace)]
-        found = [trace[a:b] for a, b in pairwise(cuts)]
-        most = max(most, len(found))
-        pieces.extend(found)
+        rounds = [trace[a:b] for a, b in pairwise(cuts)]
+        most = max(most, len(rounds))
+        pieces.extend(rounds)
     return (pieces, most) if len(pieces) > len(log) else None
 
 
@@ -350,25 +351,25 @@ def _after(node: Node, activity: str) -> Node | None:
 
 
 def _after_sequence(nodes: tuple[Node, ...], activity: str) -> Node | None:
-    found: list[Node] = []
+    sequences: list[Node] = []
     for i, child in enumerate(nodes):
         rest = _after(child, activity)
         if rest is not None:
-            found.append(_join(rest, Sequence(nodes[i + 1 :])))
+            sequences.append(_join(rest, Sequence(nodes[i + 1 :])))
         if not _may_end(child):
             break
-    return _either(found)
+    return _either(sequences)
 
 
 def _after_repeat(node: Repeat, activity: str) -> Node | None:
     once_more = _either([EMPTY, Sequence((node.again, node))])
     assert once_more is not None
-    found = [_join(rest, once_more)] if (rest := _after(node.flow, activity)) is not None else []
+    nodes = [_join(rest, once_more)] if (rest := _after(node.flow, activity)) is not None else []
     if _may_end(node.flow):
         after_again = _after(node.again, activity)
         if after_again is not None:
-            found.append(_join(after_again, node))
-    return _either(found)
+            nodes.append(_join(after_again, node))
+    return _either(nodes)
 
 
 def _with(branches: tuple[Node, ...], i: int, rest: Node) -> Node:
@@ -377,8 +378,8 @@ def _with(branches: tuple[Node, ...], i: int, rest: Node) -> Node:
     return Parallel(open_) if len(open_) > 1 else (open_[0] if open_ else EMPTY)
 
 
-def _join(one: Node, other: Node) -> Node:
-    parts = [p for n in (one, other) for p in (n.children if isinstance(n, Sequence) else (n,))]
+def _join(first: Node, other: Node) -> Node:
+    parts = [p for n in (first, other) for p in (n.children if isinstance(n, Sequence) else (n,))]
     return parts[0] if len(parts) == 1 else Sequence(tuple(parts))
 
 

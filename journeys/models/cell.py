@@ -24,7 +24,7 @@ class Lane(models.TextChoices):
 LANES = tuple(Lane)
 
 
-class Conflict(ValueError):
+class CellConflict(ValueError):
     """Somebody else changed the cell meanwhile; `theirs` is what it says now."""
 
     def __init__(self, theirs: "Cell") -> None:
@@ -47,7 +47,7 @@ class Cell(models.Model):
         return f"{self.step} · {self.get_lane_display()}"
 
     def write(self, text: str, user: "User", revision: int) -> None:
-        """Save what somebody typed over revision `revision` of this cell. Raises Conflict when that is an old one."""
+        """Save what somebody typed over revision `revision` of this cell. Raises CellConflict when it is old."""
         self._put(text, user, revision, undoes=None)
 
     def _put(self, text: str, user: "User", revision: int, undoes: "CellEdit | None") -> None:
@@ -55,7 +55,7 @@ class Cell(models.Model):
             mine = Cell.objects.filter(pk=self.pk, revision=revision)
             changes: dict[str, Any] = {"text": text.strip(), "changed_by": user, "changed_at": timezone.now()}
             if mine.update(**changes, revision=F("revision") + 1) != 1:
-                raise Conflict(Cell.objects.get(pk=self.pk))
+                raise CellConflict(Cell.objects.get(pk=self.pk))
             CellEdit.objects.create(cell=self, before=self.text, after=changes["text"], by=user, undoes=undoes)
             self.step.map.touched()
         self.refresh_from_db()
@@ -78,9 +78,9 @@ class CellEdit(models.Model):
         return f"{self.cell}: {self.before!r} → {self.after!r}"
 
     def undo(self, user: "User") -> None:
-        """Put the cell back. Raises Conflict when somebody has changed it since."""
+        """Put the cell back. Raises CellConflict when somebody has changed it since."""
         if self.cell.text != self.after:
-            raise Conflict(self.cell)
+            raise CellConflict(self.cell)
         self.cell._put(self.before, user, self.cell.revision, undoes=self)
 
 

@@ -163,7 +163,7 @@ class MapStep(models.Model):
             ignore_conflicts=True,
         )
 
-    def seen(self) -> "ObservationQuerySet":
+    def evidence_rows(self) -> "ObservationQuerySet":
         """Its evidence as far as it still counts."""
         return Observation.objects.usable().filter(map_steps=self).distinct()
 
@@ -171,8 +171,8 @@ class MapStep(models.Model):
         """What its template leaf names: insights first, then what was said, then pains, then the rest."""
         ids = [str(uuid) for uuid in self.insights.order_by("pk").values_list("uuid", flat=True)]
         rank = {"says": 0, "pain": 1, "rework": 2, "waits": 3}
-        rows = sorted(self.seen().values_list("kind", "at", "pk"), key=lambda row: (rank.get(row[0], 4), row[1]))
-        return [*ids, *(str(pk) for _, _, pk in rows)][:most]
+        rows = self.evidence_rows().values_list("kind", "at", "pk")
+        return [*ids, *(str(pk) for _, _, pk in sorted(rows, key=lambda row: (rank.get(row[0], 4), row[1])))][:most]
 
 
 class StepEvidence(models.Model):

@@ -13,13 +13,13 @@ from engine.definition.document import from_document
 from engine.definition.flow import Leaf
 from engine.steps import registry
 from engine.steps.base import FOR_ANYTHING, PURPOSES
-from journeys.comparison import Columns, Row, Stop, align, match
+from journeys.comparison import AlignedRow, Columns, ComparedStep, align, match
 from journeys.grid import ShownStep, grid_of
 from journeys.models import Journey, JourneyMap
 from people.access import fetch, me, visible
 from people.models import User
 
-MOST = 3  # side by side; more nobody compares
+MOST_COMPARED = 3  # side by side; more nobody compares
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,16 @@ class Beside:
 
 @login_required
 def compare(request: HttpRequest, slug: str) -> HttpResponse:
-    found = fetch(me(request), Journey.objects.select_related("persona", "study"), slug=slug)
-    others = _others(found, me(request))
-    chosen = [one for one in others if one.slug in request.GET.getlist("with")] or _one_of_each(others)
-    ways = [_way(one, me(request)) for one in [found, *chosen[: MOST - 1]] if one.maps.exists()]
+    journey = fetch(me(request), Journey.objects.select_related("persona", "study"), slug=slug)
+    others = _others(journey, me(request))
+    asked = [other for other in others if other.slug in request.GET.getlist("with")]
+    chosen = (asked or _one_of_each(others))[: MOST_COMPARED - 1]
+    ways = [_way(compared, me(request)) for compared in [journey, *chosen] if compared.maps.exists()]
     rows = _steps(ways)
     context = {
-        "journey": found,
-        "drawn": found.maps.exists(),
-        "others": [(one, one in chosen[: MOST - 1]) for one in others],
+        "journey": journey,
+        "drawn": journey.maps.exists(),
+        "others": [(other, other in chosen) for other in others],
         "ways": ways,
         "rows": rows,
         "shared": sum(row.shared for row in rows),
@@ -65,14 +66,14 @@ def compare(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "journeys/compare.html", context)
 
 
-def _others(found: Journey, user: User) -> list[Journey]:
+def _others(journey: Journey, user: User) -> list[Journey]:
     """Other personas' journeys of which there is a map."""
-    rows = visible(user, Journey).exclude(persona=found.persona).filter(maps__isnull=False)
+    rows = visible(user, Journey).exclude(persona=journey.persona).filter(maps__isnull=False)
     return list(rows.select_related("persona", "study").distinct())
 
 
 def _one_of_each(journeys: list[Journey]) -> list[Journey]:
-    return list({one.persona_id: one for one in reversed(journeys)}.values())[::-1]
+    return list({journey.persona_id: journey for journey in reversed(journeys)}.values())[::-1]
 
 
 def _way(journey: Journey, user: User) -> Way:
@@ -85,13 +86,13 @@ def _way(journey: Journey, user: User) -> Way:
 
 
 def _criteria(map_: JourneyMap) -> list[Leaf]:
-    written = [leaf for leaf in (from_document(one) for one in map_.done) if isinstance(leaf, Leaf)]
+    written = [leaf for leaf in (from_document(document) for document in map_.done) if isinstance(leaf, Leaf)]
     return written or [Leaf(id=line, title=line) for line in map_.journey.persona.done_criteria]
 
 
-def _stop(title: str, uses: str) -> Stop:
+def _stop(title: str, uses: str) -> ComparedStep:
     kind = registry().get(uses)
-    return Stop(kind.purpose if kind and kind.purpose not in FOR_ANYTHING else "", title)
+    return ComparedStep(kind.purpose if kind and kind.purpose not in FOR_ANYTHING else "", title)
 
 
 def _steps(ways: list[Way]) -> list[Beside]:
@@ -104,13 +105,13 @@ def _done(ways: list[Way]) -> list[Beside]:
     return [_beside(row, ways, columns, [way.done for way in ways]) for row in match(columns)]
 
 
-def _beside(row: Row, ways: list[Way], columns: Columns, shown: Sequence[Sequence[ShownStep | Leaf]]) -> Beside:
+def _beside(row: AlignedRow, ways: list[Way], columns: Columns, shown: Sequence[Sequence[ShownStep | Leaf]]) -> Beside:
     stops = [column[place] for column, place in zip(columns, row.places, strict=True) if place is not None]
     purposes = {stop.purpose for stop in stops}
     purpose = PURPOSES.get(purposes.pop(), "") if len(purposes) == 1 else ""
     plurals = [way.journey.persona.plural for way in ways]
-    found = [None if place is None else column[place] for column, place in zip(shown, row.places, strict=True)]
-    return Beside(row.shared, purpose or "called the same", list(zip(plurals, found, strict=True)))
+    steps = [None if place is None else column[place] for column, place in zip(shown, row.places, strict=True)]
+    return Beside(row.shared, purpose or "called the same", list(zip(plurals, steps, strict=True)))
 
 
 def _alone(rows: list[Beside], column: int) -> int:

@@ -20,8 +20,9 @@ from journeys.actions.import_ideal import ImportIdeal
 from journeys.forms import BindForm, CellForm, JourneyForm
 from journeys.grid import grid_of
 from journeys.models import Cell, Journey, JourneyMap, MapStep, MapVersion
-from journeys.models.cell import Conflict, last_edit
+from journeys.models.cell import CellConflict, last_edit
 from lib import names
+from lib.pages.forms import form_page
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me, visible
 from people.models import Persona
@@ -45,7 +46,7 @@ def journey_new(request: HttpRequest) -> HttpResponse:
         made.slug = _free_slug(made.title)
         made.save()
         return redirect(made)
-    return render(request, "form.html", {"form": form, "title": "New journey", "button": "Make the journey"})
+    return form_page(request, form, "New journey", button="Make the journey")
 
 
 def _free_slug(title: str) -> str:
@@ -56,13 +57,13 @@ def _free_slug(title: str) -> str:
 
 @login_required
 def journey(request: HttpRequest, slug: str) -> HttpResponse:
-    found = fetch(me(request), Journey.objects.select_related("persona", "study"), slug=slug)
-    maps = [m for m in (found.current, found.ideal) if m]
-    chosen = request.GET.get("map") or ("current" if found.current else "ideal")
+    journey = fetch(me(request), Journey.objects.select_related("persona", "study"), slug=slug)
+    maps = [m for m in (journey.current, journey.ideal) if m]
+    chosen = request.GET.get("map") or ("current" if journey.current else "ideal")
     shown = next((m for m in maps if m.state == chosen), None)
     grid = grid_of(shown, me(request)) if shown else None
     context = {
-        "journey": found,
+        "journey": journey,
         "maps": maps,
         "map": shown,
         "grid": grid,
@@ -70,7 +71,7 @@ def journey(request: HttpRequest, slug: str) -> HttpResponse:
         "signed": shown.signed if shown else None,
         "newer": shown.newer_sessions() if shown else 0,
         "may_change": bool(shown and can(me(request), "change", shown)),
-        "may_draft": can(me(request), "draft", found),
+        "may_draft": can(me(request), "draft", journey),
         "can_undo": bool(shown and last_edit(shown, me(request))),
         "versions": shown.versions.select_related("signed_by", "made_by") if shown else [],
     }
@@ -80,38 +81,38 @@ def journey(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 def draft(request: HttpRequest, slug: str) -> HttpResponse:
-    found = fetch(me(request), Journey, "draft", slug=slug)
+    journey = fetch(me(request), Journey, "draft", slug=slug)
     try:
-        DraftCurrent(found).execute()
+        DraftCurrent(journey).execute()
     except NothingSeen as error:
         warn(request, str(error))
     else:
-        say(request, "Drafted from what was seen. What you wrote in its cells has stayed.")
-    return redirect(found)
+        say(request, "Drafted from the observations. What you wrote in its cells is kept.")
+    return redirect(journey)
 
 
 @login_required
 @require_POST
 def import_ideal(request: HttpRequest, slug: str) -> HttpResponse:
-    found = fetch(me(request), Journey, slug=slug)
-    may(me(request), "change", found.ideal or JourneyMap(journey=found))
+    journey = fetch(me(request), Journey, slug=slug)
+    may(me(request), "change", journey.ideal or JourneyMap(journey=journey))
     file = request.FILES.get("file")
     text = file.read(2_000_000).decode("utf-8", "replace") if file else request.POST.get("text", "")
     try:
-        ImportIdeal(found, text).execute()
+        ImportIdeal(journey, text).execute()
     except TemplateError as error:
         for problem in error.problems[:5]:
             warn(request, str(problem))
-        return redirect(found)
+        return redirect(journey)
     say(request, "The ideal map is here.")
-    return redirect(f"{found.get_absolute_url()}?map=ideal")
+    return redirect(f"{journey.get_absolute_url()}?map=ideal")
 
 
 @login_required
 @require_POST
 def derive(request: HttpRequest, slug: str) -> HttpResponse:
-    found = fetch(me(request), Journey, slug=slug)
-    map_ = found.ideal
+    journey = fetch(me(request), Journey, slug=slug)
+    map_ = journey.ideal
     if map_ is None:
         raise Http404
     may(me(request), "change", map_)
@@ -120,7 +121,7 @@ def derive(request: HttpRequest, slug: str) -> HttpResponse:
     except TemplateError as error:
         for problem in error.problems[:5]:
             warn(request, f"It cannot be run yet: {problem}")
-        return redirect(f"{found.get_absolute_url()}?map=ideal")
+        return redirect(f"{journey.get_absolute_url()}?map=ideal")
     return redirect(f"/templates/{revision.template.name}/?revision={revision.number}")
 
 
@@ -129,10 +130,10 @@ def derive(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _cell(request: HttpRequest, pk: int, to: str = "view") -> Cell:
     rows = Cell.objects.select_related("step__map__journey__persona", "step__map__journey__study")
-    found = get_object_or_404(rows.filter(step__map__journey__in=visible(me(request), Journey)), pk=pk)
+    cell = get_object_or_404(rows.filter(step__map__journey__in=visible(me(request), Journey)), pk=pk)
     if to != "view":
-        may(me(request), to, found.step.map)
-    return found
+        may(me(request), to, cell.step.map)
+    return cell
 
 
 @login_required
@@ -140,29 +141,29 @@ def cell(request: HttpRequest, pk: int) -> HttpResponse:
     """A cell: as it is shown, or (?edit) with the box to write in; a POST saves and shows it."""
     if request.method == "POST":
         return _write(request, _cell(request, pk, "change"))
-    found = _cell(request, pk, "change" if "edit" in request.GET else "view")
+    row = _cell(request, pk, "change" if "edit" in request.GET else "view")
     template = "journeys/cell_edit.html" if "edit" in request.GET else "journeys/cell.html"
-    return render(request, template, _cell_context(request, found))
+    return render(request, template, _cell_context(request, row))
 
 
-def _write(request: HttpRequest, found: Cell) -> HttpResponse:
+def _write(request: HttpRequest, cell: Cell) -> HttpResponse:
     form = CellForm(request.POST)
     if not form.is_valid():
-        context = {**_cell_context(request, found), "form": form, "typed": request.POST.get("text", "")}
+        context = {**_cell_context(request, cell), "form": form, "typed": request.POST.get("text", "")}
         return render(request, "journeys/cell_edit.html", context, status=422)
     try:
-        found.write(form.cleaned_data["text"], me(request), form.cleaned_data["revision"])
-    except Conflict as conflict:
+        cell.write(form.cleaned_data["text"], me(request), form.cleaned_data["revision"])
+    except CellConflict as conflict:
         context = _cell_context(request, conflict.theirs)
         return render(request, "journeys/cell_edit.html", {**context, "mine": form.cleaned_data["text"]}, status=409)
-    return render(request, "journeys/cell.html", _cell_context(request, found))
+    return render(request, "journeys/cell.html", _cell_context(request, cell))
 
 
-def _cell_context(request: HttpRequest, found: Cell) -> dict[str, object]:
-    grid = grid_of(found.step.map, me(request))
-    shown = next(c for s in grid.steps for c in s.cells if c.cell.pk == found.pk)
-    may_change = can(me(request), "change", found.step.map)
-    return {"shown": shown, "cell": found, "of": grid.of, "may_change": may_change, "mine": None, "typed": None}
+def _cell_context(request: HttpRequest, cell: Cell) -> dict[str, object]:
+    grid = grid_of(cell.step.map, me(request))
+    shown = next(c for s in grid.steps for c in s.cells if c.cell.pk == cell.pk)
+    may_change = can(me(request), "change", cell.step.map)
+    return {"shown": shown, "cell": cell, "of": grid.of, "may_change": may_change, "mine": None, "typed": None}
 
 
 @login_required
@@ -181,7 +182,7 @@ def undo(request: HttpRequest, slug: str, state: str) -> HttpResponse:
                 request,
                 f"“{edit.cell.step.title}”, {edit.cell.get_lane_display().lower()}: back to what it said before.",
             )
-        except Conflict:
+        except CellConflict:
             warn(request, "Somebody else has changed that cell since, so it was left alone.")
     return redirect(f"{map_.journey.get_absolute_url()}?map={state}")
 
@@ -194,7 +195,7 @@ def evidence(request: HttpRequest, pk: int) -> HttpResponse:
     steps = MapStep.objects.filter(map__journey__in=visible(me(request), Journey)).select_related("map__journey")
     step = get_object_or_404(steps, pk=pk)
     reading = Reading(me(request))
-    rows = sorted(step.seen().for_reading(), key=lambda o: (not o.marked, o.session_id, o.at))
+    rows = sorted(step.evidence_rows().for_reading(), key=lambda o: (not o.marked, o.session_id, o.at))
     shown = [(row, reading.quote(row)) for row in rows]
     return render(request, "journeys/evidence.html", {"step": step, "rows": shown, "insights": step.insights.all()})
 
@@ -205,10 +206,10 @@ def evidence(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
     """Bind the leaves of the ideal flow to step kinds."""
-    found = fetch(me(request), Journey, slug=slug)
-    map_ = found.ideal
+    journey = fetch(me(request), Journey, slug=slug)
+    map_ = journey.ideal
     if map_ is None:
-        return redirect(found)
+        return redirect(journey)
     may(me(request), "change", map_)
     key = request.POST.get("key", "")
     forms = {s.key: BindForm(map_=map_, key=s.key, prefix=s.key) for s in map_.steps.all()}
@@ -219,7 +220,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
             say(request, f"“{map_.steps.get(key=key)}” is bound.")
             return redirect(f"{request.path}#bind-{key}")
     rows = [(step, forms[step.key]) for step in map_.steps.select_related("stage")]
-    return render(request, "journeys/edit.html", {"journey": found, "map": map_, "rows": rows})
+    return render(request, "journeys/edit.html", {"journey": journey, "map": map_, "rows": rows})
 
 
 def _bind(map_: JourneyMap, key: str, data: dict[str, Any]) -> None:
@@ -240,12 +241,12 @@ def version(request: HttpRequest, slug: str, state: str) -> HttpResponse:
 
 @login_required
 def persona(request: HttpRequest, slug: str) -> HttpResponse:
-    found = fetch(me(request), Persona, slug=slug)
+    persona = fetch(me(request), Persona, slug=slug)
     context = {
-        "persona": found,
-        "champions": found.champions.select_related("user"),
-        "journeys": visible(me(request), Journey).filter(persona=found),
-        "templates": Template.objects.filter(persona=found),
-        "their_words": list(dict.fromkeys(found.says()[key] for key in NOUNS)),
+        "persona": persona,
+        "champions": persona.champions.select_related("user"),
+        "journeys": visible(me(request), Journey).filter(persona=persona),
+        "templates": Template.objects.filter(persona=persona),
+        "their_words": list(dict.fromkeys(persona.says()[key] for key in NOUNS)),
     }
     return render(request, "journeys/persona.html", context)

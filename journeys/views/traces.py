@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from engine.models import Revision, Run, StepRun
 from journeys import trace
-from journeys.grid import seen_of
+from journeys.grid import watched_of
 from people.access import fetch, me
 from research.models import Observation
 
@@ -39,8 +39,8 @@ def leaf(request: HttpRequest, pk: int, leaf: str) -> HttpResponse:
     revision = fetch(me(request), Revision, pk=pk)
     if leaf not in revision.parsed.flow.leaf_paths:
         raise Http404
-    found = trace.why_leaf(revision, leaf, me(request))
-    return render(request, "journeys/trace.html", {"threads": [found], "kind": "leaf"})
+    thread = trace.why_leaf(revision, leaf, me(request))
+    return render(request, "journeys/trace.html", {"threads": [thread], "kind": "leaf"})
 
 
 MOST_LEAVES = 150  # that a run's page says the evidence of
@@ -50,10 +50,10 @@ MOST_LEAVES = 150  # that a run's page says the evidence of
 def run_evidence(request: HttpRequest, pk: int) -> HttpResponse:
     """For a run page: what each step rests on, each a way into the thread."""
     run = fetch(me(request), Run.objects.select_related("revision__template"), pk=pk)
-    seen = seen_of(run.revision)
-    leaves = [leaf for leaf in run.flow.leaves() if seen][:MOST_LEAVES]
+    watched = watched_of(run.revision)
+    leaves = [leaf for leaf in run.flow.leaves() if watched][:MOST_LEAVES]
     named = [leaf.id for leaf in leaves]
     newest = run.steps.filter(purpose=StepRun.Purpose.LEAF, leaf__in=named).order_by().values("leaf")
     begun = {row["leaf"]: row["newest"] for row in newest.annotate(newest=Max("pk"))}
-    rows = [(leaf, begun.get(leaf.id), seen.get(leaf.id)) for leaf in leaves]
-    return render(request, "journeys/run_evidence.html", {"rows": rows, "known": bool(seen), "run": run})
+    rows = [(leaf, begun.get(leaf.id), watched.get(leaf.id)) for leaf in leaves]
+    return render(request, "journeys/run_evidence.html", {"rows": rows, "known": bool(watched), "run": run})

@@ -45,12 +45,12 @@ def rendered(text: str, link: Callable[[str], str] = str) -> Page:
                     child.attrSet(name, link(str(child.attrs[name])))
         if opened.type != "heading_open":
             continue
-        said = strip_tags(parser.renderer.render([inline], parser.options, {}))
+        heading = strip_tags(parser.renderer.render([inline], parser.options, {}))
         if opened.tag == "h1":
-            title = title or said
+            title = title or heading
         else:
-            opened.attrSet("id", anchor_of(said))
-            headings += [Heading(anchor_of(said), said)] if opened.tag == "h2" else []
+            opened.attrSet("id", anchor_of(heading))
+            headings += [Heading(anchor_of(heading), heading)] if opened.tag == "h2" else []
     html = parser.renderer.render(tokens, parser.options, {})
     html = html.replace("<pre>", '<pre tabindex="0">')  # long lines scroll, by keyboard too
     html = html.replace("<table>", '<div class="scroll" tabindex="0"><table>').replace("</table>", "</table></div>")

@@ -1,4 +1,4 @@
-"""Light, dark, or as the machine has it: kept in a cookie, so that the first paint is right already."""
+"""The theme: light, dark or the machine's. Kept in a cookie, so that the first paint has it."""
 
 from django.http import HttpRequest, HttpResponse
 

@@ -1,4 +1,4 @@
-"""What the next page says about what was just done, with the way back where there is one."""
+"""Messages for the next page about what was just done, with an undo where there is one."""
 
 from django.contrib import messages
 from django.http import HttpRequest

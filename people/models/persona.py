@@ -35,7 +35,7 @@ def shipped() -> list[str]:
 
 
 def up_to_date(words: Mapping[str, str], now: Mapping[str, str], before: Mapping[str, list[str]]) -> dict[str, str]:
-    """A persona's words with those that are new, and in place of what was shipped `before` what is shipped now."""
+    """A persona's words, with new ones added and each word that was shipped `before` replaced by today's."""
     stale = {key: word for key, word in now.items() if key not in words or words[key] in before.get(key, [])}
     return {**words, **stale}
 
@@ -49,10 +49,10 @@ class PersonaQuerySet(models.QuerySet["Persona"]):
         for slug in shipped():
             shipped_as = pack(slug)
             made = {key: shipped_as[key] for key in ("name", "plural", "incentives", "done", "words")}
-            found, _ = self.get_or_create(slug=slug, defaults=made)
-            words = up_to_date(found.words, shipped_as["words"], shipped_as.get("before", {}))
-            if words != found.words:
-                self.filter(pk=found.pk).update(words=words)
+            persona, _ = self.get_or_create(slug=slug, defaults=made)
+            words = up_to_date(persona.words, shipped_as["words"], shipped_as.get("before", {}))
+            if words != persona.words:
+                self.filter(pk=persona.pk).update(words=words)
 
 
 class Persona(models.Model):

@@ -1,4 +1,4 @@
-"""Teams, who is on them in which role, and how somebody is asked in."""
+"""Teams, their members with their roles, and invitations."""
 
 import secrets
 from datetime import datetime, timedelta

@@ -31,7 +31,7 @@ class Merge:
         with transaction.atomic():
             kept.take_turn()
             other.take_turn()
-            ends = [end for one in (kept, other) for end in (one.at, one.until) if end is not None]
+            ends = [end for entry in (kept, other) for end in (entry.at, entry.until) if end is not None]
             kept.change(
                 text="\n".join(text for text in (kept.text, other.text) if text),
                 at=min(kept.at, other.at),

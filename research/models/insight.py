@@ -71,17 +71,17 @@ class Insight(Removable):
         for place, observation in enumerate(observations, start=last + 1):
             self.links.get_or_create(observation=observation, defaults={"order": place})
 
-    def seen(self) -> models.QuerySet[Observation]:
+    def evidence_rows(self) -> models.QuerySet[Observation]:
         """Its evidence as far as it still counts, in the researcher's order."""
         return Observation.objects.usable().filter(in_insights__insight=self).order_by("in_insights__order")
 
     @property
     def people(self) -> int:
-        return self.seen().order_by().values("participant").distinct().count()
+        return self.evidence_rows().order_by().values("participant").distinct().count()
 
     @property
     def observed(self) -> int:
-        return self.seen().count()
+        return self.evidence_rows().count()
 
 
 class InsightEvidence(models.Model):

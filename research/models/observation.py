@@ -46,8 +46,8 @@ class ActivityQuerySet(models.QuerySet["Activity"]):
         """The activity whose key was made by `slugify`, which left letters of other scripts out: “Café” was cafe."""
         if (older := slugify(name)[:80]) in ("", key):
             return None
-        found = self.filter(persona=persona, key=older).first()
-        return found if found and names.key(found.name, 80) == key else None
+        activity = self.filter(persona=persona, key=older).first()
+        return activity if activity and names.key(activity.name, 80) == key else None
 
 
 class Activity(models.Model):
@@ -102,8 +102,8 @@ class ObservationQuerySet(models.QuerySet["Observation"]):
 
     def of_persona(self, persona: "Persona", *, example: bool = False) -> Self:
         """All that was seen of this persona; the example counts only where somebody asks for it."""
-        found = self.filter(participant__persona=persona)
-        return found if example else found.filter(session__study__example=False)
+        observations = self.filter(participant__persona=persona)
+        return observations if example else observations.filter(session__study__example=False)
 
     def usable(self) -> Self:
         """What may be counted: nothing around it was removed and its participant's consent is in force."""

@@ -1,4 +1,4 @@
-"""Two people change the same thing, and the second has not seen what the first made of it."""
+"""The error of a change to a row that somebody else has changed meanwhile."""
 
 from django.db import models
 

@@ -1,4 +1,4 @@
-"""Somebody who lets themselves be watched: a pseudonym, and what they agreed to."""
+"""Participants: a pseudonym each, and their consent."""
 
 import secrets
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""One sitting: when somebody watched or asked whom, and in what state what they wrote down is."""
+"""Sessions: one time of watching or asking, its participants, and the state of its log."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
@@ -33,7 +33,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(ended_at__isnull=False, reviewed_at=None)
 
     def locked(self, pk: int) -> "Session":
-        """As it is now, until this transaction ends: whoever writes in a session queues here. Raises DoesNotExist."""
+        """The session, locked until this transaction ends, so that its writers queue. Raises DoesNotExist."""
         return self.select_for_update(no_key=True).get(pk=pk)
 
 
@@ -113,14 +113,14 @@ class Session(Removable):
     def lacks_consent(self) -> list[Participant]:
         """Those who may not be watched now: consent comes first."""
         people = self.participants.prefetch_related("consents")
-        return [one for one in people if one.consent is None or one.consent.state != "in force"]
+        return [person for person in people if person.consent is None or person.consent.state != "in force"]
 
     def begin(self, at: datetime | None = None) -> None:
         """Start the clock, once: a second press must not move what was logged already."""
         if not self.participants.exists():
             raise ValidationError("Say first whom you are watching.")
         if lacking := self.lacks_consent():
-            names = ", ".join(one.pseudonym for one in lacking)
+            names = ", ".join(person.pseudonym for person in lacking)
             raise ValidationError(
                 f"{names} has not consented, or no longer does. Ask, and write the consent down first."
             )

@@ -1,4 +1,4 @@
-"""A study: a question, the people who look into it, and everything they saw."""
+"""Studies: a question, its members with their roles, and its participants."""
 
 from typing import TYPE_CHECKING, Self
 

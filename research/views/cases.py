@@ -4,6 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from lib.pages.forms import form_page
 from people.access import can, fetch, me
 from research.forms import CaseForm
 from research.models import Activity, Case, Observation, Study
@@ -18,31 +19,29 @@ def case_new(request: HttpRequest, slug: str) -> HttpResponse:
     form = CaseForm(request.POST or None, instance=Case(study=study))
     if request.method == "POST" and form.is_valid():
         return redirect(form.save())
-    context = {"form": form, "title": "New case", "back": study.get_absolute_url(), "back_name": study}
-    return render(request, "form.html", context)
+    return form_page(request, form, "New case", study)
 
 
 @login_required
 def case(request: HttpRequest, pk: int) -> HttpResponse:
-    found = fetch(me(request), Case.objects.select_related("study"), pk=pk)
-    logged = Observation.objects.filter(case=found, session__removed_at=None).for_reading()
-    trace = traces(Observation.objects.filter(case=found)).get(found.pk, [])
-    names = dict(Activity.objects.filter(observations__case=found).values_list("key", "name"))
+    case = fetch(me(request), Case.objects.select_related("study"), pk=pk)
+    logged = Observation.objects.filter(case=case, session__removed_at=None).for_reading()
+    trace = traces(Observation.objects.filter(case=case)).get(case.pk, [])
+    names = dict(Activity.objects.filter(observations__case=case).values_list("key", "name"))
     context = {
-        "case": found,
+        "case": case,
         "trace": [(names[step.activity], step) for step in trace],
         "span": trace[-1].end - trace[0].start if trace else None,
         "rows": rows(Reading(me(request)), logged.order_by("session__started_at", "at")),
-        "may_change": can(me(request), "change", found),
+        "may_change": can(me(request), "change", case),
     }
     return render(request, "research/case.html", context)
 
 
 @login_required
 def case_change(request: HttpRequest, pk: int) -> HttpResponse:
-    found = fetch(me(request), Case, "change", pk=pk)
-    form = CaseForm(request.POST or None, instance=found)
+    case = fetch(me(request), Case, "change", pk=pk)
+    form = CaseForm(request.POST or None, instance=case)
     if request.method == "POST" and form.is_valid():
         return redirect(form.save())
-    context = {"form": form, "title": f"Change {found}", "back": found.get_absolute_url(), "back_name": found}
-    return render(request, "form.html", context)
+    return form_page(request, form, f"Change {case}", case)

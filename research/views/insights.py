@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from lib.pages.forms import form_page
 from lib.pages.toasts import say
 from people.access import can, fetch, me
 from research.forms import InsightForm
@@ -32,8 +33,8 @@ def can_add(request: HttpRequest) -> bool:
 def chosen(request: HttpRequest) -> list[Observation]:
     """The observations ticked on a review page, as far as this person may use them."""
     ids = [pk for pk in request.GET.getlist("from") + request.POST.getlist("from") if pk]
-    found = Observation.objects.visible_to(me(request)).filter(pk__in=ids).for_reading()
-    return sorted(found, key=lambda one: ids.index(str(one.pk)))
+    observations = Observation.objects.visible_to(me(request)).filter(pk__in=ids).for_reading()
+    return sorted(observations, key=lambda observation: ids.index(str(observation.pk)))
 
 
 @login_required
@@ -47,66 +48,65 @@ def insight_new(request: HttpRequest) -> HttpResponse:
     form = InsightForm(request.POST or None, user=me(request), initial=start)
     if request.method == "POST" and form.is_valid():
         made = form.save()
-        made.rest_on(*[one for one in evidence if one.session.study_id == made.study_id])
+        made.rest_on(*[observation for observation in evidence if observation.session.study_id == made.study_id])
         return redirect(made)
     context = {"form": form, "rows": rows(Reading(me(request)), evidence)}
     return render(request, "research/insight_new.html", context)
 
 
 def add_to(request: HttpRequest, pk: int, evidence: list[Observation]) -> HttpResponse:
-    found = fetch(me(request), Insight, "change", pk=pk)
-    found.rest_on(*[one for one in evidence if one.session.study_id == found.study_id])
-    return redirect(found)
+    insight = fetch(me(request), Insight, "change", pk=pk)
+    insight.rest_on(*[observation for observation in evidence if observation.session.study_id == insight.study_id])
+    return redirect(insight)
 
 
 @login_required
 def insight(request: HttpRequest, pk: int) -> HttpResponse:
-    found = fetch(me(request), Insight.objects.select_related("study", "persona"), pk=pk)
-    logged = Observation.objects.filter(in_insights__insight=found).order_by("in_insights__order")
-    took_part = found.study.participants.aggregate(people=Count("pk"))["people"]
+    insight = fetch(me(request), Insight.objects.select_related("study", "persona"), pk=pk)
+    logged = Observation.objects.filter(in_insights__insight=insight).order_by("in_insights__order")
+    took_part = insight.study.participants.aggregate(people=Count("pk"))["people"]
     context = {
-        "insight": found,
+        "insight": insight,
         "rows": rows(Reading(me(request)), logged.for_reading()),
         "took_part": took_part,
-        "may_change": can(me(request), "change", found),
+        "may_change": can(me(request), "change", insight),
     }
     return render(request, "research/insight.html", context)
 
 
 @login_required
 def insight_change(request: HttpRequest, pk: int) -> HttpResponse:
-    found = fetch(me(request), Insight, "change", pk=pk)
-    form = InsightForm(request.POST or None, instance=found, user=me(request))
+    insight = fetch(me(request), Insight, "change", pk=pk)
+    form = InsightForm(request.POST or None, instance=insight, user=me(request))
     if request.method == "POST" and form.is_valid():
         try:
             return redirect(form.save())
         except Overtaken as overtaken:
             form.lay_beside(overtaken.now)
-    context = {"form": form, "title": "Change an insight", "back": found.get_absolute_url(), "back_name": "Insight"}
-    context |= {"button": "Keep mine" if form.overtaken else ""}
-    return render(request, "form.html", context, status=409 if form.overtaken else 200)
+    button, status = ("Keep mine", 409) if form.overtaken else ("", 200)
+    return form_page(request, form, "Change an insight", insight, back_name="Insight", button=button, status=status)
 
 
 @login_required
 @require_POST
 def evidence_drop(request: HttpRequest, pk: int, observation: UUID) -> HttpResponse:
-    found = fetch(me(request), Insight, "change", pk=pk)
-    get_object_or_404(found.links, observation=observation).delete()
+    insight = fetch(me(request), Insight, "change", pk=pk)
+    get_object_or_404(insight.links, observation=observation).delete()
     say(request, "It no longer rests on that observation. The observation is still in its session.")
-    return redirect(found)
+    return redirect(insight)
 
 
 @login_required
 @require_POST
 def evidence_move(request: HttpRequest, pk: int, observation: UUID) -> HttpResponse:
     """One place up, or down with down=1."""
-    found = fetch(me(request), Insight, "change", pk=pk)
-    links = list(found.links.all())
+    insight = fetch(me(request), Insight, "change", pk=pk)
+    links = list(insight.links.all())
     place = next((n for n, link in enumerate(links) if str(link.observation_id) == str(observation)), None)
     other = None if place is None else place + (1 if request.POST.get("down") else -1)
     if place is not None and other is not None and 0 <= other < len(links):
         links[place], links[other] = links[other], links[place]
         for order, link in enumerate(links, start=1):
             link.order = order
-        found.links.bulk_update(links, ["order"])
-    return redirect(found)
+        insight.links.bulk_update(links, ["order"])
+    return redirect(insight)

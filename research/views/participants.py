@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from lib.pages.forms import form_page
 from lib.pages.toasts import say
 from people.access import can, fetch, me
 from research.forms import ConsentForm, ParticipantForm
@@ -19,50 +20,47 @@ def participant_new(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         made = study.new_participant(**form.cleaned_data)
         return redirect("consent-new", slug, made.number)
-    context = {"form": form, "title": "New participant", "button": "Next: consent", "back_name": study}
-    return render(request, "form.html", {**context, "back": study.get_absolute_url()})
+    return form_page(request, form, "New participant", study, button="Next: consent")
 
 
-def found(request: HttpRequest, slug: str, number: int, to: str = "view") -> Participant:
+def fetch_participant(request: HttpRequest, slug: str, number: int, to: str = "view") -> Participant:
     people = Participant.objects.select_related("study__team", "persona").prefetch_related("consents")
     return fetch(me(request), people, to, study__slug=slug, number=number)
 
 
 @login_required
 def participant(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    one = found(request, slug, number)
-    logged = Observation.objects.filter(participant=one, session__removed_at=None).for_reading()
+    participant = fetch_participant(request, slug, number)
+    logged = Observation.objects.filter(participant=participant, session__removed_at=None).for_reading()
     context = {
-        "participant": one,
-        "sessions": one.sessions.select_related("case"),
+        "participant": participant,
+        "sessions": participant.sessions.select_related("case"),
         "quotes": Reading(me(request)).quotes(logged.filter(quote=True)),
         "logged": logged.count(),
-        "may_change": can(me(request), "change", one),
+        "may_change": can(me(request), "change", participant),
     }
     return render(request, "research/participant.html", context)
 
 
 @login_required
 def participant_change(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    one = found(request, slug, number, "change")
-    form = ParticipantForm(request.POST or None, instance=one)
+    participant = fetch_participant(request, slug, number, "change")
+    form = ParticipantForm(request.POST or None, instance=participant)
     if request.method == "POST" and form.is_valid():
         form.save()
-        return redirect(one)
-    context = {"form": form, "title": f"Change {one}", "back": one.get_absolute_url(), "back_name": one}
-    return render(request, "form.html", context)
+        return redirect(participant)
+    return form_page(request, form, f"Change {participant}", participant)
 
 
 @login_required
 def consent_new(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    one = found(request, slug, number, "change")
-    form = ConsentForm(request.POST or None, instance=Consent(participant=one))
+    participant = fetch_participant(request, slug, number, "change")
+    form = ConsentForm(request.POST or None, instance=Consent(participant=participant))
     if request.method == "POST" and form.is_valid():
         form.save()
-        say(request, f"Consent recorded. Give {one} the link to their own page.")
-        return redirect(one)
-    context = {"form": form, "title": f"What {one} agrees to", "back": one.get_absolute_url(), "back_name": one}
-    return render(request, "form.html", context)
+        say(request, f"Consent recorded. Give {participant} the link to their own page.")
+        return redirect(participant)
+    return form_page(request, form, f"What {participant} agrees to", participant)
 
 
 @login_required
@@ -78,18 +76,18 @@ def consent_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def consent(request: HttpRequest, token: str) -> HttpResponse:
     """The participant's own page; the secret address is all they need."""
-    one = get_object_or_404(Consent.objects.select_related("participant__study"), token=token)
+    consent = get_object_or_404(Consent.objects.select_related("participant__study"), token=token)
     if request.method == "POST":
         # All of them: whoever withdraws does not want an older agreement to come back into force.
-        for given in one.participant.consents.all():
+        for given in consent.participant.consents.all():
             given.withdraw()
         return redirect("consent", token)
-    latest = one.participant.consent or one
-    logged = Observation.objects.filter(participant=one.participant)
+    latest = consent.participant.consent or consent
+    logged = Observation.objects.filter(participant=consent.participant)
     context = {
         "consent": latest,
-        "participant": one.participant,
-        "sessions": one.participant.sessions.count(),
+        "participant": consent.participant,
+        "sessions": consent.participant.sessions.count(),
         "logged": logged.count(),
         "words": logged.filter(quote=True).exclude(text="") if latest.state == "in force" else [],
     }

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from lib.pages.forms import form_page
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, me
 from research.forms import ConsentForm, SessionForm, SetupForm
@@ -39,8 +40,7 @@ def session_new(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         form.save()
         return redirect(study)
-    context = {"form": form, "title": "Plan a session", "back": study.get_absolute_url(), "back_name": study}
-    return render(request, "form.html", context)
+    return form_page(request, form, "Plan a session", study)
 
 
 @login_required
@@ -49,8 +49,7 @@ def session_change(request: HttpRequest, pk: int) -> HttpResponse:
     form = SessionForm(request.POST or None, instance=session, study=session.study)
     if request.method == "POST" and form.is_valid():
         return redirect(form.save())
-    context = {"form": form, "title": f"Change {session}", "back": session.get_absolute_url(), "back_name": session}
-    return render(request, "form.html", context)
+    return form_page(request, form, f"Change {session}", session)
 
 
 @login_required
@@ -74,7 +73,7 @@ def facts(request: HttpRequest, session: Session) -> dict[str, Any]:
         "now": round(timezone.now().timestamp() * 1000),
         "source": "said" if session.heard else "seen",
         "activities": list(Activity.objects.filter(persona=session.persona).values_list("name", flat=True)),
-        "participants": [{"number": one.number, "name": str(one)} for one in session.participants.all()],
+        "participants": [{"number": person.number, "name": str(person)} for person in session.participants.all()],
         "cases": list(session.study.cases.values_list("title", flat=True)),
         "case": session.case.title if session.case else None,
         "review": f"/sessions/{session.pk}/",
@@ -129,15 +128,15 @@ def session_stop(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 def session(request: HttpRequest, pk: int) -> HttpResponse:
-    found = fetch(me(request), SESSIONS.prefetch_related("participants"), pk=pk)
-    logged = list(Observation.objects.filter(session=found).for_reading())
+    session = fetch(me(request), SESSIONS.prefetch_related("participants"), pk=pk)
+    logged = list(Observation.objects.filter(session=session).for_reading())
     context = {
-        "session": found,
+        "session": session,
         "rows": rows(Reading(me(request)), logged),
-        "timeline": Timeline(logged, found.length or 0),
-        "lacking": found.lacks_consent(),
-        "insights": Insight.objects.visible_to(me(request)).filter(study=found.study),
-        "may_change": can(me(request), "change", found),
+        "timeline": Timeline(logged, session.length or 0),
+        "lacking": session.lacks_consent(),
+        "insights": Insight.objects.visible_to(me(request)).filter(study=session.study),
+        "may_change": can(me(request), "change", session),
     }
     return render(request, "research/session.html", context)
 
@@ -145,10 +144,10 @@ def session(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 def session_review(request: HttpRequest, pk: int) -> HttpResponse:
-    found = fetch(me(request), Session, "change", pk=pk)
-    if found.state == "live":
+    session = fetch(me(request), Session, "change", pk=pk)
+    if session.state == "live":
         warn(request, "It is still being watched. Stop it first.")
     else:
-        found.review()
+        session.review()
         say(request, "Reviewed.")
-    return redirect(found)
+    return redirect(session)

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from lib.pages.forms import form_page
 from lib.pages.toasts import say, warn
 from people.access import can, fetch, may, me
 from people.models import User
@@ -42,89 +43,87 @@ def study_new(request: HttpRequest) -> HttpResponse:
         study = form.save()
         study.add(me(request), StudyRole.LEAD)
         return redirect(study)
-    context = {"form": form, "title": "New study", "button": "Make the study", "back": "/studies/"}
-    return render(request, "form.html", {**context, "back_name": "Studies"})
+    return form_page(request, form, "New study", back="/studies/", back_name="Studies", button="Make the study")
 
 
 @login_required
 def study(request: HttpRequest, slug: str) -> HttpResponse:
-    found = fetch(me(request), Study.objects.select_related("persona", "team"), slug=slug)
-    observations = Observation.objects.of_study(found)
-    people: QuerySet[Participant] = found.participants.select_related("persona").prefetch_related("consents")
+    study = fetch(me(request), Study.objects.select_related("persona", "team"), slug=slug)
+    observations = Observation.objects.of_study(study)
+    people: QuerySet[Participant] = study.participants.select_related("persona").prefetch_related("consents")
     context = {
-        "study": found,
+        "study": study,
         "participants": people.annotate(logged=Count("observations", filter=Q(observations__removed_at=None))),
-        "sessions": found.sessions.select_related("case", "watcher").prefetch_related("participants"),
-        "cases": found.cases.annotate(logged=Count("observations", filter=Q(observations__removed_at=None))),
-        "insights": found.insights.all(),
+        "sessions": study.sessions.select_related("case", "watcher").prefetch_related("participants"),
+        "cases": study.cases.annotate(logged=Count("observations", filter=Q(observations__removed_at=None))),
+        "insights": study.insights.all(),
         "numbers": by_activity(observations).values(),
         "counted": observations.usable().count(),
-        "members": found.members.select_related("user"),
+        "members": study.members.select_related("user"),
         "member_form": StudyMemberForm(),
-        "may_watch": can(me(request), "watch", found),
-        "may_change": can(me(request), "change", found),
+        "may_watch": can(me(request), "watch", study),
+        "may_change": can(me(request), "change", study),
     }
     return render(request, "research/study.html", context)
 
 
 @login_required
 def study_change(request: HttpRequest, slug: str) -> HttpResponse:
-    found = fetch(me(request), Study, "change", slug=slug)
-    form = StudyForm(request.POST or None, instance=found, user=me(request))
+    study = fetch(me(request), Study, "change", slug=slug)
+    form = StudyForm(request.POST or None, instance=study, user=me(request))
     if request.method == "POST" and form.is_valid():
         form.save()
-        return redirect(found)
-    context = {"form": form, "title": f"Change {found.title}", "back": found.get_absolute_url(), "back_name": found}
-    return render(request, "form.html", context)
+        return redirect(study)
+    return form_page(request, form, f"Change {study.title}", study)
 
 
 @login_required
 @require_POST
 def member_add(request: HttpRequest, slug: str) -> HttpResponse:
-    found = fetch(me(request), Study, "change", slug=slug)
+    study = fetch(me(request), Study, "change", slug=slug)
     form = StudyMemberForm(request.POST)
     if not form.is_valid():
         warn(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
-    elif last_lead(found, form.cleaned_data["username"].pk) and form.cleaned_data["role"] != StudyRole.LEAD:
+    elif last_lead(study, form.cleaned_data["username"].pk) and form.cleaned_data["role"] != StudyRole.LEAD:
         warn(request, "This is the study's only lead. Make somebody else lead first.")
     else:
-        found.add(form.cleaned_data["username"], form.cleaned_data["role"])
+        study.add(form.cleaned_data["username"], form.cleaned_data["role"])
         say(request, f"{form.cleaned_data['username']} is in the study.")
-    return redirect(found)
+    return redirect(study)
 
 
-def last_lead(found: Study, user: int) -> bool:
-    leads = found.members.filter(role=StudyRole.LEAD)
+def last_lead(study: Study, user: int) -> bool:
+    leads = study.members.filter(role=StudyRole.LEAD)
     return leads.filter(user=user).exists() and leads.count() == 1
 
 
 @login_required
 @require_POST
 def member_remove(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    found = fetch(me(request), Study, "change", slug=slug)
-    member = get_object_or_404(found.members, pk=pk)
-    if last_lead(found, member.user_id):
+    study = fetch(me(request), Study, "change", slug=slug)
+    member = get_object_or_404(study.members, pk=pk)
+    if last_lead(study, member.user_id):
         warn(request, "This is the study's only lead. Make somebody else lead first.")
-        return redirect(found)
+        return redirect(study)
     member.delete()
     say(request, f"{member.user} is no longer in the study.")
-    return redirect(found) if found.has(me(request)) else redirect("studies")
+    return redirect(study) if study.has(me(request)) else redirect("studies")
 
 
 @login_required
 def activities(request: HttpRequest, slug: str) -> HttpResponse:
     """The vocabulary of the study's persona: rename, reorder, make one of two."""
-    found = fetch(me(request), Study.objects.select_related("persona"), "watch", slug=slug)
-    words = Activity.objects.filter(persona=found.persona).annotate(used=Count("observations"))
+    study = fetch(me(request), Study.objects.select_related("persona"), "watch", slug=slug)
+    words = Activity.objects.filter(persona=study.persona).annotate(used=Count("observations"))
     if request.method == "POST":
-        change_word(request, get_object_or_404(words, pk=request.POST.get("activity")), found)
+        change_word(request, get_object_or_404(words, pk=request.POST.get("activity")), study)
         return redirect("activities", slug)
-    return render(request, "research/activities.html", {"study": found, "activities": words})
+    return render(request, "research/activities.html", {"study": study, "activities": words})
 
 
-def change_word(request: HttpRequest, word: Activity, found: Study) -> None:
+def change_word(request: HttpRequest, word: Activity, study: Study) -> None:
     if other := request.POST.get("into"):
-        word.merge_into(get_object_or_404(Activity, persona=found.persona, pk=other))
+        word.merge_into(get_object_or_404(Activity, persona=study.persona, pk=other))
         say(request, f"“{word.name}” was merged into the other activity.")
     elif request.POST.get("remove") and not Observation.everything.filter(activity=word).exists():
         word.delete()

@@ -1,7 +1,6 @@
-"""The main job: the whole thread, walked once in the terminal on real work, from the example's evidence to an answer.
+"""`manage.py demo`: the whole thread once in the terminal, on real work, from the example's evidence to a live answer.
 
-`thread` is what the walks of both personas share, `model` and `app` are what each adds; `telling` says it, `traffic`
-uses what is live meanwhile, `ending` is the last word. Evidence, maps and sign-off are the rooms' own verbs; everything
-that runs goes through the API that a terminal or a notebook uses. Where a person has to answer, the script answers in
-that person's name and says so.
+`thread` is shared by both personas, `model` and `app` are their own parts; `telling` prints, `traffic` sends requests
+meanwhile, `ending` prints how to go on. Evidence, maps and sign-off use the rooms' verbs; everything that runs goes
+through the REST API. Where a person has to answer, the script answers in that person's name and says so.
 """

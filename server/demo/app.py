@@ -1,4 +1,4 @@
-"""The app developer's walk, shorter: the same thread for an app that is pushed, changed, and taken back on trial."""
+"""The app developer's demo, shorter: the thread of an app that is pushed, changed and rolled back in a rehearsal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.markup import escape
 from desirepath.client import Json
 from engine.models import Revision, Run
 from journeys.models import JourneyMap
-from server.demo.thread import Thread
+from server.demo.thread import Walkthrough
 from server.demo.traffic import Traffic, meanwhile
 from server.example import APPS, FOLDER, shelf
 
@@ -26,7 +26,7 @@ VERSION = 'VERSION = "1.0"'
 CHECK = "/healthz"
 
 
-class AppWalk(Thread):
+class AppWalk(Walkthrough):
     shipped = APPS
     name = "shelf"
     works, speaks = "teun", "noor"
@@ -50,7 +50,7 @@ class AppWalk(Thread):
         if self.is_live():
             self.say(f"{self.name} is live already: what is there is what a new release takes the place of")
             return
-        if self.found() is None:
+        if self.live_deployment() is None:
             self.engineer.make(self.name)
         self.engineer.configure(self.name, {"SHELF_DATABASE": str(shelf())})
         self.say(f"A file that outlasts its releases: [bold]desirepath config set {self.name} SHELF_DATABASE=…[/]")

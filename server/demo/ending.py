@@ -1,4 +1,4 @@
-"""The walk's last word: where the pages are, and how to sign in."""
+"""The end of the demo: where the pages are, and how to sign in."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import time
 from desirepath import connection, words
 from server import example
 from server.demo.telling import Telling
-from server.demo.thread import Thread
+from server.demo.thread import Walkthrough
 
 
-def say_goodbye(telling: Telling, thread: Thread) -> None:
+def say_goodbye(telling: Telling, thread: Walkthrough) -> None:
     """Leaves this terminal signed in as the engineer of that thread."""
     kept = connection.keep(thread.embedded.url, thread.engineer.place.token)
     telling.say()
@@ -22,8 +22,8 @@ def say_goodbye(telling: Telling, thread: Thread) -> None:
 
 def _people() -> str:
     """Everybody by what they are there for: "mira or teun (engineers), …"."""
-    found: dict[str, list[str]] = {}
+    people: dict[str, list[str]] = {}
     for username, (_, _, roles) in example.PEOPLE.items():
-        found.setdefault(roles[0], []).append(username)
-    of_each = [f"{' or '.join(names)} ({role}{'s' if len(names) > 1 else ''})" for role, names in found.items()]
+        people.setdefault(roles[0], []).append(username)
+    of_each = [f"{' or '.join(names)} ({role}{'s' if len(names) > 1 else ''})" for role, names in people.items()]
     return f"{', '.join(of_each[:-1])} or {of_each[-1]}"

@@ -1,4 +1,4 @@
-"""The ML engineer's walk: every part of the thread in full, on a model that takes the place of another one."""
+"""The ML engineer's demo: every part of the thread, with a model that replaces another one."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from lib.environment import everything
 from research.models import Observation, Study
 from research.traces import by_activity
 from server.demo.telling import milliseconds
-from server.demo.thread import Thread
+from server.demo.thread import Walkthrough
 from server.demo.traffic import Traffic
 from server.example import MODELS
 from server.installation.embedded import CHECKOUT
 
 LABEL = "progressed"
-MOST = 663  # requests: the holdout three times
+MOST_REQUESTS = 663  # requests: the holdout three times
 
 
-class ModelWalk(Thread):
+class ModelWalk(Walkthrough):
     shipped = MODELS
     name = "progression"
     works, speaks = "mira", "ines"
@@ -69,12 +69,12 @@ class ModelWalk(Thread):
         numbers = by_activity(Observation.objects.of_study(study))
         people = study.participants.count()
         for step in current.steps.all():
-            found = numbers[step.key]
-            pips = "●" * found.people + "○" * (people - found.people)
-            time_ = f"{milliseconds(found.median)} (p90 {milliseconds(found.p90)})"
-            pain = f"[yellow]{found.pains[0].text} · {found.pains[0].people} of {people}[/]" if found.pains else ""
-            again = f"again {found.rework}×" if found.rework else ""
-            self.say(f"{step.title:<22} [yellow]{pips}[/] {found.observations:>3}  {time_:<24} {again:<9} {pain}")
+            number = numbers[step.key]
+            pips = "●" * number.people + "○" * (people - number.people)
+            time_ = f"{milliseconds(number.median)} (p90 {milliseconds(number.p90)})"
+            pain = f"[yellow]{number.pains[0].text} · {number.pains[0].people} of {people}[/]" if number.pains else ""
+            again = f"again {number.rework}×" if number.rework else ""
+            self.say(f"{step.title:<22} [yellow]{pips}[/] {number.observations:>3}  {time_:<24} {again:<9} {pain}")
 
     def _leaves(self, revision: Revision) -> None:
         for leaf in revision.parsed.flow.leaves():
@@ -123,7 +123,7 @@ class ModelWalk(Thread):
         }
         answers = {"retrain": lambda run, step: self._retrain(run, files), "owner": self._approve}
         replay = Replay(self, files / "holdout.csv")
-        return self.try_out(revision, inputs, answers, replay.seen)
+        return self.try_out(revision, inputs, answers, replay.on_event)
 
     def _retrain(self, run: int, files: Path) -> None:
         self.telling.answered("retrain", "done by hand: [italic]this script hands in forest.pkl, in Ines's name[/]")
@@ -158,7 +158,7 @@ class Replay:
         self.walk, self.table = walk, table
         self.traffic: Traffic | None = None
 
-    def seen(self, event: Json) -> None:
+    def on_event(self, event: Json) -> None:
         if event["kind"] == "step.succeeded" and event["leaf"] == "tenth":
             self.walk.say("Replaying the holdout as traffic, a row a request")
             self.traffic = self._traffic()
@@ -169,7 +169,7 @@ class Replay:
 
     def _traffic(self) -> Traffic:
         url, rows = f"{self.walk.address()}/predict", list(_rows(self.table))
-        return Traffic(lambda client, n: client.post(url, json={"rows": [rows[n % len(rows)]]}), MOST)
+        return Traffic(lambda client, n: client.post(url, json={"rows": [rows[n % len(rows)]]}), MOST_REQUESTS)
 
 
 def _is_over(event: Json) -> bool:
@@ -183,9 +183,9 @@ def _rows(table: Path) -> Iterator[Json]:
 
 
 def _quiet(command: list[str]) -> None:
-    found = subprocess.run(command, capture_output=True, text=True, check=False, env=everything(UV_NO_CONFIG="1"))
-    if found.returncode:
-        raise RuntimeError(f"{Path(command[0]).name} failed: {found.stderr.strip()[-600:]}")
+    process = subprocess.run(command, capture_output=True, text=True, check=False, env=everything(UV_NO_CONFIG="1"))
+    if process.returncode:
+        raise RuntimeError(f"{Path(command[0]).name} failed: {process.stderr.strip()[-600:]}")
 
 
 def _post(deployment: Json) -> str:

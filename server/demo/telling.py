@@ -1,4 +1,4 @@
-"""How the walk says what happens: chapters, lines, a run's events, a flow in one line."""
+"""The demo's output: chapters, lines, a run's events, a flow in one line."""
 
 from __future__ import annotations
 
@@ -74,4 +74,4 @@ def outline(node: Node) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    return durations.said(value / 1000) if value is not None else "–"
+    return durations.in_words(value / 1000) if value is not None else "–"

@@ -1,4 +1,4 @@
-"""One persona's thread, as the walks of all of them share it: evidence, maps, template, run, sign-off, done."""
+"""The part of the demo that all personas share: evidence, maps, template, run, sign-off, done."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Answer = Callable[[int, Json], None]  # to what a step of that run asks
 
 
 @dataclass
-class Thread:
+class Walkthrough:
     shipped: ClassVar[Shipped]
     name: ClassVar[str]  # what its deployment is called
     works: ClassVar[str]  # who works with it, and
@@ -63,11 +63,11 @@ class Thread:
     def load(self) -> Study:
         study = LoadExample(self.shipped).execute()
         sessions = study.sessions.exclude(sort=Session.Sort.PROTOTYPE)
-        seen = Observation.objects.of_study(study)
+        observations = Observation.objects.of_study(study)
         counts = {label: sessions.filter(sort=sort).count() for sort, label in Session.Sort.choices}
         kinds = " and ".join(f"{count} {label.lower()}" for label, count in counts.items() if count)
         people = study.participants.count()
-        self.say(f"{study.title}: {kinds} sessions, {people} people, {seen.count()} observations")
+        self.say(f"{study.title}: {kinds} sessions, {people} people, {observations.count()} observations")
         return study
 
     def draft(self, study: Study) -> tuple[Journey, JourneyMap]:
@@ -88,13 +88,13 @@ class Thread:
 
     # --- runs ---
 
-    def found(self) -> Json | None:
+    def live_deployment(self) -> Json | None:
         """Its deployment, where somebody has named it already."""
         return next(iter(self.engineer.ls(name=self.name)), None)
 
     def is_live(self) -> bool:
-        found = self.found()
-        return found is not None and found["live"] is not None
+        deployment = self.live_deployment()
+        return deployment is not None and deployment["live"] is not None
 
     def address(self) -> str:
         return str(self.engineer.deployment(self.name)["address"])
@@ -108,36 +108,36 @@ class Thread:
         revision: Revision,
         inputs: Json,
         answers: Mapping[str, Answer],
-        seen: Callable[[Json], None] | None = None,
+        on_event: Callable[[Json], None] | None = None,
     ) -> Run:
         """A prototype test: run this revision, whether it is published or not, and note the session it was."""
         template, number = revision.template.name, revision.number
         started = self.engineer.start(inputs, template=template, revision=number, name=self.name)
-        self._accompany(started["id"], answers, seen)
+        self._accompany(started["id"], answers, on_event)
         run = Run.objects.get(pk=started["id"])
         if run.state != "succeeded":
             raise RuntimeError(f"run {run.pk} {run.state}: {run.reason}")
         self._note_session(run)
         return run
 
-    def _accompany(self, run: int, answers: Mapping[str, Answer], seen: Callable[[Json], None] | None) -> None:
+    def _accompany(self, run: int, answers: Mapping[str, Answer], on_event: Callable[[Json], None] | None) -> None:
         """Follow the run and answer what it asks."""
         asked: set[int] = set()
         ended = False
         for event in self.engineer.events(run):
             if event is not None:
                 self.telling.event(event)
-                if seen:
-                    seen(event)
+                if on_event:
+                    on_event(event)
                 continue
             if ended:
                 return
-            found = self.engineer.run(run)
-            for step in found["steps"]:
+            answer = self.engineer.run(run)
+            for step in answer["steps"]:
                 if step["asking"] and step["id"] not in asked and step["leaf"] in answers:
                     asked.add(step["id"])
                     answers[step["leaf"]](run, step)
-            ended = found["state"] in ENDED  # what happened since the last event was read is told before that
+            ended = answer["state"] in ENDED  # what happened since the last event was read is told before that
             self.embedded.keep_alive()
             time.sleep(0.1)
 
@@ -162,14 +162,14 @@ class Thread:
 
     def wait_until_done(self) -> Json:
         deadline = time.monotonic() + 90  # the look after the next comes 15 s later, on a busy machine later still
-        while (found := self.champion.deployment(self.name))["state"] != "done" and time.monotonic() < deadline:
+        while (deployment := self.champion.deployment(self.name))["state"] != "done" and time.monotonic() < deadline:
             time.sleep(0.2)
-        for row in found["criteria"]:
+        for row in deployment["criteria"]:
             self.say(f"{words.sign(row['state'])} {row['title']:<26} [dim]{escape(row['reason'])}[/]")
-        if found["state"] != "done":
-            raise RuntimeError(f"{self.name} is {found['state']}, not done")
-        self.say(f"[green]◎[/] [bold]{self.name} {found['live']} is done[/], by the {self.whose}' own criteria")
-        return found
+        if deployment["state"] != "done":
+            raise RuntimeError(f"{self.name} is {deployment['state']}, not done")
+        self.say(f"[green]◎[/] [bold]{self.name} {deployment['live']} is done[/], by the {self.whose}' own criteria")
+        return deployment
 
     # --- what there is now ---
 

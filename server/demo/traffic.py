@@ -1,4 +1,4 @@
-"""Requests to what is live while a run changes it, counted: as the model's or the app's users would send them."""
+"""Sends requests to a live deployment while a run changes it, as its users would, and counts the answers."""
 
 from __future__ import annotations
 

@@ -35,11 +35,7 @@ class Document:
 
 GROUPS: dict[str, tuple[Document, ...]] = {
     "Start": (
-        Document(
-            "tutorial-ml-engineer",
-            "docs/tutorial-ml-engineer.md",
-            "serve a model, compare the next, go back",
-        ),
+        Document("tutorial-ml-engineer", "docs/tutorial-ml-engineer.md", "serve a model, compare the next, go back"),
         Document("tutorial-app-developer", "docs/tutorial-app-developer.md", "push a folder, set it up, go back"),
         Document("readme", "README.md", "what Desirepath is, and its commands"),
     ),

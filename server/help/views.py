@@ -17,7 +17,7 @@ def document(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def shown_picture(request: HttpRequest, name: str) -> FileResponse:
-    found = picture(name)
-    if found is None:
+    path = picture(name)
+    if path is None:
         raise Http404
-    return FileResponse(found.open("rb"), content_type=PICTURES[found.suffix])
+    return FileResponse(path.open("rb"), content_type=PICTURES[path.suffix])

@@ -1,1 +1,1 @@
-"""Home, what waits, the thread on every page and the bar: pages that every room fills and none owns."""
+"""Home, the list of what waits, the thread on every page and the bar: pages with content from every room."""

@@ -2,11 +2,11 @@
 
 from people.models import User
 from research.models import Session, Study
-from server.home.page import BEGINNINGS, BLOCKS, Beginning, Block
+from server.home.page import BEGINNINGS, BLOCKS, Beginning, HomeBlock
 
 
-def researcher(user: User) -> Block | None:
-    """Start watching, what is under way or planned, and what was watched and not looked at since."""
+def researcher(user: User) -> HomeBlock | None:
+    """Start watching; sessions under way, planned, or not reviewed yet."""
     studies = Study.objects.watched_by(user)
     if not studies and not user.has_role("researcher"):
         return None
@@ -17,7 +17,7 @@ def researcher(user: User) -> Block | None:
         "planned": mine.planned().filter(planned_for__isnull=False).order_by("planned_for")[:5],
         "unreviewed": mine.unreviewed()[:8],
     }
-    return Block("research/home.html", context)
+    return HomeBlock("research/home.html", context)
 
 
 def watching(user: User) -> list[Beginning]:

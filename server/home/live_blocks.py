@@ -1,4 +1,4 @@
-"""What engineers and champions see on Home, what waits for them, and what stands on an object's thread."""
+"""The blocks of engineers and champions on Home, what waits for them, and the thread of an object."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from engine.views.live import lines
 from engine.views.onboarding import onboarding
 from engine.views.templates import of_others
 from engine.views.wording import deadline
-from journeys.grid import seen_of
+from journeys.grid import watched_of
 from journeys.models import Journey, JourneyMap, MapVersion
 from journeys.trace import reached_production
-from lib.durations import said
+from lib.durations import in_words
 from lib.statistics import FEW
 from people.access import can
 from people.models import Role, Team, User
@@ -30,15 +30,15 @@ from research.models import Observation
 from research.reading import Reading
 from research.traces import traces
 from server.home import thread, waiting
-from server.home.page import BEGINNINGS, BLOCKS, Beginning, Block
-from server.home.thread import Step
+from server.home.page import BEGINNINGS, BLOCKS, Beginning, HomeBlock
+from server.home.thread import ThreadStep
 from server.home.waiting import Waiting
 
 # --- Home ------------------------------------------------------------------------------------------------------------
 
 
-def engineer(user: User) -> Block | None:
-    """Starts from what is in hand, then what is live, and what waits."""
+def engineer(user: User) -> HomeBlock | None:
+    """Ways to begin, then what is live, then what waits."""
     if not user.has_role(Role.ENGINEER):
         return None
     rows = Deployment.objects.visible_to(user).there().select_related("team", "target")
@@ -54,7 +54,7 @@ def engineer(user: User) -> Block | None:
         "rate": Deployment.objects.visible_to(user).of_persona(user.persona).rate(),
         "waiting": waiting.for_user(user)[:5],
     }
-    return Block("engine/home.html", context)
+    return HomeBlock("engine/home.html", context)
 
 
 def _file_input(revision: Revision) -> str:
@@ -67,13 +67,13 @@ def _takes_folder(revision: Revision) -> bool:
 
 
 def _people_took(user: User) -> str:
-    """The median of what a case took the people who were watched, with how many they were."""
+    """The median duration of the cases of people who were watched, with their number."""
     if user.persona is None:
         return ""
-    seen = Observation.objects.of_persona(user.persona, example=_in_example(user))
-    cases = [sum(step.end - step.start for step in trace) for trace in traces(seen).values()]
+    observations = Observation.objects.of_persona(user.persona, example=_in_example(user))
+    cases = [sum(step.end - step.start for step in trace) for trace in traces(observations).values()]
     cases = [case for case in cases if case]
-    return f"{said(median(cases) / 1000)} (n {len(cases)})" if len(cases) >= FEW else ""
+    return f"{in_words(median(cases) / 1000)} (n {len(cases)})" if len(cases) >= FEW else ""
 
 
 def _takes_now(revision: Revision, user: User) -> str:
@@ -81,15 +81,15 @@ def _takes_now(revision: Revision, user: User) -> str:
     took = [run.seconds for run in (runs if _in_example(user) else runs.real())]
     if not took:
         return ""
-    return f"{said(median(took))} (n {len(took)})" if len(took) >= FEW else f"{said(took[0])} the last time"
+    return f"{in_words(median(took))} (n {len(took)})" if len(took) >= FEW else f"{in_words(took[0])} the last time"
 
 
 def _in_example(user: User) -> bool:
     return Team.objects.visible_to(user).filter(example=True).exists()
 
 
-def champion(user: User) -> Block | None:
-    """What the people they speak for have waiting, and the maps that have moved on."""
+def champion(user: User) -> HomeBlock | None:
+    """What waits in the champion's persona, and the maps with newer evidence."""
     personas = [c.persona for c in user.championed.select_related("persona")]
     if not personas:
         return None
@@ -98,22 +98,22 @@ def champion(user: User) -> Block | None:
     context: dict[str, Any] = {"personas": personas, "maps": shown, "waits_here": not user.has_role(Role.ENGINEER)}
     theirs = Deployment.objects.visible_to(user)
     rates = [(persona, theirs.filter(persona=persona).rate()) for persona in personas]
-    return Block("journeys/home.html", {**context, "rates": rates, "waiting": waiting.for_user(user)[:5]})
+    return HomeBlock("journeys/home.html", {**context, "rates": rates, "waiting": waiting.for_user(user)[:5]})
 
 
-def researcher_quotes(user: User) -> Block | None:
-    """Quotes that reached production: what a researcher's work came to."""
+def researcher_quotes(user: User) -> HomeBlock | None:
+    """The researcher's quotes that reached production."""
     if not user.has_role(Role.RESEARCHER):
         return None
-    found = reached_production(user)
+    quotes = reached_production(user)
     reading = Reading(user)
-    return Block("journeys/reached.html", {"quotes": [(o, reading.quote(o)) for o in found]}) if found else None
+    return HomeBlock("journeys/reached.html", {"quotes": [(o, reading.quote(o)) for o in quotes]}) if quotes else None
 
 
-def example(user: User) -> Block | None:
+def example(user: User) -> HomeBlock | None:
     """Says that what is shown is made up, and where it is removed."""
     team = Team.objects.visible_to(user).filter(example=True).first()
-    return Block("example_home.html", {"may_remove": can(user, "change", team)}) if team else None
+    return HomeBlock("example_home.html", {"may_remove": can(user, "change", team)}) if team else None
 
 
 def from_published(user: User) -> list[Beginning]:
@@ -151,7 +151,7 @@ def steps(user: User) -> Iterator[Waiting]:
     voted = Vote.objects.filter(step=OuterRef("pk"), attempt=OuterRef("attempt"), user=user)
     known: dict[Any, tuple[bool, bool]] = {}  # many ask the same people: each group is looked up once
     titles: dict[int, str] = {}
-    for row in rows.exclude(Exists(voted))[: waiting.MOST]:
+    for row in rows.exclude(Exists(voted))[: waiting.MOST_OF_SOURCE]:
         asks = row.asks
         assert asks  # only rows that ask something are read
         whom = (row.run.team_id, row.run.revision.template.persona_id, asks.by, asks.needs.barred)
@@ -167,12 +167,12 @@ def _waiting(row: StepRun, asks: Asking, mine: bool, title: str) -> Waiting:
     return Waiting(
         VERBS[asks.verb] if mine else "Event", asks.question, reverse("run", args=[row.run_id]),
         row.asked_at or timezone.now(), asked_by=str(row.run.started_by or ""),
-        details=" · ".join([title, *_said_so_far(row, asks.needs)]),
+        details=" · ".join([title, *_answers_so_far(row, asks.needs)]),
         deadline=until.at if until else None, otherwise=until.otherwise if until else "", mine=mine,
     )  # fmt: skip
 
 
-def _said_so_far(row: StepRun, needs: Needs) -> Iterator[str]:
+def _answers_so_far(row: StepRun, needs: Needs) -> Iterator[str]:
     if needs.quorum > 1:
         yield f"{row.votes.filter(attempt=row.attempt, approve=True).count()} of {needs.quorum} said yes"
     if needs.events:
@@ -211,7 +211,7 @@ waiting.SOURCES += [steps, criteria, sign_offs]
 # --- the thread ------------------------------------------------------------------------------------------------------
 
 
-def thread_of(thing: Any) -> list[Step]:
+def thread_of(thing: Any) -> list[ThreadStep]:
     """The rooms a journey, a template's revision or a run knows of."""
     if isinstance(thing, Journey):
         return [*_evidence(thing), *_journey(thing), *_after_journey(thing)]
@@ -222,30 +222,30 @@ def thread_of(thing: Any) -> list[Step]:
     return []
 
 
-def _evidence(journey: Journey) -> list[Step]:
+def _evidence(journey: Journey) -> list[ThreadStep]:
     return [{**step, "here": False, "gap": False} for step in thread.evidence(journey.study)] if journey.study else []
 
 
-def _journey(journey: Journey, *, here: bool = True) -> list[Step]:
+def _journey(journey: Journey, *, here: bool = True) -> list[ThreadStep]:
     version = MapVersion.objects.filter(map__journey=journey, signed_at__isnull=False).order_by("-signed_at").first()
     value = f"version {version.number}, signed off" if version else "not signed off"
-    stale = any(map_.newer_sessions() for map_ in journey.maps.all())
-    return [Step(room="Journey", value=value, url=journey.get_absolute_url(), here=here, gap=stale or version is None)]
+    gap = version is None or any(map_.newer_sessions() for map_ in journey.maps.all())
+    return [ThreadStep(room="Journey", value=value, url=journey.get_absolute_url(), here=here, gap=gap)]
 
 
-def _after_journey(journey: Journey) -> list[Step]:
-    found = Revision.objects.filter(origins__step__map__journey=journey).order_by("-made_at").first()
-    return _revision(found, here=False) if found else []
+def _after_journey(journey: Journey) -> list[ThreadStep]:
+    revision = Revision.objects.filter(origins__step__map__journey=journey).order_by("-made_at").first()
+    return _revision(revision, here=False) if revision else []
 
 
-def _revision(found: Revision, *, here: bool) -> list[Step]:
-    runs = Run.objects.filter(revision__template=found.template)
+def _revision(revision: Revision, *, here: bool) -> list[ThreadStep]:
+    runs = Run.objects.filter(revision__template=revision.template)
     finished = runs.filter(state="succeeded").count()
-    url = reverse("template", args=[found.template.name])
-    known = [Step(room="Template", value=str(found), url=url, here=here, gap=not runs.exists())]
+    url = reverse("template", args=[revision.template.name])
+    known = [ThreadStep(room="Template", value=str(revision), url=url, here=here, gap=not runs.exists())]
     if runs.exists():
         known.append(
-            Step(
+            ThreadStep(
                 room="Runs",
                 value=f"{runs.count()}, of which {finished} finished",
                 url=reverse("runs"),
@@ -256,14 +256,14 @@ def _revision(found: Revision, *, here: bool) -> list[Step]:
     return known
 
 
-def _outcome(runs: Iterable[Run]) -> list[Step]:
-    """Of what these runs put live, how much is done: in words below five."""
+def _outcome(runs: Iterable[Run]) -> list[ThreadStep]:
+    """How many of the deployments of these runs are done."""
     live = Deployment.objects.there().filter(runs__in=runs).distinct()
     if not live:
         return []
     met = live.filter(state="done").count()
-    return [Step(room="Outcome", value=f"{met} of {live.count()} done", url=reverse("live"))]
+    return [ThreadStep(room="Outcome", value=f"{met} of {live.count()} done", url=reverse("live"))]
 
 
 thread.SOURCES.append(thread_of)
-marks.SEEN.append(seen_of)  # a run says beside each step how people did it
+marks.WATCHED.append(watched_of)  # a run says beside each step how people did it

@@ -13,7 +13,7 @@ from people.models import User
 
 
 @dataclass(frozen=True)
-class Block:
+class HomeBlock:
     """One part of Home: a template and what it shows."""
 
     template: str
@@ -21,12 +21,12 @@ class Block:
 
 
 # In the order they are stacked. Each answers None for somebody it is not for.
-BLOCKS: list[Callable[[User], Block | None]] = []
+BLOCKS: list[Callable[[User], HomeBlock | None]] = []
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """One way to begin: what you have, what happens with it, where."""
+    """One way to begin: what the person has, what happens with it, and the address."""
 
     title: str
     about: str
@@ -41,8 +41,8 @@ BEGINNINGS: list[Callable[[User], list[Beginning]]] = []
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
     """/new/: what have you got?"""
-    every = [one for make in BEGINNINGS for one in make(me(request))]
-    context = {"beginnings": [one for one in every if not one.theirs], "others": [one for one in every if one.theirs]}
+    every = [way for make in BEGINNINGS for way in make(me(request))]
+    context = {"beginnings": [way for way in every if not way.theirs], "others": [way for way in every if way.theirs]}
     return render(request, "new.html", context)
 
 

@@ -1,6 +1,6 @@
-"""The thread through an object: where it stands between evidence and outcome.
+"""The thread through an object: its place between evidence and outcome.
 
-Rooms do not know one another, so what each knows of an object is put together here.
+Rooms do not import one another, so this module joins what each of them knows of an object.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from research.models import Case, Insight, Observation, Session, Study
 ROOMS = ["Evidence", "Journey", "Template", "Runs", "Outcome"]
 
 
-class Step(TypedDict):
+class ThreadStep(TypedDict):
     """One control of the course."""
 
     room: str
@@ -23,18 +23,18 @@ class Step(TypedDict):
 
 
 # Each answers with the steps it knows for an object; a later one replaces an earlier one of the same room.
-SOURCES: list[Callable[[Any], list[Step]]] = []
+SOURCES: list[Callable[[Any], list[ThreadStep]]] = []
 
 
-def through(thing: Any) -> list[Step]:
+def through(thing: Any) -> list[ThreadStep]:
     known = {step["room"]: step for source in SOURCES for step in source(thing)}
-    return [known.get(room, Step(room=room, value="not yet", none=True, gap=True)) for room in ROOMS]
+    return [known.get(room, ThreadStep(room=room, value="not yet", none=True, gap=True)) for room in ROOMS]
 
 
-def evidence(thing: Any) -> list[Step]:
-    """How much was seen, and of how many people."""
+def evidence(thing: Any) -> list[ThreadStep]:
+    """The evidence of an object: how many observations, of how many people."""
     if isinstance(thing, Insight):
-        logged = thing.seen()
+        logged = thing.evidence_rows()
     elif isinstance(thing, Study):
         logged = Observation.objects.of_study(thing).usable()
     elif isinstance(thing, Session | Case):
@@ -44,7 +44,7 @@ def evidence(thing: Any) -> list[Step]:
     count = logged.count()
     people = logged.order_by().values("participant").distinct().count()
     words = f"{count:,} observation{'' if count == 1 else 's'}, {people} {'person' if people == 1 else 'people'}"
-    return [Step(room="Evidence", value=words, here=True, gap=True)]
+    return [ThreadStep(room="Evidence", value=words, here=True, gap=True)]
 
 
 SOURCES.append(evidence)

@@ -1,4 +1,4 @@
-"""What waits for somebody. Each room adds a source; the bar counts them and /waiting/ lists them."""
+"""What waits for a person. Each room adds a source; the bar shows the count and /waiting/ the list."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -29,19 +29,19 @@ class Waiting:
 
 Source = Callable[[User], Iterable[Waiting]]
 SOURCES: list[Source] = []
-MOST = 300  # of one source: nobody answers more, and the bar counts them on every page
+MOST_OF_SOURCE = 300  # of one source: nobody answers more, and the bar counts them on every page
 
 
 def for_user(user: User, *, mine: bool = True) -> list[Waiting]:
-    """Everything that waits for this person, the most urgent first, then the oldest; or what waits for an event."""
-    found = [item for source in SOURCES for item in source(user) if item.mine == mine]
-    return sorted(found, key=lambda item: (item.deadline is None, item.deadline or item.since, item.since))
+    """What waits for this person, the most urgent first, then the oldest; without `mine`, what waits for an event."""
+    items = [item for source in SOURCES for item in source(user) if item.mine == mine]
+    return sorted(items, key=lambda item: (item.deadline is None, item.deadline or item.since, item.since))
 
 
 def count(user: User) -> str:
     """How many things wait for this person, for the bar; empty for none."""
-    found = len(for_user(user))
-    return f"{MOST}+" if found >= MOST else str(found or "")
+    number = len(for_user(user))
+    return f"{MOST_OF_SOURCE}+" if number >= MOST_OF_SOURCE else str(number or "")
 
 
 @login_required

@@ -1,8 +1,8 @@
-"""All that an embedded home must not lose, in one file, and back: `manage.py backup FILE` and `manage.py recover FILE`.
+"""Backup and recovery of an embedded home: `manage.py backup FILE` and `manage.py recover FILE`.
 
-A backup is made while everything runs. The database comes first, as of one moment; files are named by their content, so
-that those which come later do no harm. Keys go along: keep the file as safe as the home. Environments stay behind, they
-are built again, and so do logs. The last member lists the digest of every other, so that a cut file is noticed.
+A backup is made while everything runs. The database comes first, as of one moment. Files are named by their content, so
+files that are added later do no harm. The keys are included: keep the file as safe as the home. Environments, which are
+built again, and logs are not. The last member lists the digests of all others, so that a truncated file is noticed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from engine.artefacts.store import NO_ROOM, human
+from engine.artefacts.store import NO_ROOM, human, sync_folder
 from engine.targets.local import LocalTarget
 from engine.targets.local import backup as local_backup
 from server.installation.embedded import is_ours
@@ -35,7 +35,7 @@ Tell = Callable[[str], None]
 
 
 class BackupError(Exception):
-    """It could not be done, and nothing was changed; the message says why and what to do."""
+    """The backup or recovery failed and changed nothing; the message says why and what to do."""
 
 
 # --- there -----------------------------------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ def backup(home: Path, file: Path, tell: Tell, *, sqlite: bool = True) -> int:
             _add_files(archive, home, file, tell)
             archive.finish("sqlite" if sqlite else "postgresql")
         draft.replace(file)
-        _sync(file.parent)
+        sync_folder(file.parent)
     except (OSError, sqlite3.Error) as error:
         raise BackupError(_why(error, f"{file} was not written", "Make room there, or name another place.")) from error
     finally:
@@ -85,8 +85,8 @@ class _Archive:
         self.digests[name] = hashing.digest.hexdigest()
 
     def finish(self, database: str) -> None:
-        told = {"format": FORMAT, "made_at": time.time(), "database": database, "files": self.digests}
-        self.add(MANIFEST, json.dumps(told).encode())
+        manifest = {"format": FORMAT, "made_at": time.time(), "database": database, "files": self.digests}
+        self.add(MANIFEST, json.dumps(manifest).encode())
 
 
 class _Hashing(io.RawIOBase):
@@ -125,9 +125,9 @@ def _add_files(archive: _Archive, home: Path, file: Path, tell: Tell) -> None:
         ours = path.is_file() and not path.name.startswith((".", DATABASE)) and path.name != "up.lock"
         if ours and path != file:  # also not the backup of yesterday, where it has the same name
             archive.add(path.name, path)
-    found = sorted(path for path in (home / "artefacts").glob("*/*") if path.is_file())
-    tell(f"{len(found)} files handed in or made, {human(sum(path.stat().st_size for path in found))}")
-    for path in found:
+    artefacts = sorted(path for path in (home / "artefacts").glob("*/*") if path.is_file())
+    tell(f"{len(artefacts)} files handed in or made, {human(sum(path.stat().st_size for path in artefacts))}")
+    for path in artefacts:
         archive.add(str(path.relative_to(home)), path)
     for name, source in local_backup.kept(LocalTarget(home)):
         archive.add(f"local/{name}", source)
@@ -161,7 +161,7 @@ def recover(file: Path, home: Path, tell: Tell) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _held(home: Path) -> Iterator[None]:
-    """Nobody runs this home, or begins to, meanwhile."""
+    """Hold the home's lock, so that nothing starts it meanwhile."""
     with (home / "up.lock").open("a+") as lock:
         if not is_ours(lock):
             raise BackupError(f"Desirepath runs from {home}. End it with `make stop`, or name another home.")
@@ -205,28 +205,32 @@ def _unpack_one(tar: tarfile.TarFile, info: tarfile.TarInfo, draft: Path, digest
 def _checked(file: Path, manifest: Path, digests: dict[str, str]) -> dict[str, Any]:
     digests.pop(MANIFEST, None)
     try:
-        told: dict[str, Any] = json.loads(manifest.read_text())
-        wrong = sorted(n for n in told["files"].keys() | digests.keys() if told["files"].get(n) != digests.get(n))
+        contents: dict[str, Any] = json.loads(manifest.read_text())
+        wrong = sorted(
+            n for n in contents["files"].keys() | digests.keys() if contents["files"].get(n) != digests.get(n)
+        )
     except (OSError, ValueError, LookupError, AttributeError) as error:
         raise BackupError(f"{file} is not a whole backup: its end is missing. Nothing was changed.") from error
-    if told.get("format") != FORMAT:
+    if contents.get("format") != FORMAT:
         raise BackupError(
-            f"{file} is of format {told.get('format')}; this Desirepath reads {FORMAT}. Take a newer one."
+            f"{file} is of format {contents.get('format')}; this Desirepath reads {FORMAT}. Take a newer one."
         )
     if wrong:
         raise BackupError(f"{file} is damaged: {wrong[0]} and {len(wrong) - 1} more differ. Nothing was changed.")
     manifest.unlink()
-    return told
+    return contents
 
 
 def _check_database(draft: Path) -> None:
-    """It is whole, and nobody is said to be at work on it."""
+    """Check the database's integrity, and delete the heartbeats of engines."""
     if not (draft / DATABASE).exists():
         return
     with _opened(draft / DATABASE) as database:
-        said = database.execute("PRAGMA quick_check").fetchone()[0]
-        if said != "ok":
-            raise BackupError(f"The database in the backup is damaged: {said}. Nothing was changed. Take another one.")
+        verdict = database.execute("PRAGMA quick_check").fetchone()[0]
+        if verdict != "ok":
+            raise BackupError(
+                f"The database in the backup is damaged: {verdict}. Nothing was changed. Take another one."
+            )
         for table in HEARTBEATS:
             if database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
                 database.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of our own
@@ -234,7 +238,7 @@ def _check_database(draft: Path) -> None:
 
 
 def _move_in(draft: Path, home: Path) -> None:
-    """The database last: a home that has one is whole."""
+    """Move the files into the home, the database last: a home with a database is complete."""
     for path in sorted(draft.iterdir(), key=lambda path: path.name == DATABASE):
         place = home / path.name
         if place.is_dir():
@@ -246,7 +250,7 @@ def _move_in(draft: Path, home: Path) -> None:
         path.chmod(0o400)
     for name in ("artefacts", "logs", "static"):
         (home / name).mkdir(mode=0o700, exist_ok=True)
-    _sync(home)
+    sync_folder(home)
 
 
 # --- both ------------------------------------------------------------------------------------------------------------
@@ -259,14 +263,6 @@ def _private(path: Path) -> Iterator[IO[bytes]]:
         yield stream
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _why(error: OSError | sqlite3.Error, what: str, room: str) -> str:

@@ -1,4 +1,4 @@
-"""Django system checks of this installation: what is wrong with its environment variables, and how to mend it."""
+"""Django system checks of the environment variables: what is wrong, and how to fix it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register, run_checks
-from django.core.exceptions import ImproperlyConfigured
 
 from lib.environment import everything
-from server.installation.environment import HOSTS, TLS, VARIABLES
+from server.installation.environment import HOSTS, TLS, VARIABLES, WrongEnvironment
 
 CLIENT = {"DESIREPATH_URL", "DESIREPATH_TOKEN", "DESIREPATH_CONFIG"}
 TAG = "environment"  # commands that leave the other checks out run these
@@ -31,7 +30,7 @@ def variables(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register(TAG)
 def unknown(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """A variable that is named like ours and is none: most likely misspelt."""
+    """Variables that are named like ours and are unknown: most likely misspelt."""
     known = {variable.name for variable in VARIABLES} | CLIENT
     names = [name for name in everything() if name.startswith("DESIREPATH_") and name not in known]
     hint = "docs/environment.md lists those that are read."
@@ -41,21 +40,21 @@ def unknown(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register(TAG)
 def combinations(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Variables that are right by themselves and wrong together."""
-    found: list[CheckMessage] = []
+    """Variables that are valid alone and contradict one another."""
+    problems: list[CheckMessage] = []
     if settings.DEBUG and TLS.value():
         hint = "Leave DESIREPATH_DEBUG out where others can reach the pages."
-        found.append(
+        problems.append(
             Warning("Tracebacks are shown to everybody: debug is on behind TLS.", hint=hint, id="desirepath.W001")
         )
     if TLS.value() and HOSTS.value() == HOSTS.default:
         hint = f"Set {HOSTS.name}={HOSTS.example}, the name that people type."
-        found.append(Warning("TLS is on, and the pages answer to this machine's own names alone.", hint=hint,
+        problems.append(Warning("TLS is on, and the pages answer to this machine's own names alone.", hint=hint,
                              id="desirepath.W002"))  # fmt: skip
-    return found
+    return problems
 
 
 def refuse_wrong_environment() -> None:
-    """Raise ImproperlyConfigured, naming every variable that cannot be read. For what starts without checks."""
+    """Raise WrongEnvironment, naming every variable that cannot be read. For what starts without checks."""
     if wrong := [message for message in run_checks(tags=[TAG]) if message.is_serious()]:
-        raise ImproperlyConfigured(" ".join(f"{message.msg}. {message.hint}" for message in wrong))
+        raise WrongEnvironment(" ".join(f"{message.msg}. {message.hint}" for message in wrong))

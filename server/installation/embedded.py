@@ -1,7 +1,7 @@
-"""The embedded default: web and engine as two child processes of this one, on one home, once.
+"""The embedded default: web and engine as child processes of this one. One process per home, held by a lock.
 
-Both are started again when they die; what they were at is taken up from the database. Workloads are the local target's
-and outlive this process; `shutdown` ends them too.
+Both are started again when they die and go on from the database. Workloads belong to the local target and outlive this
+process; `shutdown` ends them too.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Embedded:
             )
 
     def _write_lock(self, url: str) -> None:
-        """Who has this home, and where it will answer as soon as that is known."""
+        """Write this process and, once known, its address into the lock file."""
         assert self.lock
         self.lock.seek(0)
         self.lock.truncate()
@@ -128,18 +128,18 @@ class Embedded:
         while problem := self._not_ready():
             ended = {name: child.poll() for name, child in self.children.items()}
             if any(code is not None and code < 0 for code in ended.values()):
-                self.keep_alive()  # it was killed, which is no fault of its own
+                self.keep_alive()  # it was killed from outside
             dead = [name for name, code in ended.items() if code is not None and code >= 0]
             if dead == ["web"] and not self.asked and not is_free(self.port):
                 self._move()
                 continue
             if dead or time.monotonic() > deadline:
-                said = " ".join(f"Log of {n}: {_tail(self.home / 'logs' / f'{n}.log')}" for n in dead or self.children)
-                raise CannotStart(f"Desirepath does not get ready ({problem}). {said}")
+                logs = " ".join(f"Log of {n}: {_tail(self.home / 'logs' / f'{n}.log')}" for n in dead or self.children)
+                raise CannotStart(f"Desirepath does not get ready ({problem}). {logs}")
             time.sleep(0.1)
 
     def _move(self) -> None:
-        """Another home has taken the port between our looking for one and our using it."""
+        """Take another port, because another home took ours before we listened on it."""
         self.port = free_port(None)
         self._write_lock(self.url)
         self._spawn("web")
@@ -222,16 +222,16 @@ def _is_held(file: IO[str]) -> bool:
 
 def stop(home: Path) -> list[str]:
     """End everything of this home: web, engine, and every workload. Returns what was ended, in words."""
-    said = []
+    ended = []
     if other := running(home):
         os.kill(other["pid"], signal.SIGTERM)
         deadline = time.monotonic() + 20
         while running(home) and time.monotonic() < deadline:
             time.sleep(0.1)
-        said.append("web and engine")
+        ended.append("web and engine")
     target = LocalTarget(home)
     target.shutdown()
-    return [*said, "everything it served"]
+    return [*ended, "everything it served"]
 
 
 def free_port(asked: int | None) -> int:
@@ -262,7 +262,7 @@ def _listens(pid: int, port: int) -> bool:
         held = psutil.Process(pid).net_connections("tcp4")
     except psutil.Error:
         return False
-    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in held)
+    return any(connection.status == psutil.CONN_LISTEN and connection.laddr.port == port for connection in held)
 
 
 def _die_with_parent() -> None:

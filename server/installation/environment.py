@@ -144,14 +144,18 @@ VARIABLES = (
 )  # fmt: skip
 
 
+class WrongEnvironment(ImproperlyConfigured):
+    """An environment variable has a value that stops every command; the message says which, and what to set."""
+
+
 def home(checkout: Path) -> Path:
-    """The folder named by DESIREPATH_HOME, made if need be and closed to other users. Raises ImproperlyConfigured."""
+    """The folder named by DESIREPATH_HOME, made if need be and closed to other users. Raises WrongEnvironment."""
     place = Path(HOME.value() or checkout / "var").expanduser().resolve()
     try:
         for part in ("", "artefacts", "logs", "static"):
             (place / part).mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ImproperlyConfigured(
+        raise WrongEnvironment(
             f"The home {place} cannot be used: {error.strerror}. Name a folder of your own in {HOME.name}."
         ) from error
     return place
@@ -191,10 +195,10 @@ def sqlite(file: Path) -> dict[str, Any]:
 def database(place: Path) -> dict[str, Any]:
     """SQLite in the home folder, or the PostgreSQL that DATABASE_URL names.
 
-    Raises ImproperlyConfigured for an address that cannot be read: SQLite in its place would be another database.
+    Raises WrongEnvironment for an address that cannot be read: SQLite in its place would be another database.
     """
     if problem := DATABASE.problem():
-        raise ImproperlyConfigured(f"{problem}. {DATABASE.remedy}")
+        raise WrongEnvironment(f"{problem}. {DATABASE.remedy}")
     url = DATABASE.value()
     if not url:
         return sqlite(place / "db.sqlite3")
@@ -213,7 +217,7 @@ def database(place: Path) -> dict[str, Any]:
 
 def page() -> str:
     """The rows of docs/environment.md."""
-    rows = (f"| `{one.name}` | {one.means} | {one.absent or _plain(one.default)} |" for one in VARIABLES)
+    rows = (f"| `{var.name}` | {var.means} | {var.absent or _plain(var.default)} |" for var in VARIABLES)
     return "\n".join(("| variable | meaning | without it |", "| --- | --- | --- |", *rows))
 
 

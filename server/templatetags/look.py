@@ -1,4 +1,4 @@
-"""What the components need and a template cannot work out. Built in: no page has to load it."""
+"""Tags and filters of the components. Built in: no page has to load them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -79,7 +79,7 @@ def took(milliseconds: float | None) -> str:
 
 @register.filter
 def inside(words: str) -> str:
-    """A name as it stands inside a sentence: “app developers”, and still “ML engineers”."""
+    """A name inside a sentence: “app developers”, but “ML engineers”."""
     return words if words[1:2].isupper() else f"{words[:1].lower()}{words[1:]}"
 
 
@@ -89,8 +89,15 @@ def undo_url(message: Message) -> str:
     return next((tag[5:] for tag in (message.extra_tags or "").split() if tag.startswith("undo:")), "")
 
 
+@register.filter
+def columns(heads: str) -> list[tuple[str, str]]:
+    """The heads of a table: "Run|#Took|(More)" is a text, the head of numbers, and one that only screen readers get."""
+    kinds = {"#": "number", "(": "hidden"}
+    return [(head.strip("#()"), kinds.get(head[:1], "")) for head in heads.split("|")]
+
+
 @register.simple_tag
-def thread(thing: Any) -> list[course.Step]:
+def thread(thing: Any) -> list[course.ThreadStep]:
     """The thread through this object, for `<c-thread>`."""
     return course.through(thing)
 

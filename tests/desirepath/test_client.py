@@ -50,7 +50,7 @@ def test_events_are_told_once_each(
     settled: float, full: int, answers: list[list[int]], heard: Any, asked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "SETTLED", settled)
-    monkeypatch.setattr(client, "FULL", full)
+    monkeypatch.setattr(client, "EVENTS_IN_ANSWER", full)
     server = Answers(*answers)
     assert told(server) == heard
     assert server.asked == asked

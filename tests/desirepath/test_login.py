@@ -83,5 +83,5 @@ def test_somebody_elses_code_is_refused_and_the_terminal_waits_on(terminal):
 
 def test_when_nobody_confirms_it_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setenv("DESIREPATH_CONFIG", str(tmp_path / "server.json"))
-    with pytest.raises(login.Refused, match=r"Nobody confirmed in the browser\. Run `desirepath login` again"):
+    with pytest.raises(login.LoginRefused, match=r"Nobody confirmed in the browser\. Run `desirepath login` again"):
         login.login("http://127.0.0.1:9", tell=lambda text: None, within=0.05, browser=False)

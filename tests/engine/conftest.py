@@ -18,8 +18,8 @@ from tests.engine import kinds
 
 
 @pytest.fixture(autouse=True)
-def probes() -> None:
-    kinds.install()
+def probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds.install(monkeypatch)
 
 
 @pytest.fixture

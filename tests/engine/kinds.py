@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
+
+from engine import steps
 from engine.outcomes import Failed, Outcome, Poll, Succeeded
-from engine.steps import registry
 from engine.steps.base import Form, Planning, Step, StepKind
 from engine.targets.base import Change, TargetError
 
@@ -46,8 +48,18 @@ class Probe(StepKind):
         return [Change("nothing", planning.leaf.name)]
 
 
-def install() -> None:
-    registry()[Probe.name] = Probe()
+def hand_in(kinds: dict[str, StepKind], patch: pytest.MonkeyPatch) -> None:
+    """These are the step kinds until `patch` is undone. The product's own registry stays as it is."""
+    patch.setattr(steps, "shipped", lambda: kinds)
+
+
+def install(patch: pytest.MonkeyPatch | None = None) -> None:
+    """The product's kinds and the probe; without `patch` for the rest of the process."""
+    hand_in({**steps.registry(), Probe.name: Probe()}, patch or pytest.MonkeyPatch())
+    forget()
+
+
+def forget() -> None:
     DONE.clear()
     FAILING.clear()
     TROUBLED.clear()

@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journeys.comparison import Row, Stop, align, common, match, plain
+from journeys.comparison import AlignedRow, ComparedStep, align, common, match, plain
 
 
-def stops(columns: list[list[str]]) -> list[list[Stop]]:
+def stops(columns: list[list[str]]) -> list[list[ComparedStep]]:
     """Of “ask” a step for asking, of “=Look” a step without a purpose that is called so."""
     return [
-        [Stop("", key[1:]) if key.startswith("=") else Stop(key, f"{key} {width}") for key in column]
+        [ComparedStep("", key[1:]) if key.startswith("=") else ComparedStep(key, f"{key} {width}") for key in column]
         for width, column in enumerate(columns)
     ]
 
 
-def told(columns: list[list[str]], found: list[Row]) -> list[str]:
+def told(columns: list[list[str]], found: list[AlignedRow]) -> list[str]:
     """“prove 0 1”: a key and where it stands; – where it does not."""
     return [
         " ".join([next(columns[c][p] for c, p in enumerate(row.places) if p is not None), *map(_place, row.places)])

@@ -67,7 +67,7 @@ def test_a_step_that_came_from_nowhere_says_so(as_alice, asking):
 
 
 def test_an_observation_nothing_rests_on_says_what_to_do(as_alice, quote):
-    assert "Nothing has come of it yet" in as_alice.get(f"/trace/observation/{quote.pk}/").content.decode()
+    assert "Nothing rests on it yet" in as_alice.get(f"/trace/observation/{quote.pk}/").content.decode()
 
 
 @pytest.mark.parametrize(

@@ -13,22 +13,22 @@ def made(study, *observations):
 def test_it_rests_on_what_was_ticked(as_alice, study, quote, ml):
     form = {"title": "By eye", "study": study.pk, "persona": ml.pk, "from": [str(quote.pk)]}
     as_alice.post("/insights/new/", form)
-    assert list(Insight.objects.get().seen()) == [quote]
+    assert list(Insight.objects.get().evidence_rows()) == [quote]
 
 
 def test_more_is_added_to_one_that_is_there(as_alice, study, quote):
     insight = made(study)
     as_alice.get("/insights/new/", {"from": str(quote.pk), "insight": insight.pk})
-    assert list(insight.seen()) == [quote]
+    assert list(insight.evidence_rows()) == [quote]
 
 
 def test_evidence_is_put_in_order_and_taken_off(as_alice, study, session, participant, quote):
     other = Observation.objects.create(session=session, participant=participant, at=1)
     insight = made(study, quote, other)
     as_alice.post(f"/insights/{insight.pk}/evidence/{other.pk}/move/")
-    assert list(insight.seen()) == [other, quote]
+    assert list(insight.evidence_rows()) == [other, quote]
     as_alice.post(f"/insights/{insight.pk}/evidence/{other.pk}/drop/")
-    assert list(insight.seen()) == [quote]
+    assert list(insight.evidence_rows()) == [quote]
 
 
 def test_what_was_withdrawn_no_longer_supports_it(as_alice, study, quote):

@@ -171,7 +171,7 @@ def test_two_become_one_and_evidence_follows(as_alice, quote, session, participa
     as_alice.post(f"/observations/{quote.pk}/merge/")
     quote.refresh_from_db()
     assert quote.text.endswith("\nmore")
-    assert list(insight.seen()) == [quote]
+    assert list(insight.evidence_rows()) == [quote]
 
 
 def test_bob_reads_the_session_and_changes_nothing(as_bob, session, quote):

@@ -102,7 +102,7 @@ def test_a_map_is_drafted_from_foreign_activities_and_derived(seen, session, par
     assert set(NAMES) < set(steps)
     assert all(step.key.isascii() for step in steps.values())
     assert steps["Match features"].key == "match-features"
-    assert [row.text for row in steps["नमूना"].seen()] == ["नमूना"]
+    assert [row.text for row in steps["नमूना"].evidence_rows()] == ["नमूना"]
     page = as_alice.get(reverse("journey", args=["模型"])).content.decode()
     assert all(name in page for name in NAMES)
     for step in steps.values():

@@ -30,7 +30,7 @@ def contrast(arguments: argparse.Namespace) -> job.Result:
         old = open_model(arguments.live, allow=arguments.allow_live)
         live_metric, _, live, live_predicted = judged(old, arguments.holdout, arguments.label)
     if live_metric != metric:
-        raise BadModel(f"The new model is judged by {metric} and the live one by {live_metric}: they answer otherwise.")
+        raise BadModel(f"The new model is judged by {metric}, the live one by {live_metric}: they do not compare.")
     observed, (low, high) = figures.difference(metric, truth, given, live)
     agree = None if live_predicted is None or metric == "r2" else float((predicted == live_predicted).mean())
     return {

@@ -1,4 +1,4 @@
-"""What a process gives up before it opens a model: secrets, memory without bound, files of any size, the network."""
+"""Confines a process before it opens a model: no secrets, no network, bounded memory and files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GIGABYTE = 1 << 30
 
 
 def confine(*, seconds: int | None, memory: int = 16 * GIGABYTE) -> str:
-    """Give everything up; what could not be is said in the sentence that comes back ("" when all could).
+    """Give everything up. Returns a sentence about what could not be given up; "" when everything was.
 
     `seconds` of processor time (None: no limit, for a server), `memory` in bytes. Call before any thread is started.
     """

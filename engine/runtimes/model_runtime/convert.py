@@ -32,7 +32,7 @@ def to_onnx(model: Estimator, path: Path, holdout: Path | None) -> str:
             path.write_bytes(converted.SerializeToString())
             why = _unlike(model, Onnx(path, schema_of(model)), rows)
         except Exception as error:  # the converter fails in as many ways as there are estimators
-            why = f"It cannot be converted to ONNX ({_said(error)}); it is served as it is."
+            why = f"It cannot be converted to ONNX ({_reason(error)}); it is served as it is."
         if not why:
             return ""
     return why
@@ -92,7 +92,7 @@ def _options(model: Estimator) -> Any:
 
 
 def schema_of(model: Model) -> dict[str, Any]:
-    """What the converted form cannot say itself."""
+    """The features, classes and task of the model, which its ONNX form does not hold."""
     features = [feature.as_dict() for feature in model.features]
     likely = isinstance(model, Estimator) and model.task == "classification" and says_most_likely(model.estimator)
     return {"features": features, "task": model.task, "classes": model.classes, "most_likely": likely}
@@ -145,7 +145,7 @@ def _unlike_probabilities(old: Answer, new: Answer) -> str:
     return f"As ONNX its probabilities differ by up to {largest:.4f}; it is served as it is." if largest > ALIKE else ""
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, BadModel):
         return str(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -32,16 +32,16 @@ def features_of(estimator: Any) -> list[Feature]:
     if names is None:
         count = getattr(estimator, "n_features_in_", 0)
         names = [f"x{index}" for index in range(int(count))]
-    found = [Feature(str(name)) for name in names]
-    _learn(estimator, found)
-    for feature in found:
+    features = [Feature(str(name)) for name in names]
+    _learn(estimator, features)
+    for feature in features:
         if feature.usual is None:
             feature.usual = feature.categories[0] if feature.categories else ("" if feature.type == "text" else 0.0)
-    return found
+    return features
 
 
 def _learn(estimator: Any, columns: list[Feature]) -> None:
-    """Walk a pipeline as the columns do, and note what each fitted step says of the columns it was given."""
+    """Go through a pipeline's steps in order and note what each fitted step knows of its columns."""
     if hasattr(estimator, "transformers_"):
         for _, transformer, chosen in estimator.transformers_:
             if not isinstance(transformer, str):

@@ -64,15 +64,15 @@ def extras(metric: str, truth: Array, given: Array, predicted: Array) -> dict[st
     if metric == "r2":
         errors = given - truth
         return {"mae": float(np.abs(errors).mean()), "rmse": float(np.sqrt((errors**2).mean()))}
-    found = {"accuracy": float((predicted == truth).mean())}
+    figures = {"accuracy": float((predicted == truth).mean())}
     if metric == "auc":
         clipped = np.clip(given, 1e-15, 1 - 1e-15)
-        found["log_loss"] = float(-np.where(truth == 1, np.log(clipped), np.log(1 - clipped)).mean())
-        found["brier"] = float(((given - truth) ** 2).mean())
+        figures["log_loss"] = float(-np.where(truth == 1, np.log(clipped), np.log(1 - clipped)).mean())
+        figures["brier"] = float(((given - truth) ** 2).mean())
         true_positives = float(((predicted == 1) & (truth == 1)).sum())
-        found["precision"] = true_positives / max(1.0, float((predicted == 1).sum()))
-        found["recall"] = true_positives / max(1.0, float((truth == 1).sum()))
-    return found
+        figures["precision"] = true_positives / max(1.0, float((predicted == 1).sum()))
+        figures["recall"] = true_positives / max(1.0, float((truth == 1).sum()))
+    return figures
 
 
 def _weighted(metric: str, truth: Array, given: Array) -> Any:

@@ -16,19 +16,19 @@ from .scan import scan
 
 
 def describe(arguments: argparse.Namespace) -> job.Result:
-    found = scan(arguments.model, allow=arguments.allow)
+    scanned = scan(arguments.model, allow=arguments.allow)
     model = open_model(arguments.model, allow=arguments.allow)
     return {
-        "format": found.format,
-        "compression": found.compression,
+        "format": scanned.format,
+        "compression": scanned.compression,
         "estimator": _class_name(model),
         "steps": steps_of(model),
         "task": model.task,
         "classes": model.classes,
         "features": [_public(feature.as_dict()) for feature in model.features],
-        "sklearn_version": found.sklearn_version,
+        "sklearn_version": scanned.sklearn_version,
         "sample_row": sample_row(model, arguments.holdout),
-        "globals": list(found.globals),
+        "globals": list(scanned.globals),
         **onnx_of(model),
     }
 
@@ -45,14 +45,14 @@ def steps_of(model: Model) -> list[dict[str, str]]:
     """A pipeline's steps, and a column transformer's parts with their columns: [{name, class, columns?}]."""
     if not isinstance(model, Estimator):
         return []
-    found = []
+    steps = []
     for name, step in getattr(model.estimator, "steps", []):
-        found.append({"name": name, "class": step if isinstance(step, str) else type(step).__name__})
+        steps.append({"name": name, "class": step if isinstance(step, str) else type(step).__name__})
         for part, transformer, columns in getattr(step, "transformers_", []):
             inner = [type(s).__name__ for _, s in getattr(transformer, "steps", [])] or [type(transformer).__name__]
-            said = transformer if isinstance(transformer, str) else " → ".join(inner)
-            found.append({"name": f"{name}.{part}", "class": said, "columns": _listed(columns)})
-    return found
+            label = transformer if isinstance(transformer, str) else " → ".join(inner)
+            steps.append({"name": f"{name}.{part}", "class": label, "columns": _listed(columns)})
+    return steps
 
 
 def _listed(columns: Any) -> str:

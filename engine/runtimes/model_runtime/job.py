@@ -24,11 +24,11 @@ CPU_SECONDS = 900
 
 def parser(about: str) -> argparse.ArgumentParser:
     """The arguments all jobs share."""
-    found = argparse.ArgumentParser(description=about)
-    found.add_argument("--model", type=Path, required=True, help="the model's file")
-    found.add_argument("--allow", action="append", default=[], help="a name a person approved for this file")
-    found.add_argument("--out", type=Path, required=True, help="where the JSON object is written")
-    return found
+    made = argparse.ArgumentParser(description=about)
+    made.add_argument("--model", type=Path, required=True, help="the model's file")
+    made.add_argument("--allow", action="append", default=[], help="a name a person approved for this file")
+    made.add_argument("--out", type=Path, required=True, help="where the JSON object is written")
+    return made
 
 
 def run(work: Callable[[argparse.Namespace], Result], arguments: argparse.Namespace) -> None:

@@ -31,8 +31,8 @@ class _AllowList(Stream):
         if names.is_forbidden(full) or not (names.is_allowed(full) or full in self.allow):
             raise BadModel(f"The file names {full}, which is not on the list of what a model may be made of.")
         try:
-            found: Any = importlib.import_module(full.rpartition(".")[0])
-            return getattr(found, full.rpartition(".")[2])
+            value: Any = importlib.import_module(full.rpartition(".")[0])
+            return getattr(value, full.rpartition(".")[2])
         except (ImportError, AttributeError) as error:
             raise BadModel(
                 f"{full} is not in this environment: the model was made with other versions of its libraries."
@@ -57,12 +57,12 @@ def _ufunc(module: str, name: str) -> Any:
     """numpy's own would import any module and hand out anything in it."""
     import numpy as np
 
-    found = getattr(np, name, None) if module in ("numpy", "numpy.core._multiarray_umath") else None
+    ufunc = getattr(np, name, None) if module in ("numpy", "numpy.core._multiarray_umath") else None
     if module.startswith("scipy.special"):
-        found = getattr(importlib.import_module("scipy.special"), name, None)
-    if not isinstance(found, np.ufunc):
+        ufunc = getattr(importlib.import_module("scipy.special"), name, None)
+    if not isinstance(ufunc, np.ufunc):
         raise BadModel(f"The file names {module}.{name}, which is not a function of numbers.")
-    return found
+    return ufunc
 
 
 def _encode(text: str, encoding: str) -> bytes:
@@ -84,10 +84,10 @@ def load(path: Path, *, allow: Collection[str] = ()) -> Any:
 
     `allow`: names a person has approved for this very file. Forbidden ones stay forbidden.
     """
-    found = scan(path, allow=allow)
-    if found.problem:
-        raise BadModel(found.problem)
-    _check_version(found.sklearn_version)
+    scanned = scan(path, allow=allow)
+    if scanned.problem:
+        raise BadModel(scanned.problem)
+    _check_version(scanned.sklearn_version)
     with unpacked(path) as plain:
         try:
             return _AllowList(plain, frozenset(allow)).load()
@@ -107,5 +107,5 @@ def _check_version(made_with: str | None) -> None:
     if made_with.split(".")[:2] != sklearn.__version__.split(".")[:2]:
         raise BadModel(
             f"The model was made with scikit-learn {made_with} and this environment has {sklearn.__version__}: "
-            f"it may answer wrongly without a word. Open it with scikit-learn {made_with}."
+            f"its answers may be wrong without any error. Open it with scikit-learn {made_with}."
         )

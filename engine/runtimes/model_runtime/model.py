@@ -162,29 +162,29 @@ class Onnx:
             else:
                 table = np.column_stack([np.asarray(columns[feature.name]) for feature in self.features])
                 feed = {self.inputs[0].name: table.astype(self.kinds[0])}
-            found = self.session.run(self.outputs, feed)
+            results = self.session.run(self.outputs, feed)
         except Exception as error:
             raise BadModel(f"The model could not work with this: {str(error).splitlines()[0]}") from error
         if self.by_likelihood is not None:  # half against half goes to the first class, as it does in scikit-learn
-            return Answer(self.by_likelihood[np.round(found[1], 6).argmax(axis=1)], found[1])
-        predicted = np.asarray(found[0])
+            return Answer(self.by_likelihood[np.round(results[1], 6).argmax(axis=1)], results[1])
+        predicted = np.asarray(results[0])
         predicted = predicted.reshape(len(predicted), -1)[:, 0] if predicted.ndim > 1 else predicted
-        return Answer(predicted, self._probabilities(found[1]) if len(found) > 1 else None)
+        return Answer(predicted, self._probabilities(results[1]) if len(results) > 1 else None)
 
-    def _probabilities(self, found: Any) -> Any:
+    def _probabilities(self, results: Any) -> Any:
         """A tensor; or, from older converters, a list of {class: probability}."""
         import numpy as np
 
-        if isinstance(found, list) and found and isinstance(found[0], dict):
-            self.labels = list(found[0])
-            return np.array([list(row.values()) for row in found])
-        return np.asarray(found)
+        if isinstance(results, list) and results and isinstance(results[0], dict):
+            self.labels = list(results[0])
+            return np.array([list(row.values()) for row in results])
+        return np.asarray(results)
 
 
 def open_model(path: Path, *, allow: Collection[str] = ()) -> Estimator | Onnx:
     """Whatever this file is. Raises BadModel."""
-    found = scan(path, allow=allow)
-    return Onnx(path) if found.format == "onnx" else Estimator(load(path, allow=allow))
+    scanned = scan(path, allow=allow)
+    return Onnx(path) if scanned.format == "onnx" else Estimator(load(path, allow=allow))
 
 
 def task_of(estimator: Any) -> str:

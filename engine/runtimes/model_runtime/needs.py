@@ -75,14 +75,14 @@ def choose_python(needs: Needs, available: Collection[str], *, preferred: str = 
     )
 
 
-def needs_of(found: Scan) -> Needs:
+def needs_of(scanned: Scan) -> Needs:
     """For a file that was scanned. Raises BadModel when it does not say which scikit-learn it was made with."""
-    if found.format == "onnx":
+    if scanned.format == "onnx":
         return requirements_for(None)
-    if found.sklearn_version is None:
-        named = f" It is a {found.estimator}." if found.estimator else ""
+    if scanned.sklearn_version is None:
+        named = f" It is a {scanned.estimator}." if scanned.estimator else ""
         raise BadModel(
             f"The file does not say which scikit-learn it was made with.{named} "
             "Only scikit-learn models (and ONNX models) can be served."
         )
-    return requirements_for(found.sklearn_version, numpy_major=found.numpy_major)
+    return requirements_for(scanned.sklearn_version, numpy_major=scanned.numpy_major)

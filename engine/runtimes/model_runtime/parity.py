@@ -33,9 +33,9 @@ def check(arguments: argparse.Namespace) -> job.Result:
     warnings = [sentence for feature in present for sentence in _values(feature, frame[feature.name])]
     result: job.Result = {}
     if arguments.reference:
-        drift, said = _drift(model.features, table.read(arguments.reference, text=texts), frame)
+        drift, drift_warnings = _drift(model.features, table.read(arguments.reference, text=texts), frame)
         result["psi"] = drift
-        warnings += said
+        warnings += drift_warnings
     return {
         "ok": not failures,
         "columns_expected": [feature.name for feature in model.features],
@@ -51,12 +51,12 @@ def _names(features: list[Feature], columns: list[str]) -> list[str]:
     expected = [feature.name for feature in features]
     missing = [name for name in expected if name not in columns]
     extra = [name for name in columns if name not in expected]
-    said = [f"{name} is missing" + _almost(name, extra) + "." for name in missing]
-    said += [f"{name} is not a feature of the model." for name in extra]
-    if not said and columns != expected:
-        place = next(i for i, (found, wanted) in enumerate(zip(columns, expected, strict=True)) if found != wanted)
-        said.append(f"The columns are in another order: {columns[place]} stands where {expected[place]} should.")
-    return said
+    problems = [f"{name} is missing" + _almost(name, extra) + "." for name in missing]
+    problems += [f"{name} is not a feature of the model." for name in extra]
+    if not problems and columns != expected:
+        place = next(i for i, (given, wanted) in enumerate(zip(columns, expected, strict=True)) if given != wanted)
+        problems.append(f"The columns are in another order: {columns[place]} stands where {expected[place]} should.")
+    return problems
 
 
 def _almost(name: str, others: list[str]) -> str:
@@ -85,23 +85,24 @@ def _type(feature: Feature, column: Any) -> str:
 
 
 def _values(feature: Feature, column: Any) -> list[str]:
-    said = []
+    problems = []
     nulls = float(column.isna().mean())
     if nulls > NULLS_WARN:
-        said.append(f"{feature.name} is empty in {nulls:.0%} of the rows.")
+        problems.append(f"{feature.name} is empty in {nulls:.0%} of the rows.")
     if feature.categories:
         known = {table.key(value) for value in feature.categories}
         unseen = column.dropna()[[table.key(value) not in known for value in column.dropna().tolist()]]
         if len(unseen):
             share = len(unseen) / len(column)
-            said.append(
+            problems.append(
                 f"{feature.name} holds “{unseen.iloc[0]}”, which the model never saw ({share:.1%} of the rows)."
             )
     if feature.low is not None and feature.high is not None and column.dtype != object:
         beyond = float(((column < feature.low) | (column > feature.high)).mean())
         if beyond:
-            said.append(f"{feature.name} is outside {feature.low:g} to {feature.high:g} in {beyond:.1%} of the rows.")
-    return said
+            span = f"{feature.low:g} to {feature.high:g}"
+            problems.append(f"{feature.name} is outside {span} in {beyond:.1%} of the rows.")
+    return problems
 
 
 def _drift(features: list[Feature], reference: Any, frame: Any) -> tuple[dict[str, float], list[str]]:
@@ -109,13 +110,13 @@ def _drift(features: list[Feature], reference: Any, frame: Any) -> tuple[dict[st
     short = min(len(reference), len(frame))
     if short < ENOUGH:
         return {}, [f"The distributions are not judged yet: {short} of {ENOUGH} rows."]
-    found = {
+    drifts = {
         feature.name: psi(reference[feature.name], frame[feature.name], text=feature.type == "text")
         for feature in features
         if feature.name in reference.columns and feature.name in frame.columns
     }
-    said = [f"{name} is distributed otherwise than before (PSI {v:.2f})." for name, v in found.items() if v > PSI_WARNS]
-    return found, said
+    drifted = {name: psi for name, psi in drifts.items() if psi > PSI_WARNS}
+    return drifts, [f"{name} is distributed otherwise than before (PSI {psi:.2f})." for name, psi in drifted.items()]
 
 
 def psi(before: Any, after: Any, *, text: bool) -> float:

@@ -28,9 +28,9 @@ IMPLEMENTATIONS = {"sklearn": "mlserver_sklearn.SKLearnModel", "onnx": "mlserver
 def prepare(arguments: argparse.Namespace) -> job.Result:
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
-    found = scan(arguments.model, allow=arguments.allow)
+    scanned = scan(arguments.model, allow=arguments.allow)
     model = open_model(arguments.model, allow=arguments.allow)
-    suffix = {"pickle": ".pkl", "joblib": ".joblib", "onnx": ".onnx"}[found.format]
+    suffix = {"pickle": ".pkl", "joblib": ".joblib", "onnx": ".onnx"}[scanned.format]
     original = folder / f"model{suffix}"
     shutil.copyfile(arguments.model, original)
     onnx, why = _onnx(model, folder, arguments.holdout)
@@ -38,7 +38,7 @@ def prepare(arguments: argparse.Namespace) -> job.Result:
         "name": arguments.name,
         "version": arguments.version,
         **convert.schema_of(model),
-        "sklearn_version": found.sklearn_version,
+        "sklearn_version": scanned.sklearn_version,
         "file": original.name,
         "serves": "model.onnx" if onnx else original.name,
         "allow": arguments.allow,

@@ -94,10 +94,10 @@ def response(name: str, version: str, request_id: Any, answer: Answer, classes: 
             "parameters": {"classes": [str(value) for value in classes]},
             "data": answer.probabilities.ravel().tolist(),
         })  # fmt: skip
-    found = {"model_name": name, "model_version": version, "outputs": outputs}
+    body = {"model_name": name, "model_version": version, "outputs": outputs}
     if request_id is not None:
-        found["id"] = request_id
-    return found
+        body["id"] = request_id
+    return body
 
 
 def tensor(name: str, values: list[Any]) -> dict[str, Any]:
@@ -158,12 +158,12 @@ def _data(entry: Mapping[str, Any], raw: bytes | None) -> list[Any]:
 
 def _strings(raw: bytes) -> list[Any]:
     """Each with its length before it: four bytes, little-endian."""
-    found, at = [], 0
+    strings, at = [], 0
     while at + 4 <= len(raw):
         (size,) = struct.unpack_from("<I", raw, at)
-        found.append(raw[at + 4 : at + 4 + size].decode("utf-8", "replace"))
+        strings.append(raw[at + 4 : at + 4 + size].decode("utf-8", "replace"))
         at += 4 + size
-    return found
+    return strings
 
 
 def _from_matrix(entry: Mapping[str, Any], data: list[Any], features: Sequence[Feature]) -> Columns:
@@ -178,20 +178,20 @@ def _from_matrix(entry: Mapping[str, Any], data: list[Any], features: Sequence[F
 
 
 def _from_columns(tensors: Sequence[Mapping[str, Any]], data: list[list[Any]], features: Sequence[Feature]) -> Columns:
-    found: Columns = {str(entry.get("name")): values for entry, values in zip(tensors, data, strict=True)}
+    columns: Columns = {str(entry.get("name")): values for entry, values in zip(tensors, data, strict=True)}
     expected = [feature.name for feature in features]
-    if found.keys() != set(expected):
-        raise BadRequest(_which(list(found), expected))
-    return found
+    if columns.keys() != set(expected):
+        raise BadRequest(_which(list(columns), expected))
+    return columns
 
 
-def _which(found: Sequence[str], expected: Sequence[str]) -> str:
-    missing = [name for name in expected if name not in found]
-    unknown = [name for name in found if name not in expected]
-    said = ([f"{', '.join(missing)} missing"] if missing else []) + (
+def _which(names: Sequence[str], expected: Sequence[str]) -> str:
+    missing = [name for name in expected if name not in names]
+    unknown = [name for name in names if name not in expected]
+    problems = ([f"{', '.join(missing)} missing"] if missing else []) + (
         [f"{', '.join(unknown)} unknown"] if unknown else []
     )
-    return f"The columns do not fit: {'; '.join(said)}. The model takes {', '.join(expected)}."
+    return f"The columns do not fit: {'; '.join(problems)}. The model takes {', '.join(expected)}."
 
 
 def _rows(columns: Columns, features: Sequence[Feature]) -> int:

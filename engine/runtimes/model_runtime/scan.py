@@ -70,17 +70,17 @@ def _scan_pickle(plain: IO[bytes], compression: str, allow: Collection[str]) -> 
         bad = [name for name in stream.found if names.is_forbidden(name)]
         also = f" It names {bad[0]}, too, which {names.is_forbidden(bad[0])}." if bad else ""
         raise BadModel(f"This is not a model, or it is damaged: it cannot be read to its end.{also}") from error
-    found = sorted(stream.found)
-    forbidden = tuple(name for name in found if names.is_forbidden(name))
-    unknown = tuple(n for n in found if n not in forbidden and n not in allow and not names.is_allowed(n))
+    global_names = sorted(stream.found)
+    forbidden = tuple(name for name in global_names if names.is_forbidden(name))
+    unknown = tuple(n for n in global_names if n not in forbidden and n not in allow and not names.is_allowed(n))
     facts = _facts(root)
-    if not found and not isinstance(root, Thing):
+    if not global_names and not isinstance(root, Thing):
         raise BadModel(
             f"This is a pickle of a plain {type(root).__name__}, not of a model. What can be read: {FORMATS}."
         )
     return Scan(
-        "joblib" if stream.holes or compression else "pickle", compression, tuple(found), unknown, forbidden,
-        numpy_major=_numpy_major(found), problem=_problem(forbidden, unknown), **facts,
+        "joblib" if stream.holes or compression else "pickle", compression, tuple(global_names), unknown, forbidden,
+        numpy_major=_numpy_major(global_names), problem=_problem(forbidden, unknown), **facts,
     )  # fmt: skip
 
 
@@ -205,12 +205,12 @@ def _facts(root: Any) -> dict[str, Any]:
 
 def _things(root: Any) -> Iterator[Thing]:
     """Everything reachable, outermost first, each once."""
-    waiting, seen = [root], set()
+    waiting, visited = [root], set()
     while waiting:
         value = waiting.pop(0) if len(waiting) < 1000 else waiting.pop()
-        if id(value) in seen:
+        if id(value) in visited:
             continue
-        seen.add(id(value))
+        visited.add(id(value))
         if isinstance(value, Thing):
             yield value
             waiting += [value.state, *value.given, value.items]
@@ -231,13 +231,13 @@ def _strings(value: Any) -> list[str]:
     """The strings of an array of objects, however it was written."""
     waiting = [value]
     while waiting:
-        found = waiting.pop()
-        if isinstance(found, list) and found and all(isinstance(item, str) for item in found):
-            return found
-        if isinstance(found, Thing):
-            waiting += [found.state]
-        elif isinstance(found, tuple):
-            waiting += found
+        thing = waiting.pop()
+        if isinstance(thing, list) and thing and all(isinstance(item, str) for item in thing):
+            return thing
+        if isinstance(thing, Thing):
+            waiting += [thing.state]
+        elif isinstance(thing, tuple):
+            waiting += thing
     return []
 
 
@@ -249,10 +249,10 @@ def _name(thing: Any) -> str:
     return type(thing).named
 
 
-def _numpy_major(found: Collection[str]) -> int | None:
-    if any(name.startswith("numpy._core.") for name in found):
+def _numpy_major(names: Collection[str]) -> int | None:
+    if any(name.startswith("numpy._core.") for name in names):
         return 2
-    return 1 if any(name.startswith("numpy.core.") for name in found) else None
+    return 1 if any(name.startswith("numpy.core.") for name in names) else None
 
 
 # -- other beginnings ----------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Scope = Mapping[str, Any]
 
 BODY_LIMIT = 64 << 20  # bytes
-LONG = 0.02  # seconds: answers that take longer are reckoned beside, so that health checks are answered meanwhile
+SLOW_ANSWER = 0.02  # seconds: a slower answer is computed in a thread, so that health checks are answered meanwhile
 PARTS = ("model.pkl", "model.joblib", "model.onnx", "schema.json", "sample.json", "model-settings.json")
 
 
@@ -51,27 +51,27 @@ class Served:
 
     async def answer(self, columns: protocol.Columns, rows: int) -> Answer:
         began = time.perf_counter()
-        if self.seconds_a_row * rows > LONG:
+        if self.seconds_a_row * rows > SLOW_ANSWER:
             from starlette.concurrency import run_in_threadpool
 
-            found: Answer = await run_in_threadpool(self.model.answer, columns)
+            answer: Answer = await run_in_threadpool(self.model.answer, columns)
         else:
-            found = self.model.answer(columns)
+            answer = self.model.answer(columns)
         self.seconds_a_row = 0.9 * self.seconds_a_row + 0.1 * (time.perf_counter() - began) / rows
-        return found
+        return answer
 
     async def infer(self, body: bytes, headers: Mapping[bytes, bytes]) -> Any:
         request, raw = protocol.split(body, headers.get(b"inference-header-content-length", b"").decode())
         columns, rows = protocol.columns_of(request, self.features, raw)
-        found = await self.answer(columns, rows)
-        return protocol.response(self.name, self.version, request.get("id"), found, self.classes)
+        answer = await self.answer(columns, rows)
+        return protocol.response(self.name, self.version, request.get("id"), answer, self.classes)
 
     async def predict(self, body: bytes) -> Any:
         request, _ = protocol.split(body, None)
         rows = request.get("rows", [request]) if isinstance(request, dict) else request
         columns, count = protocol.columns_of_rows(rows, self.features)
-        found = protocol.predictions(await self.answer(columns, count), self.classes)
-        return {"model": self.name, "version": self.version, "predictions": found}
+        predictions = protocol.predictions(await self.answer(columns, count), self.classes)
+        return {"model": self.name, "version": self.version, "predictions": predictions}
 
     def metadata(self) -> Any:
         return protocol.metadata(
@@ -191,9 +191,9 @@ def find(artefact: Path, approved: str) -> tuple[Path, dict[str, Any] | None]:
 
 
 def _approve(path: Path, approved: str) -> None:
-    if (found := _sha256(path)) != approved:
+    if (digest := _sha256(path)) != approved:
         raise BadModel(
-            f"{path.name} is not what was approved: its sha256 is {found[:12]}…, approved was {approved[:12]}…. "
+            f"{path.name} is not what was approved: its sha256 is {digest[:12]}…, approved was {approved[:12]}…. "
             "It is not served."
         )
 

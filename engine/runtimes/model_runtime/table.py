@@ -57,12 +57,12 @@ def targets(model: Model, frame: Any, label: str) -> Any:
             raise BadModel(f"The model predicts a number; “{label}” holds “{column[numbers.isna()].iloc[0]}”.")
         return numbers.to_numpy(float)
     places = {key(value): index for index, value in enumerate(model.classes)}
-    found = [places.get(key(value), -1) for value in column.tolist()]
-    if -1 in found:
-        odd = column.iloc[found.index(-1)]
+    indexes = [places.get(key(value), -1) for value in column.tolist()]
+    if -1 in indexes:
+        odd = column.iloc[indexes.index(-1)]
         known = ", ".join(map(str, model.classes))
         raise BadModel(f"“{label}” holds {odd!r}, which is none of the model's classes ({known}).")
-    return np.array(found)
+    return np.array(indexes)
 
 
 def key(value: Any) -> str:

@@ -53,14 +53,14 @@ class Approve(StepKind):
         until = self._until(step)
         if until is None or timezone.now().timestamp() < until:
             return None
-        said = f"{votes} of {step.form.quorum} had said yes when the time was up"
+        reason = f"{votes} of {step.form.quorum} had said yes when the time was up"
         match step.form.on_deadline:
             case "approve":
-                return Succeeded({"approved_by": "", "comment": said}, f"counts as approved: {said}")
+                return Succeeded({"approved_by": "", "comment": reason}, f"counts as approved: {reason}")
             case "skip":
-                return Skipped(said)
+                return Skipped(reason)
             case _:
-                return Failed(f"{said}.")
+                return Failed(f"{reason}.")
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
         who = " or ".join(groups_of(planning.values.get("by"), "champion"))

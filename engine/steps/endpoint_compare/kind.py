@@ -79,7 +79,7 @@ def live_beside(step: Step[CompareForm]) -> Release | None:
 
 
 def veto(mine: Counts, theirs: Counts, *, more_errors: float, slower: float) -> str:
-    """Why real requests speak against the new release, or "". Pure.
+    """Why real requests veto the new release, or "". Pure.
 
     Below 20 requests nothing is said of latency; a single failure below 5 requests says nothing either.
     """

@@ -5,7 +5,7 @@ from engine.steps.way_back import Rehearsed
 
 class FallbackRehearsed(Rehearsed):
     name = "endpoint.fallback_rehearsed"
-    one = "version"
+    noun = "version"
 
 
 KIND = FallbackRehearsed()

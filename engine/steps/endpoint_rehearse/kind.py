@@ -11,7 +11,7 @@ from engine.targets.http import Answer, ask
 
 class EndpointRehearse(Rehearse):
     name = "endpoint.rehearse"
-    one = "version"
+    noun = "version"
 
     def ask(self, step: Step[Any], before: Release) -> tuple[Answer, bool]:
         answer = ask(f"{step.deployment.address}/predict", json=model_release.sample_of(before))

@@ -61,11 +61,11 @@ def settle(step: Step[ReleaseForm], release: Release, prepared: Job) -> None:
     if release.settings:
         return
     environment = model_release.environment_for(step.target, step.form.model.sha256)
-    said = prepared.result
+    result = prepared.result
     release.keep(
         ServedModel(
-            prepared.files["model.zip"], environment, said["onnx"], said["why"], said["sample_row"],
-            said["sample_answer"],
+            prepared.files["model.zip"], environment, result["onnx"], result["why"], result["sample_row"],
+            result["sample_answer"],
         )
     )  # fmt: skip
 

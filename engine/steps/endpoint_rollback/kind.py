@@ -5,7 +5,7 @@ from engine.steps.way_back import Rollback
 
 class EndpointRollback(Rollback):
     name = "endpoint.rollback"
-    one = "version"
+    noun = "version"
 
 
 KIND = EndpointRollback()

@@ -25,14 +25,16 @@ class FeaturesParity(StepKind):
     def run(self, step: Step[ParityForm]) -> Outcome:
         form = step.form
         more = ["--reference", f"{{artefact:{form.reference.sha256}}}"] if form.reference else []
-        found = model_jobs.model_job(step, "parity", form.model, holdout=form.data, label=form.label, more=more).result
-        expected, warnings = len(found["columns_expected"]), found["warnings"]
-        for line in [*found["failures"], *warnings]:
+        result = model_jobs.model_job(step, "parity", form.model, holdout=form.data, label=form.label, more=more).result
+        expected, warnings = len(result["columns_expected"]), result["warnings"]
+        for line in [*result["failures"], *warnings]:
             step.log(str(line))
-        if not found["ok"]:
-            return Failed(f"The columns do not match what the model was trained on: {'; '.join(found['failures'][:3])}")
+        if not result["ok"]:
+            return Failed(
+                f"The columns do not match what the model was trained on: {'; '.join(result['failures'][:3])}"
+            )
         words = f"{len(warnings)} warning{'s' if len(warnings) != 1 else ''}" if warnings else "no warnings"
-        matched = expected if found["ok"] else 0
+        matched = expected if result["ok"] else 0
         return Succeeded({"warnings": warnings, "columns": matched}, f"{matched} of {expected} columns, {words}")
 
     def plan(self, planning: Planning[Any]) -> list[Change]:

@@ -43,20 +43,22 @@ class Manual(StepKind):
         if type_ not in FILE_TYPES:
             return typed(value, type_)
         sha256 = value.get("sha256", "") if isinstance(value, dict) else str(value)
-        found = Artefact.objects.filter(team=step.run.team, sha256=sha256).first()
-        if found is None:
+        artefact = Artefact.objects.filter(team=step.run.team, sha256=sha256).first()
+        if artefact is None:
             raise ExpressionError(f"the team has no file {sha256[:12]}: hand the file itself in")
-        return found.value()
+        return artefact.value()
 
     def _ask(self, step: Step[ManualForm], question: str) -> Asking:
         return Asking(question, groups_of(step.form.by), needs=Needs(outputs=dict(step.leaf.outputs)))
 
     def judge(self, step: Step[ManualForm]) -> Outcome:
         """As a criterion: whether somebody confirmed it for this release."""
-        said = Confirmation.objects.filter(release=step.release, criterion=step.leaf.id).select_related("user").first()
-        if said is None:
+        confirmations = Confirmation.objects.filter(release=step.release, criterion=step.leaf.id)
+        confirmation = confirmations.select_related("user").first()
+        if confirmation is None:
             return self._ask(step, step.form.instructions or f"{step.leaf.name}: confirm it by hand")
-        return Succeeded({}, f"confirmed by hand by {said.user.name}{': ' + said.note if said.note else ''}")
+        note = f": {confirmation.note}" if confirmation.note else ""
+        return Succeeded({}, f"confirmed by hand by {confirmation.user.name}{note}")
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
         return [Change("ask", planning.values.get("instructions") or planning.leaf.name, "a person confirms it")]

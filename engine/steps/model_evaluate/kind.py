@@ -45,8 +45,8 @@ class ModelEvaluate(StepKind):
         if live is None:
             return None
         model = FileValue(sha256=live.artefact, name=live.artefact_name)
-        found = model_jobs.evaluate(step, model, step.form.holdout, step.form.label, what="evaluate-live").result
-        return float(found["value"])
+        result = model_jobs.evaluate(step, model, step.form.holdout, step.form.label, what="evaluate-live").result
+        return float(result["value"])
 
     def plan(self, planning: Planning[Any]) -> list[Change]:
         return [Change("measure", "the model on the holdout", "beside what is live, where something is")]

@@ -24,10 +24,10 @@ class ModelInspect(StepKind):
 
     def run(self, step: Step[InspectForm]) -> Outcome:
         model = step.form.model
-        found = model_jobs.model_job(step, "inspect", model).result
-        outputs = {name: found.get(name) for name in self.outputs if name != "model"}
-        count = len(found.get("features") or [])
-        note = f"{found.get('estimator', 'a model')}, {count} columns, scikit-learn {found.get('sklearn_version')}"
+        result = model_jobs.model_job(step, "inspect", model).result
+        outputs = {name: result.get(name) for name in self.outputs if name != "model"}
+        count = len(result.get("features") or [])
+        note = f"{result.get('estimator', 'a model')}, {count} columns, scikit-learn {result.get('sklearn_version')}"
         return Succeeded({"model": model.model_dump(), **outputs}, note)
 
     def plan(self, planning: Planning[Any]) -> list[Change]:

@@ -55,7 +55,7 @@ def _gist(text: str) -> str:
 
 
 def _unsteady(step: Step[CheckForm], release: Release) -> Failed | None:
-    """What of it does not run, or has not run for long enough."""
+    """The processes that do not run, or have not run for long enough."""
     for name in (*release.answering, *release.beside):
         status, process = step.target.status(name), name.partition(".")[2]
         if status.state != State.READY:

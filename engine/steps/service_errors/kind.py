@@ -28,12 +28,12 @@ class ServiceErrors(StepKind):
         if not release.answering:
             return Succeeded({"failed": 0, "requests": 0}, "it answers no requests")
         before = release.previous()
-        now = _seen(step, release)
-        then = _seen(step, before) if before and before.answering else None
+        now = _error_rate(step, release)
+        then = _error_rate(step, before) if before and before.answering else None
         outputs = {"failed": now.met, "requests": now.of}
         if then is None or min(now.of, then.of) < step.form.enough:
             return _alone(now, outputs)
-        beside = f"{_said(now)}; of release {before.number if before else 0} {_said(then)}"
+        beside = f"{_in_words(now)}; of release {before.number if before else 0} {_in_words(then)}"
         if now.low > then.high:  # their intervals do not touch: that is no accident
             return Failed(f"more fail than before: {beside}")
         return Succeeded(outputs, beside)
@@ -42,19 +42,19 @@ class ServiceErrors(StepKind):
         return [Change("look", "how many requests fail, beside the release before", "reads only")]
 
 
-def _seen(step: Step[Any], release: Release) -> Rate:
-    found = step.target.counts(step.deployment.route_name).get(str(release.number))
-    return Rate(found.errors, found.requests) if found else Rate(0, 0)
+def _error_rate(step: Step[Any], release: Release) -> Rate:
+    counts = step.target.counts(step.deployment.route_name).get(str(release.number))
+    return Rate(counts.errors, counts.requests) if counts else Rate(0, 0)
 
 
 def _alone(now: Rate, outputs: dict[str, int]) -> Outcome:
-    """Too few to compare, or nothing to compare with: then none may fail but one in a hundred."""
+    """Without a release to compare with, at most one request in a hundred may fail."""
     if now.met > now.of / 100:
-        return Failed(f"{_said(now)}; too few of the release before to compare with")
-    return Succeeded(outputs, _said(now))
+        return Failed(f"{_in_words(now)}; too few of the release before to compare with")
+    return Succeeded(outputs, _in_words(now))
 
 
-def _said(rate: Rate) -> str:
+def _in_words(rate: Rate) -> str:
     return f"{rate.met} of {rate.of} requests failed" if rate.of else "no request yet"
 
 

@@ -10,7 +10,7 @@ from engine.targets.http import Answer, ask
 
 class ServiceRehearse(Rehearse):
     name = "service.rehearse"
-    one = "release"
+    noun = "release"
 
     def ask(self, step: Step[Any], before: Release) -> tuple[Answer, bool]:
         answer = ask(f"{step.deployment.address}{before.health_path}")

@@ -65,7 +65,7 @@ class ServiceRelease(StepKind):
         step.checkpoint["release_command"] = True
 
     def _bring_up(self, step: Step[ServiceForm], release: Release) -> None:
-        """What answers first; then it gets the requests; then what works beside it."""
+        """Start the answering processes, then send them the requests, then start the workers."""
         if not step.checkpoint.get("begun"):  # once: to begin again what has given up would hide that it did
             release.begin(step.target, answering=True)
             step.checkpoint["begun"] = True
@@ -84,10 +84,10 @@ class ServiceRelease(StepKind):
                 continue
             process = name.partition(".")[2]
             if status.state == State.FAILED:
-                raise PermanentFailure(f"{process} did not start. {_told(step, process, status)}")
+                raise PermanentFailure(f"{process} did not start. {_why_not_up(step, process, status)}")
             if time.time() - began > step.form.boot:
                 raise PermanentFailure(
-                    f"{process} did not answer within {step.form.boot:g} s. {_told(step, process, status)}"
+                    f"{process} did not answer within {step.form.boot:g} s. {_why_not_up(step, process, status)}"
                 )
             raise NotYet(0.1, f"{process} is starting")
 
@@ -109,25 +109,25 @@ def settle(step: Step[ServiceForm], release: Release, app: App, environment: Env
     release.keep(app_release.described(release, app, RunningApp(source, environment, step.form.check)))
 
 
-def _told(step: Step[ServiceForm], process: str, status: Status) -> str:
-    """Why, what to write where, and where all of it is said."""
+def _why_not_up(step: Step[ServiceForm], process: str, status: Status) -> str:
+    """The reason, what to do about it, and the command that prints the log."""
     name = step.deployment.name
-    told = hint(status.reason, name, process, ended_well=status.exit_code == 0)
-    return f"{status.reason}{told} All it said: desirepath logs {name} --process {process}"
+    advice = hint(status.reason, name, process, ended_well=status.exit_code == 0)
+    return f"{status.reason}{advice} All it said: desirepath logs {name} --process {process}"
 
 
 def hint(reason: str, name: str = "NAME", process: str = "web.1", *, ended_well: bool = False) -> str:
-    """What to write where, for what goes wrong most."""
-    said = reason.lower()
-    if "no module named 'pkg_resources'" in said:
+    """What to do about the most common failures; "" for others."""
+    text = reason.lower()
+    if "no module named 'pkg_resources'" in text:
         return " Python 3.12 and newer come without it: add setuptools<81 to the packages, or pin an older Python."
-    if "modulenotfounderror" in said or "importerror" in said:
+    if "modulenotfounderror" in text or "importerror" in text:
         return " If that is a package: add it to the app's list, or the version it was written for."
-    if "connection refused" in said or "could not connect" in said or "could not translate host" in said:
+    if "connection refused" in text or "could not connect" in text or "could not translate host" in text:
         return f" If that is a database or another service: start it, and say where: desirepath config set {name} KEY=…"
-    if "keyerror" in said or "environment variable" in said:
+    if "keyerror" in text or "environment variable" in text:
         return f" If that is a setting: desirepath config set {name} KEY=…"
-    if "the port it was given as $port" in said or "address already in use" in said:
+    if "the port it was given as $port" in text or "address already in use" in text:
         return " Let it listen on $PORT: in the Procfile, for instance gunicorn app:app --bind 0.0.0.0:$PORT"
     if ended_well and not process.startswith(f"{app_release.ANSWERING}."):
         once = f'{{"formation": {{"{process.partition(".")[0]}": {{"quantity": 0}}}}}}'

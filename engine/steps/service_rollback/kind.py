@@ -5,7 +5,7 @@ from engine.steps.way_back import Rollback
 
 class ServiceRollback(Rollback):
     name = "service.rollback"
-    one = "release"
+    noun = "release"
 
 
 KIND = ServiceRollback()

@@ -5,7 +5,7 @@ from engine.steps.way_back import Rehearsed
 
 class RollbackRehearsed(Rehearsed):
     name = "service.rollback_rehearsed"
-    one = "release"
+    noun = "release"
 
 
 KIND = RollbackRehearsed()

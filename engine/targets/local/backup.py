@@ -1,7 +1,7 @@
-"""What of the local target goes into a backup, and how it comes back: in another place, with environments built anew.
+"""The local target's files in a backup, and their recovery in another folder with environments built anew.
 
-A job that had not ended is left out: its step asks for it again under the same name. Of a service its specification
-goes along, not its process. Paths are worked out again, because a home may come back in another folder.
+A job that had not ended is left out, because its step starts it again under the same name. A service's specification is
+included. Paths are computed again, because a home may be recovered into another folder.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _job(named: str, folder: Folder, spec: dict[str, Any]) -> Iterator[Kept]:
     if state.get("ended_at") is None:
         return
     yield f"{named}/spec.json", json.dumps(spec).encode()
-    # A process of another machine, or of the home this is a copy of, must never be taken for ours.
+    # A process of another machine, or of the home that was copied, must not be taken for ours.
     yield f"{named}/state.json", json.dumps({k: v for k, v in state.items() if k not in ("shim", "program")}).encode()
     for path in sorted(folder.path.iterdir()):
         if path.name in ("result.json", "files.json", "starts") or path.name.startswith("log."):
@@ -63,15 +63,15 @@ def _job(named: str, folder: Folder, spec: dict[str, Any]) -> Iterator[Kept]:
 
 def settle(target: LocalTarget) -> list[str]:
     """After the files are back: note which services have to be built again. Returns their names."""
-    found = []
+    problems = []
     for folder in target._folders():
         spec = folder.spec
         if spec and spec["kind"] == Kind.SERVICE:
             folder.write_spec(spec | {"wanted": "prepare", "then": spec.get("then") or spec["wanted"]})
-            found.append(folder.path.name)
-    if found:
+            problems.append(folder.path.name)
+    if problems:
         _waiting(target).touch()
-    return found
+    return problems
 
 
 def bring_back(target: LocalTarget) -> None:
@@ -90,7 +90,7 @@ def bring_back(target: LocalTarget) -> None:
         target._ensure()
         target._follow_ports()
         target._ensure_gateway()
-        target.routes.told(1.0)
+        target.routes.gateway_answer(1.0)
     if left:
         os.utime(waiting, (time.time(), time.time() + AGAIN))
     else:
@@ -98,7 +98,7 @@ def bring_back(target: LocalTarget) -> None:
 
 
 def _back(target: LocalTarget, folder: Folder) -> bool:
-    """Whether this one has come back, or need not."""
+    """Whether this workload is back, or need not come back."""
     spec = folder.spec
     if spec is None or "then" not in spec:
         return True
@@ -117,5 +117,5 @@ def _back(target: LocalTarget, folder: Folder) -> bool:
 
 
 def _waiting(target: LocalTarget) -> Path:
-    """There while something has still to come back; changed in the future while that rests."""
+    """The file that exists while a workload has still to come back. Its time, if in the future, is the next attempt."""
     return target.places.root / "recovered"

@@ -76,9 +76,9 @@ def read(path: Path) -> tuple[int, int, int, float | None, float | None]:
 def _quantile(buckets: Sequence[int], share: float) -> float | None:
     """The middle of the bucket in which this share of the answers is reached, in ms."""
     total = sum(buckets)
-    seen = 0
+    counted = 0
     for index, count in enumerate(buckets):
-        seen += count
-        if count and seen >= share * total:
+        counted += count
+        if count and counted >= share * total:
             return round(float(SMALLEST * 2 ** ((index + 0.5) / PER_DOUBLING)) * 1000, 3)
     return None

@@ -89,13 +89,13 @@ class Environments:
         if done.returncode:
             if UNBUILT.search(done.stderr):
                 raise TargetError(_unbuilt(done.stderr))
-            raise NoneFit(f"These packages cannot be had together: {', '.join(requirements)}. {_said(done.stderr)}")
+            raise NoneFit(f"No versions of these fit together: {', '.join(requirements)}. {_last_lines(done.stderr)}")
         places = [line for line in requirements if line.startswith("-")]  # where the app's own packages come from
         exact = sorted(line for line in done.stdout.splitlines() if line and not line.startswith("#"))
         return "\n".join([*places, *exact]) + "\n"
 
     def _build(self, name: str, interpreter: str, lock: str, progress: Progress) -> None:
-        """In a folder beside, then renamed: a half-built environment is never found."""
+        """Build it in another folder and rename that, so that a half-built environment is never used."""
         if shutil.disk_usage(self.root).free < 64 << 20:
             raise TargetError(
                 "The disk is full: an environment needs hundreds of megabytes. Make room, then try again."
@@ -131,40 +131,40 @@ class Environments:
 
 def _run(command: list[str], progress: Progress) -> None:
     """Run uv and pass on what it says as it says it."""
-    said: list[str] = []
+    lines: list[str] = []
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=tool_env(), cwd="/"
     ) as running:
         assert running.stdout is not None
         for line in running.stdout:
             if text := line.strip():
-                said.append(text)
+                lines.append(text)
                 if not text.startswith(("+", "warning:")):
                     progress(text)
     if running.returncode:
-        text = "\n".join(said)
+        text = "\n".join(lines)
         if "No space left" in text:
             raise TargetError("The disk is full: the environment could not be built. Make room, then try again.")
         raise TargetError(
-            _unbuilt(text) if UNBUILT.search(text) else f"The environment could not be built. {_said(text)}"
+            _unbuilt(text) if UNBUILT.search(text) else f"The environment could not be built. {_last_lines(text)}"
         )
 
 
 def _unbuilt(text: str) -> str:
-    """Which package could not be fetched or built, the last thing its build said, and what helps."""
-    found = UNBUILT.search(text)
-    assert found is not None
+    """Which package could not be fetched or built, the last line of its build, and what to do."""
+    match = UNBUILT.search(text)
+    assert match is not None
     if "Failed to fetch" in text or "Git operation failed" in text:
         causes = [line.strip().partition(": ")[2] for line in text.splitlines() if re.match(r"\s*(cause|fatal):", line)]
-        return f"{found[1]} cannot be fetched: {causes[-1] if causes else 'its address does not answer'}."
+        return f"{match[1]} cannot be fetched: {causes[-1] if causes else 'its address does not answer'}."
     errors = [line.strip() for line in text.splitlines() if COMPLAINT.match(line)]
     errors = [line for line in errors if not line.startswith(("error: Command", "error: Failed"))] or errors
     why = f" Its build said: {errors[-1][:200]}" if errors else ""
     return (
-        f"{found[1]} cannot be built for this Python: there is no wheel of it.{why} "
+        f"{match[1]} cannot be built for this Python: there is no wheel of it.{why} "
         "Ask for a newer version of it, or take the Python it was made for (push --python)."
     )
 
 
-def _said(text: str) -> str:
+def _last_lines(text: str) -> str:
     return " ".join(line.strip() for line in text.strip().splitlines()[-FAILED_LINES:])

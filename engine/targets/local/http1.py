@@ -1,6 +1,6 @@
-"""As much of HTTP/1.1 as passing messages on takes: where a head ends, how long a body is, what may be sent again.
+"""The part of HTTP/1.1 that a proxy needs: where a head ends, how long a body is, which requests may be repeated.
 
-Strict where leniency would let two parsers disagree about where a request ends. Standard library only.
+Strict wherever two lenient parsers could disagree about the end of a request. Standard library only.
 """
 
 from __future__ import annotations
@@ -123,28 +123,28 @@ def request(head: bytes) -> Request:
     method, path = words[0], words[1].partition(b"?")[0]
     repeatable = method in (b"GET", b"HEAD") or (method == b"POST" and INFER.fullmatch(path) is not None)
     old = words[2] == b"HTTP/1.0"
-    found = Request(head, method, length, close=old, repeatable=repeatable)
+    parsed = Request(head, method, length, close=old, repeatable=repeatable)
     if old or any(name in lower for name in HOP_NAMES):
-        _take_hop_by_hop(found, lower, old=old)
-    return found
+        _take_hop_by_hop(parsed, lower, old=old)
+    return parsed
 
 
-def _take_hop_by_hop(found: Request, lower: bytes, *, old: bool) -> None:
-    """What is meant for us and not for the release is read and taken out."""
+def _take_hop_by_hop(parsed: Request, lower: bytes, *, old: bool) -> None:
+    """Read the hop-by-hop headers and remove them."""
     if b"\r\nconnection: close" in lower or b"\r\nconnection:close" in lower:
-        found.close = True
+        parsed.close = True
     elif old:
-        found.close = b"\r\nconnection: keep-alive" not in lower
-    found.expects_continue = b"\r\nexpect: 100-continue" in lower
+        parsed.close = b"\r\nconnection: keep-alive" not in lower
+    parsed.expects_continue = b"\r\nexpect: 100-continue" in lower
     if match := RELEASE.search(lower):
-        found.release = found.head[match.start(1) : match.end(1)].decode("latin-1")
-    found.head = HOP.sub(b"", found.head)
+        parsed.release = parsed.head[match.start(1) : match.end(1)].decode("latin-1")
+    parsed.head = HOP.sub(b"", parsed.head)
     if old:
-        found.head = found.head.replace(b"HTTP/1.0\r\n", b"HTTP/1.1\r\n", 1)
+        parsed.head = parsed.head.replace(b"HTTP/1.0\r\n", b"HTTP/1.1\r\n", 1)
 
 
 def _length(lower: bytes, otherwise: int | None) -> int | None:
-    """Bytes of the body; None for chunks. Raises Malformed where it is said twice or unclearly."""
+    """Bytes of the body; None for chunks. Raises Malformed when the length is given twice or unclear."""
     chunked = b"\r\ntransfer-encoding:" in lower
     if b"\r\ncontent-length:" not in lower:
         if chunked and b"\r\ntransfer-encoding: chunked\r\n" not in lower:

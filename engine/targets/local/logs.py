@@ -16,13 +16,13 @@ KEPT = 4  # segments: a workload's log is at most 16 MB
 
 def segments(folder: Path) -> list[tuple[int, Path]]:
     """(offset of its first byte, file), oldest first."""
-    found = []
+    listed = []
     with contextlib.suppress(FileNotFoundError):
         for entry in os.scandir(folder):
             head, _, number = entry.name.partition(".")
             if head == "log" and number.isdigit():
-                found.append((int(number), Path(entry.path)))
-    return sorted(found)
+                listed.append((int(number), Path(entry.path)))
+    return sorted(listed)
 
 
 class Writer:

@@ -25,19 +25,19 @@ PASSED = re.compile(
 def uv() -> str:
     """The uv of this server's own environment, else the one on PATH."""
     own = Path(sysconfig.get_path("scripts")) / "uv"
-    found = str(own) if own.exists() else shutil.which("uv")
-    if not found:
+    path = str(own) if own.exists() else shutil.which("uv")
+    if not path:
         raise TargetError("uv is missing: run `make run`, which installs it, then try again.")
-    return found
+    return path
 
 
 def installed() -> dict[str, str]:
     """Pythons of this machine by minor version, oldest first: {"3.11": "/usr/bin/python3.11"}."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for candidate in _candidates():
-        if (minor := _minor_of(candidate)) and minor not in found:
-            found[minor] = candidate
-    return dict(sorted(found.items(), key=lambda item: tuple(map(int, item[0].split(".")))))
+        if (minor := _minor_of(candidate)) and minor not in versions:
+            versions[minor] = candidate
+    return dict(sorted(versions.items(), key=lambda item: tuple(map(int, item[0].split(".")))))
 
 
 def interpreter_of(minor: str) -> str:
@@ -47,12 +47,12 @@ def interpreter_of(minor: str) -> str:
     for candidate in _candidates(minor):
         if _minor_of(candidate) == minor:
             return candidate
-    found = subprocess.run(
+    process = subprocess.run(
         [uv(), "python", "find", "--no-python-downloads", "--no-project", "--system", minor],
         capture_output=True, text=True, env=tool_env(), cwd="/", check=False,
     )  # fmt: skip
-    if found.returncode == 0 and _minor_of(found.stdout.strip()) == minor:
-        return found.stdout.strip()
+    if process.returncode == 0 and _minor_of(process.stdout.strip()) == minor:
+        return process.stdout.strip()
     there = ", ".join(installed()) or "none"
     raise TargetError(f"Python {minor} is not installed. Found here: {there}. Install Python {minor}, then try again.")
 

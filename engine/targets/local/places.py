@@ -50,7 +50,7 @@ class Places:
 
     @property
     def resting(self) -> Path:
-        """There while everything was shut down on purpose: nothing may start by itself then."""
+        """The file that exists while everything is shut down on purpose: then nothing starts by itself."""
         return self.root / "resting"
 
     @property
@@ -100,8 +100,8 @@ class Places:
                 (self.root / "runtime").write_text(str(runtime))
         except OSError as error:
             raise TargetError(f"{error.filename} cannot be made: {error.strerror}.") from error
-        found = runtime.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        status = runtime.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
             raise TargetError(f"{runtime} is not a folder of yours alone. Remove it, then try again.")
 
     @contextlib.contextmanager

@@ -14,7 +14,7 @@ TYPE_CHECKING = False  # as in `typing`, which the shim would have to import
 if TYPE_CHECKING:
     from typing import Any
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT)  # as in artefacts.store: the shim loads this module and may import nothing of ours
 TAG = "DESIREPATH_WORKLOAD"  # in the environment of every program of a workload: its folder
 
 
@@ -69,7 +69,7 @@ def lives(record: dict[str, Any] | None) -> bool:
 
 def members(group: int, tag: str) -> list[int]:
     """Living processes of a process group, and those whose environment carries our tag (forked away)."""
-    found = []
+    processes = []
     wanted = f"{TAG}={tag}".encode()
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
         if not name.isdigit() or int(name) == os.getpid():
@@ -78,8 +78,8 @@ def members(group: int, tag: str) -> list[int]:
         if fields is None or fields[0] in "ZX":
             continue
         if (group > 1 and int(fields[2]) == group) or _tagged(name, wanted):
-            found.append(int(name))
-    return found
+            processes.append(int(name))
+    return processes
 
 
 def _tagged(pid: str, wanted: bytes) -> bool:
@@ -93,26 +93,26 @@ def _tagged(pid: str, wanted: bytes) -> bool:
 def listening(pids: list[int]) -> set[int]:
     """The TCP ports that these processes listen on."""
     sockets = {inode for pid in pids for inode in _sockets(pid)}
-    found = set()
+    ports = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(OSError), open(table, encoding="ascii") as file:
             for line in file.readlines()[1:]:
                 fields = line.split()
                 if fields[3] == "0A" and fields[9] in sockets:
-                    found.add(int(fields[1].rpartition(":")[2], 16))
-    return found
+                    ports.add(int(fields[1].rpartition(":")[2], 16))
+    return ports
 
 
 def _sockets(pid: int) -> list[str]:
     """The inodes of a process's sockets."""
-    found = []
+    sockets = []
     with contextlib.suppress(OSError):
         for name in os.listdir(f"/proc/{pid}/fd"):
             with contextlib.suppress(OSError):
                 link = os.readlink(f"/proc/{pid}/fd/{name}")
                 if link.startswith("socket:["):
-                    found.append(link[8:-1])
-    return found
+                    sockets.append(link[8:-1])
+    return sockets
 
 
 def send(group: int, tag: str, number: signal.Signals) -> None:
@@ -135,7 +135,7 @@ def end(group: int, tag: str, grace: float) -> None:
             send(group, tag, signal.SIGKILL)
             killed = True
         if killed and time.monotonic() >= deadline + 5:
-            return  # a process in uninterruptible sleep: the kernel ends it when it can
+            return  # a process in uninterruptible sleep, which the kernel ends later
         time.sleep(0.02)
 
 
@@ -144,15 +144,15 @@ OWN_PROGRAMS = (b"shim.py", b"gateway.py", b"supervisord")
 
 def naming(text: str) -> list[int]:
     """Living processes of our own programs whose command line has this in it."""
-    found = []
+    processes = []
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else []:
         with contextlib.suppress(OSError):
             if name.isdigit() and int(name) != os.getpid() and started(int(name)):
                 with open(f"/proc/{name}/cmdline", "rb") as file:
                     command = file.read()
                 if text.encode() in command and any(program in command for program in OWN_PROGRAMS):
-                    found.append(int(name))
-    return found
+                    processes.append(int(name))
+    return processes
 
 
 def wait_for_none(root: str, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The routes of one local target: a file, and the word to the gateway that it has changed."""
+"""The routes of one local target: their file, and the notice to the gateway that it has changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GATEWAY = "_gateway"  # the workload that is the gateway; no other name may begi
 
 
 class Routes:
-    """Reads are free; writes are made with the target's lock held."""
+    """Reading needs no lock; writing needs the target's."""
 
     def __init__(self, places: Places) -> None:
         self.places = places
@@ -81,7 +81,7 @@ class Routes:
         return True
 
     def restore(self, name: str, before: dict[str, Any] | None) -> None:
-        """Back to what was, after the gateway could not take the route."""
+        """Put the route back as it was, after the gateway could not use the new one."""
         routes = self.all()
         if before is None:
             routes["routes"].pop(name, None)
@@ -89,7 +89,7 @@ class Routes:
             routes["routes"][name] = before
         self.write(routes)
 
-    def told(self, seconds: float) -> dict[str, str] | None:
+    def gateway_answer(self, seconds: float) -> dict[str, str] | None:
         """Tell the gateway and wait until it holds what the file says: its problems by route, None when it is away."""
         wanted = self.all()["version"]
         deadline = time.monotonic() + seconds
@@ -115,15 +115,15 @@ class Routes:
 
     def counts(self, name: str) -> dict[str, Counts]:
         folder = self.places.gateway / "counts" / name
-        found = sorted(folder.glob("*.counts")) if folder.is_dir() else []
-        return {path.stem: Counts(*counters.read(path)) for path in found}
+        files = sorted(folder.glob("*.counts")) if folder.is_dir() else []
+        return {path.stem: Counts(*counters.read(path)) for path in files}
 
     def forget_counts(self, name: str) -> None:
         shutil.rmtree(self.places.gateway / "counts" / name, ignore_errors=True)
 
 
 def _asked(entry: dict[str, Any]) -> Any:
-    """A route without the ports of its workloads: whether these moved is not a change of the route."""
+    """A route without the ports of its workloads, because a moved port is no change of the route."""
     return [entry["port"], entry["fallback"], entry.get("own_errors", False),
             [[backend["release"], backend["workload"], backend["weight"], list(backend.get("more", ()))]
              for backend in entry["backends"]]]  # fmt: skip

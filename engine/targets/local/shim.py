@@ -1,11 +1,11 @@
-"""Keeps one program: every workload is started through this, so that what became of it is always written down.
+"""The process around one workload's program. It records how the program ended, whatever else is killed.
 
     python -I -S shim.py FOLDER
 
-supervisord killed with -9 orphans its children, starts jobs again and forgets how they ended. So the truth is in the
-workload's folder: `lock` (held by the one shim in charge), `state.json` (written as a whole), `starts` (a line per real
-start), `log.OFFSET` (what it printed). A second shim waits for the lock, then carries on where the first left off.
-Standard library only, and few modules of it: it must start in milliseconds.
+A supervisord killed with -9 orphans its children, starts jobs again and loses their exit codes. So the state is in the
+workload's folder: `lock` (held by the one shim in charge), `state.json` (replaced as a whole), `starts` (a line for
+each real start), `log.OFFSET` (its output). A second shim waits for the lock and then continues. Standard library only,
+and few modules of it, because a shim has to start in milliseconds.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Shim:
                 return
 
     def again(self) -> bool:
-        """After a service ended: whether to start it again, having waited a moment."""
+        """Whether to start a service again that has ended. Waits before the next start."""
         self.read_spec()
         if self.asked_to_stop or self.spec["wanted"] != "run" or self.orphaned():
             return False
@@ -151,7 +151,7 @@ class Shim:
         return not self.asked_to_stop
 
     def start(self) -> None:
-        """Fork; write down who was born; only then let it become the program. So no program runs unrecorded."""
+        """Fork, record the child, then let it execute the program: so no program runs unrecorded."""
         self.patiently(self._make_room)
         # Opened before the program is: what a quick one says is gone when nobody has the pipe open after it.
         self.source = self._open_output()
@@ -219,7 +219,7 @@ class Shim:
                 resource.setrlimit(what, (most, most + (what == resource.RLIMIT_CPU)))
 
     def watch(self) -> None:
-        """Until the program has ended, and everything it forked: log, time limit, request to stop."""
+        """Read its output, enforce its time limit and obey requests to stop, until it and its children have ended."""
         program = self.state["program"]
         self.listened = False
         source = self._open_output() if self.source is None else self.source
@@ -245,7 +245,7 @@ class Shim:
         self.finish(code)
 
     def _wait(self, source: int, log: logs.Writer, deadline: float | None) -> None:
-        """A second at most (an adopted program's end wakes nobody), less when there is output, a signal or a limit."""
+        """Wait for output, a signal or the time limit; a second at most, as an adopted program's end wakes nobody."""
         left = 1.0 if deadline is None else max(0.0, min(1.0, deadline - time.time()))
         if not self.listened and self.spec.get("port"):
             self.listened = _listens(self.spec["port"])
@@ -280,14 +280,14 @@ class Shim:
         self.note()
 
     def note(self) -> None:
-        """Write the state; a full disk is waited out, because a lost exit status could not be had again."""
+        """Write the state. Waits while the disk is full, because a lost exit status cannot be recovered."""
         try:
             self.patiently(lambda: processes.write_json(self.folder / "state.json", self.state))
         except FileNotFoundError:
             raise SystemExit(0) from None  # the workload was removed
 
     def patiently(self, write: Callable[[], Any]) -> Any:
-        """Do it; when the disk is full, again and again until there is room, or until it is asked to stop."""
+        """Call it; on a full disk repeat it until there is room, or until the shim is asked to stop."""
         while True:
             try:
                 return write()

@@ -28,8 +28,8 @@ class Sources:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=self.root))
         try:
-            with members(archive) as found:
-                unpack(found, draft)
+            with members(archive) as entries:
+                unpack(entries, draft)
             os.replace(top(draft), place)
         except BadArchive as error:
             raise TargetError(str(error)) from error

@@ -1,4 +1,4 @@
-"""supervisord, started detached when first needed. It only keeps the shims alive: what is true is in the files."""
+"""supervisord, started detached when first needed. It only keeps the shims alive; the state is in files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 files=programs/*.ini
 """
 
-# A shim that ends with 0 is done; one that was killed is started again. The program's own failures are the shim's.
+# A shim that ends with 0 is done; one that was killed is started again. The shim deals with failures of its program.
 PROGRAM = """\
 [program:{name}]
 command={command}

@@ -60,15 +60,15 @@ class LocalTarget(Target):
     # -- the machine -------------------------------------------------------------------------------
 
     def check(self) -> list[str]:
-        said = []
+        problems = []
         try:
             uv()
             self.places.make()
             if shutil.disk_usage(self.places.root).free < 256 << 20:
-                said.append(f"Less than 256 MB are left where {self.places.home} is.")
+                problems.append(f"Less than 256 MB are left where {self.places.home} is.")
         except TargetError as error:
-            said.append(str(error))
-        return said
+            problems.append(str(error))
+        return problems
 
     def start(self) -> None:
         """Bring back everything that should run, on the same ports: after a reboot, `shutdown` or a kill."""
@@ -79,7 +79,7 @@ class LocalTarget(Target):
                 self._tell()
 
     def tend(self) -> None:
-        """Without supervisord nobody starts a killed gateway or service again, and no step may look for hours."""
+        """Start supervisord where it was killed, because only it starts a killed gateway or service again."""
         backup.bring_back(self)
         wanted = any(self.places.programs.glob("*.ini")) and not self.places.resting.exists()
         if wanted and not self.supervisor.pid():
@@ -106,7 +106,7 @@ class LocalTarget(Target):
             (self.places.root / "runtime").unlink(missing_ok=True)
 
     def _ensure(self) -> None:
-        """With the lock: supervisord runs, and everything that should. Cheap when all is well."""
+        """With the lock held: start supervisord and every workload that should run. Cheap when they do."""
         if not self.supervisor.pid():
             self._find_new_ports()
             self._write_gateway()
@@ -118,7 +118,7 @@ class LocalTarget(Target):
                 self._launch(folder.path.name, folder)
 
     def _missing(self, folder: Folder) -> bool:
-        """Whether a shim should be at work here and none is."""
+        """Whether a shim should run here and none does."""
         spec, state = folder.spec, folder.state
         if spec is None or spec["wanted"] != "run" or folder.kept():
             return False
@@ -134,7 +134,7 @@ class LocalTarget(Target):
         self.supervisor.start(name)
 
     def _find_new_ports(self) -> None:
-        """While nothing of ours listens: a service whose port somebody else has taken is given another."""
+        """Give services another port where a foreign program has theirs. Call it while ours do not run."""
         moved = False
         for folder in self._folders():
             spec = folder.spec
@@ -152,7 +152,7 @@ class LocalTarget(Target):
         folder.write_spec(self._spec_of(workload, folder, python=python, port=port))
 
     def _follow_ports(self) -> None:
-        """The gateway's routes name ports: write them again after a workload has moved."""
+        """Write the gateway's routes again after a workload got another port."""
         for name in self.routes.all()["routes"]:
             held = self.routes.get(name)
             if held is not None:
@@ -195,7 +195,7 @@ class LocalTarget(Target):
         return self.status(workload.name)
 
     def _settled(self, folder: Folder) -> bool:
-        """Nothing to do: it runs, or it is a job that was started once. Read without the lock."""
+        """Whether nothing is to be done: it runs, or it is a job that was started once. Needs no lock."""
         spec, state = folder.spec, folder.state
         if spec is None or spec["wanted"] == "prepare":
             return False
@@ -215,7 +215,7 @@ class LocalTarget(Target):
         return spec_of(workload, folder.path, self.artefacts, python=python, port=port, source=source)
 
     def _build(self, workload: Workload, folder: Folder) -> None:
-        """Build what it runs in without the lock: it may take a minute. A failure is noted; `apply` tries again."""
+        """Build its environment, without the lock as it may take a minute. A failure is recorded; `apply` retries."""
         try:
             python = self._make_room_for(workload)
         except TargetError as error:
@@ -226,12 +226,12 @@ class LocalTarget(Target):
                 folder.write_spec(self._specify(workload, folder, python=python))
 
     def _make_room_for(self, workload: Workload) -> Path | None:
-        """Its source's folder and its environment; the interpreter of the latter."""
+        """Make its source folder and its environment. Returns the environment's interpreter."""
         if workload.source:
             self.sources.make(workload.source, self._archive(workload.source))
         if workload.environment is None:
             return None
-        return self.environments.prepare(workload.environment, lambda said: None)
+        return self.environments.prepare(workload.environment, lambda line: None)
 
     def _archive(self, source: Source) -> Path:
         try:
@@ -240,7 +240,7 @@ class LocalTarget(Target):
             raise TargetError(str(error)) from error
 
     def _revive(self, workload: Workload, folder: Folder) -> None:
-        """A service that was stopped or given up is wanted again; its port is looked at again."""
+        """Start a stopped or failed service again, on another port when its own is taken."""
         spec, state = folder.spec, folder.state
         if spec is None or spec["kind"] != Kind.SERVICE or folder.kept():
             return
@@ -262,29 +262,29 @@ class LocalTarget(Target):
     def status(self, name: str) -> Status:
         folder = Folder(self.places.workload(checked_name(name)))
         self._heal(folder)
-        found = status_of(folder, self.artefacts)
-        if found.ended_at is not None and found.state is not State.STARTING:
+        status = status_of(folder, self.artefacts)
+        if status.ended_at is not None and status.state is not State.STARTING:
             self._forget_program(folder)
-        return found
+        return status
 
     def _heal(self, folder: Folder) -> None:
-        """What should run and does not, because something was killed, is brought back by whoever looks."""
+        """Start what should run and was killed."""
         spec = folder.spec
         if spec is None or spec["wanted"] != "run" or self.places.resting.exists():
             return
         if self._missing(folder) or (spec["kind"] == Kind.SERVICE and not self.supervisor.pid()):
-            with contextlib.suppress(TargetError), self.places.locked():  # else the next look does it
+            with contextlib.suppress(TargetError), self.places.locked():  # else the next call does it
                 self._ensure()
 
     def _forget_program(self, folder: Folder) -> None:
-        """supervisord need not know jobs that have ended: it reads all programs at each start of one."""
+        """Remove an ended job from supervisord, which reads all its programs at each start of one."""
         spec = folder.spec
         if spec and spec["kind"] == Kind.JOB and (self.places.programs / f"{spec['name']}.ini").exists():
             with self.places.locked():
                 self.supervisor.uninstall(spec["name"])
 
     def logs(self, name: str, offset: int = 0, limit: int = 65536) -> Log:
-        data, end = Folder(self.places.workload(checked_name(name))).said(offset, limit)
+        data, end = Folder(self.places.workload(checked_name(name))).printed(offset, limit)
         return Log(data.decode("utf-8", "replace"), end)
 
     def stop(self, name: str) -> None:
@@ -317,33 +317,33 @@ class LocalTarget(Target):
                     f"Port {port} of {route.name} cannot be listened on ({problem}). "
                     f"End the program that has it (`ss -ltnp 'sport = :{port}'` names it) or ask for another port."
                 )
-        found = self.routes.get(route.name)
-        assert found is not None
-        return found
+        route_status = self.routes.get(route.name)
+        assert route_status is not None
+        return route_status
 
     def _tell(self) -> dict[str, str]:
-        problems = self.routes.told(GATEWAY_WAIT)
+        problems = self.routes.gateway_answer(GATEWAY_WAIT)
         if problems is None:
             last = Folder(self.places.workload(GATEWAY)).last_line()
             raise TargetError(f"The gateway does not answer. {last}".strip(), temporary=True)
         return problems
 
     def _ports_of(self, route: Route) -> dict[str, int]:
-        found: dict[str, int] = {}
+        assigned: dict[str, int] = {}
         for backend in route.backends:
             for workload in (backend.workload, *backend.more):
                 spec = Folder(self.places.workload(checked_name(workload))).spec
                 if spec is None or not spec["port"]:
                     raise TargetError(f"Release {backend.release} of {route.name} is not there: {workload}.")
-                found[workload] = spec["port"]
-        return found
+                assigned[workload] = spec["port"]
+        return assigned
 
     def _ensure_gateway(self) -> None:
         self._write_gateway()
         self._ensure()
 
     def _write_gateway(self) -> None:
-        """The gateway is a workload like any other, but for its never being given up."""
+        """Write the gateway's workload. It is like any other, but is started again however often it fails."""
         if not self.routes.all()["routes"]:
             return
         folder = Folder(self.places.workload(GATEWAY))
@@ -383,7 +383,7 @@ class LocalTarget(Target):
         with self.places.locked():
             if self.routes.drop(name) and not self.places.resting.exists():
                 self._ensure_gateway()
-                self.routes.told(GATEWAY_WAIT)
+                self.routes.gateway_answer(GATEWAY_WAIT)
             self.routes.forget_counts(name)
 
     def _refuse_while_routed(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""A workload's folder: what was wanted (`spec.json`, the target writes it) and what became of it (the shim writes)."""
+"""A workload's folder: its specification (`spec.json`, written by the target) and its state (written by the shim)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Folder:
         except OSError as error:
             if error.errno in processes.FULL:
                 raise DiskFull(f"There is no room on the disk for {spec['name']}.") from error
-            raise TargetError(f"{spec['name']} could not be written down: {error.strerror}.") from error
+            raise TargetError(f"The files of {spec['name']} could not be written: {error.strerror}.") from error
 
     def kept(self) -> bool:
         """Whether a living shim holds this workload."""
@@ -84,31 +84,31 @@ class Folder:
         return None
 
     def last_line(self) -> str:
-        """What the program said last: usually why it ended."""
-        data, _ = self.said(-2000, 2000)
+        """The last line of its output: usually why it ended."""
+        data, _ = self.printed(-2000, 2000)
         lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
         return lines[-1][:300] if lines else ""
 
     def complaint(self) -> str:
-        """The last error a Python program told of, if any: what a server goes on in spite of."""
-        data, _ = self.said(-8000, 8000)
+        """The last error in a Python program's output, if any, also one after which a server goes on."""
+        data, _ = self.printed(-8000, 8000)
         lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines() if ERROR.match(line)]
         return lines[-1][:300] if lines else ""
 
-    def said(self, offset: int, limit: int) -> tuple[bytes, int]:
+    def printed(self, offset: int, limit: int) -> tuple[bytes, int]:
         """As `logs.read`, with every secret of this workload struck out, also one that an edge of the part cuts."""
         secrets = self.secrets()
         if not secrets:
             return logs.read(self.path, offset, limit)
-        found, end = logs.read(self.path, offset, limit)
-        start, longest = end - len(found), max(map(len, secrets))
+        text, end = logs.read(self.path, offset, limit)
+        start, longest = end - len(text), max(map(len, secrets))
         before, _ = logs.read(self.path, max(start - longest, 0), min(longest, start))
         after, _ = logs.read(self.path, end, longest)
-        struck = _strike_begun(strike(before + found + after, secrets), secrets)
-        return struck[len(before) : len(before) + len(found)], end
+        struck = _strike_begun(strike(before + text + after, secrets), secrets)
+        return struck[len(before) : len(before) + len(text)], end
 
     def secrets(self) -> list[bytes]:
-        """What must not be read in its log: lines of its secrets, but those too short to be any."""
+        """The lines of its secrets, which are struck out of its log; those too short to be a secret are left out."""
         held = processes.read_json(self.path / "secrets.json") or {}
         lines = {line.strip() for value in held.values() for line in str(value).splitlines()}
         return sorted((line.encode() for line in lines if len(line) >= SECRET), key=len, reverse=True)
@@ -125,8 +125,8 @@ class Folder:
         if kept is not None:
             return kept
         outputs = self.path / "outputs"
-        found = sorted(path for path in outputs.rglob("*") if path.is_file() and not path.is_symlink())
-        stored = {str(path.relative_to(outputs)): artefacts.put(path) for path in found}
+        paths = sorted(path for path in outputs.rglob("*") if path.is_file() and not path.is_symlink())
+        stored = {str(path.relative_to(outputs)): artefacts.put(path) for path in paths}
         processes.write_json(self.path / "files.json", stored)
         return stored
 
@@ -206,14 +206,14 @@ def _filler(values: dict[str, str], artefacts: Artefacts) -> Callable[[str], str
 
 
 def strike(data: bytes, secrets: list[bytes]) -> bytes:
-    """Stars where a secret was, as many as it is long, so that offsets stay what they are."""
+    """Replace secrets by stars of the same length, so that offsets stay the same."""
     for secret in secrets:
         data = data.replace(secret, b"*" * len(secret))
     return data
 
 
 def _strike_begun(data: bytes, secrets: list[bytes]) -> bytes:
-    """A secret of which only the beginning has been printed yet."""
+    """Strike out the beginning of a secret at the end of the text."""
     for secret in secrets:
         for size in range(min(len(secret) - 1, len(data)), SECRET - 1, -1):
             if data.endswith(secret[:size]):
@@ -240,7 +240,7 @@ def answered(port: int, path: str, timeout: float = 2.0) -> int | None:
 
 
 def status_of(folder: Folder, artefacts: Artefacts) -> Status:
-    """What a person may know of this workload."""
+    """The workload's status."""
     spec = folder.spec
     if spec is None:
         return Status(State.ABSENT)
@@ -251,11 +251,11 @@ def status_of(folder: Folder, artefacts: Artefacts) -> Status:
     state = folder.state
     known: dict[str, Any] = {"started_at": state.get("started_at"), "starts": folder.starts()}
     if spec["kind"] == Kind.JOB:
-        found = _job_status(folder, spec, state, known, artefacts)
+        status = _job_status(folder, spec, state, known, artefacts)
     else:
-        found = _service_status(folder, spec, state, known)
-    secrets = folder.secrets() if found.reason else []
-    return dataclasses.replace(found, reason=strike(found.reason.encode(), secrets).decode()) if secrets else found
+        status = _service_status(folder, spec, state, known)
+    secrets = folder.secrets() if status.reason else []
+    return dataclasses.replace(status, reason=strike(status.reason.encode(), secrets).decode()) if secrets else status
 
 
 def _job_status(
@@ -265,7 +265,7 @@ def _job_status(
         if processes.lives(state.get("program")) or folder.kept():
             return Status(State.RUNNING if known["starts"] else State.STARTING, **known)
         if state.get("program") and not (again := folder.state).get("ended_at"):
-            return Status(State.FAILED, reason="It was cut off: the machine or its keeper was stopped hard.", **known)
+            return Status(State.FAILED, reason="It was interrupted: the machine or the job's shim was killed.", **known)
         if state.get("program"):
             return _job_status(folder, spec, again, known, artefacts)
         if spec["wanted"] == "stop":
@@ -311,18 +311,18 @@ def _is_ready(spec: dict[str, Any], state: dict[str, Any]) -> bool:
 
 
 def _not_ready(folder: Folder, spec: dict[str, Any], state: dict[str, Any]) -> str:
-    """Why it does not answer, as far as that can be seen from outside."""
+    """Why it does not answer, as far as its processes and output show."""
     if not spec["port"]:
         return "It has just begun."
     ports = processes.listening(processes.members(state["program"]["pid"], str(folder.path)))
     if spec["port"] in ports:
         return _badly_answered(folder, spec)
     if ports:
-        found = ", ".join(map(str, sorted(ports)))
-        return f"It listens on {found} and not on {spec['port']}, the port it was given as $PORT."
+        listed = ", ".join(map(str, sorted(ports)))
+        return f"It listens on {listed} and not on {spec['port']}, the port it was given as $PORT."
     last = folder.complaint()
-    said = f" It said last: {last}" if last else ""
-    return f"It runs and does not listen on {spec['port']}, the port it was given as $PORT.{said}"
+    last_line = f" It said last: {last}" if last else ""
+    return f"It runs and does not listen on {spec['port']}, the port it was given as $PORT.{last_line}"
 
 
 def _badly_answered(folder: Folder, spec: dict[str, Any]) -> str:
@@ -331,16 +331,16 @@ def _badly_answered(folder: Folder, spec: dict[str, Any]) -> str:
         return f"It listens on its port and does not answer {spec['health']} within two seconds."
     wanted = "anything below 500" if spec.get("any_answer") else "200"
     last = folder.complaint()
-    said = f" It said last: {last}" if last else ""
-    return f"It listens on its port and answers {spec['health']} with {status}, where it has to be {wanted}.{said}"
+    last_line = f" It said last: {last}" if last else ""
+    return f"It listens on its port and answers {spec['health']} with {status}, where it has to be {wanted}.{last_line}"
 
 
 def _why(code: int | None, folder: Folder, result: dict[str, Any] | None) -> str:
-    """A job's own sentence is the best; then how it ended and what it said last."""
+    """Why it failed: the job's own sentence, or else how it ended and the last line of its output."""
     if result and isinstance(result.get("error"), str):
         return str(result["error"])
     if code is None:
-        return "How it ended is not known: it and its keeper were killed."
+        return "Its exit code is not known: the program and its shim were killed."
     number = -code if code < 0 else code - 128
     if number > 0 and number in set(signal.Signals):
         how = f"It was killed by {_signal(number)}." if code < 0 else f"It ended with {code}: {_signal(number)}."
@@ -359,12 +359,12 @@ def _signal(number: int) -> str:
 
 
 def _limited(spec: dict[str, Any], number: int, last: str) -> str:
-    """Which of its limits it seems to have met."""
-    said = last.lower()
+    """Which of its limits it seems to have reached."""
+    text = last.lower()
     if spec.get("cpu_seconds") and number in (signal.SIGXCPU, signal.SIGKILL):
         return f" It may use {spec['cpu_seconds']} seconds of processor time."
-    if spec.get("file_mb") and (number == signal.SIGXFSZ or "file too large" in said):
+    if spec.get("file_mb") and (number == signal.SIGXFSZ or "file too large" in text):
         return f" It may write files of up to {spec['file_mb']} MB."
-    if spec.get("memory_mb") and any(word in said for word in OUT_OF_MEMORY):
+    if spec.get("memory_mb") and any(word in text for word in OUT_OF_MEMORY):
         return f" It may take {spec['memory_mb']} MB of memory."
     return ""

@@ -20,10 +20,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         home = (options["into"] or settings.DESIREPATH_HOME).expanduser().resolve()
         try:
-            found = recover(options["file"].resolve(), home, self.stdout.write)
+            recovered = recover(options["file"].resolve(), home, self.stdout.write)
         except BackupError as error:
             raise CommandError(str(error)) from error
-        if found["database"] != "sqlite":
+        if recovered["database"] != "sqlite":
             self.stdout.write("The database is PostgreSQL: bring it back with pg_restore before you start anything.")
         self.stdout.write(
             f"{home} is back. Start it: DESIREPATH_HOME={home} desirepath up\n"

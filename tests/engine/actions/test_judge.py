@@ -107,20 +107,20 @@ def test_only_what_a_person_judges_can_be_confirmed(deployment: Deployment, alic
 
 
 def test_only_what_answers_is_due(deployment: Deployment) -> None:
-    assert list(judge.due()) == [deployment]
+    assert list(Deployment.objects.due()) == [deployment]
     judge.judge(deployment)
-    assert list(judge.due()) == []
+    assert list(Deployment.objects.due()) == []
 
 
 def test_what_is_not_done_is_looked_at_again_sooner_than_what_is(deployment: Deployment, alice: User) -> None:
     judge.judge(deployment)
     Deployment.objects.update(judged_at=timezone.now() - timedelta(seconds=20))
-    assert list(judge.due()) == [deployment]
+    assert list(Deployment.objects.due()) == [deployment]
     ConfirmCriterion(deployment, "looked", alice).execute()
     Deployment.objects.update(judged_at=timezone.now() - timedelta(seconds=20))
-    assert list(judge.due()) == []
+    assert list(Deployment.objects.due()) == []
     Deployment.objects.update(judged_at=timezone.now() - timedelta(seconds=61))
-    assert list(judge.due()) == [deployment]
+    assert list(Deployment.objects.due()) == [deployment]
 
 
 def test_nobody_reads_some_of_the_criteria_as_all_of_them(deployment: Deployment, monkeypatch) -> None:
@@ -137,6 +137,6 @@ def test_nobody_reads_some_of_the_criteria_as_all_of_them(deployment: Deployment
 
 
 def test_of_two_engines_that_find_it_due_one_judges_it(deployment: Deployment) -> None:
-    mine, theirs = list(judge.due()), list(judge.due())
-    assert [judge.take(found) for found in (*mine, *theirs)] == [True, False]
-    assert list(judge.due()) == []
+    mine, theirs = list(Deployment.objects.due()), list(Deployment.objects.due())
+    assert [found.take_judgement() for found in (*mine, *theirs)] == [True, False]
+    assert list(Deployment.objects.due()) == []

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from knox.models import AuthToken
 
 from engine.steps import registry
+from tests.engine import kinds
 from tests.thread import *  # noqa: F403 - rows on the whole thread, so that what is asked for is there
 
 EXAMPLES = 15  # of each operation
@@ -33,9 +34,9 @@ def test_the_document_is_valid_and_says_all_it_should(tmp_path):
 
 
 @pytest.fixture
-def schema(db: None) -> Iterator[Any]:
+def schema(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The document as the server gives it, and the server in this process, on the connection of this test."""
-    registry().pop("test.probe", None)  # a kind of the tests, which has no words
+    kinds.hand_in({n: kind for n, kind in registry().items() if n != "test.probe"}, monkeypatch)  # it has no words
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)

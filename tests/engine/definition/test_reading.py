@@ -134,7 +134,7 @@ def test_the_digest_does_not_depend_on_how_the_yaml_is_laid_out() -> None:
 
 
 def test_criteria_that_act_cannot_judge_what_is_done() -> None:
-    with pytest.raises(TemplateError, match="acts, so it cannot judge what is done"):
+    with pytest.raises(TemplateError, match="changes something, so it cannot be a criterion"):
         catalogue.from_yaml(document("- {id: a, uses: test.probe}", done="- {id: b, uses: endpoint.rollback}"))
 
 

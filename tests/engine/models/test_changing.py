@@ -2,23 +2,65 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db.models import Q
 from django.utils import timezone
 
 from engine.actions import judge
 from engine.actions.remove import Remove
 from engine.actions.resume import Resume
 from engine.actions.roll_back import RollBack
-from engine.models import Deployment, Event, Run, Schedule
+from engine.models import Deployment, Event, Run, Schedule, changing
+from engine.models.changing import ChangeKind
 from engine.runs import transitions
 from engine.statuses import DeploymentState, RunState
 from engine.workers import scheduler
 from tests.engine.api.conftest import *  # noqa: F403 - a deployment with releases
 
 pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+def at(seconds: float | None) -> datetime | None:
+    """So many seconds from now."""
+    return None if seconds is None else NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("held", "moving", "judged", "done", "is_held", "at_rest", "due"),
+    [
+        (None, None, None, False, False, True, True),
+        (1, None, None, False, True, False, False),
+        (None, 1, None, False, False, False, False),
+        (0, 0, None, False, False, True, True),  # expired at this moment
+        (-1, 1, None, False, False, False, False),
+        (None, None, -14, False, False, True, False),
+        (None, None, -16, False, False, True, True),
+        (None, None, -16, True, False, True, False),
+        (None, None, -61, True, False, True, True),
+        (1, None, -61, True, True, False, False),
+    ],
+)
+def test_who_is_changing_it_and_whether_it_is_due(live, held, moving, judged, done, is_held, at_rest, due):
+    activity = changing.ChangeState(at(held), at(moving), NOW, at(judged))
+    assert (activity.is_held(NOW), activity.at_rest(NOW)) == (is_held, at_rest)
+    live({"1": 100})
+    state = DeploymentState.DONE if done else DeploymentState.DEPLOYED
+    Deployment.objects.update(held_until=at(held), moving_until=at(moving), judged_at=at(judged), state=state)
+    assert Deployment.objects.filter(changing.due(NOW, Q(state=DeploymentState.DONE))).exists() == due
+
+
+@pytest.mark.parametrize(
+    ("held", "moving", "changed", "confirmed"),
+    [(None, None, 0, True), (None, None, 1, False), (1, None, 0, False), (None, 1, 0, False), (-1, -1, 0, True)],
+)
+def test_which_judgement_still_counts(held, moving, changed, confirmed):
+    began = changing.ChangeState(None, None, NOW, NOW)
+    ended = changing.ChangeState(at(held), at(moving), NOW + timedelta(seconds=changed), NOW)
+    assert ended.confirms(began, NOW) == confirmed
 
 
 @pytest.fixture
@@ -78,9 +120,9 @@ def test_it_is_free_again_when_the_change_fails_and_when_whoever_made_it_was_kil
     with transitions.by_hand(served):
         pass
     Deployment.objects.update(held_until=timezone.now() - timedelta(seconds=1))
-    assert list(Deployment.objects.at_rest()) == [served]
+    assert list(Deployment.objects.due()) == [served]
     with transitions.by_hand(served):
-        assert list(Deployment.objects.at_rest()) == []
+        assert list(Deployment.objects.due()) == []
 
 
 def test_a_run_of_what_was_removed_is_neither_started_nor_resumed(served, alice):
@@ -119,16 +161,16 @@ def test_a_schedule_serves_its_time_when_the_change_by_hand_is_over(served, alic
 
 def test_nobody_judges_what_is_being_moved(served, target):
     Deployment.objects.update(judged_at=None)
-    assert list(judge.due()) == [served]
+    assert list(Deployment.objects.due()) == [served]
     with transitions.by_hand(served):
-        assert list(judge.due()) == []
+        assert list(Deployment.objects.due()) == []
     served.send(target, {"1": 100, "2": 0}, "rehearsing", for_a_moment=True)
     Deployment.objects.update(judged_at=None)
-    assert list(judge.due()) == []
+    assert list(Deployment.objects.due()) == []
     served.send(target, {"1": 0, "2": 100}, "back", for_a_moment=True)
-    served.moved()
+    served.end(ChangeKind.MOVE)
     Deployment.objects.update(judged_at=None)
-    assert list(judge.due()) == [served]
+    assert list(Deployment.objects.due()) == [served]
 
 
 @pytest.mark.parametrize("during", ["it is moved", "it is held", "somebody has held it"])
@@ -159,7 +201,7 @@ def test_going_back_is_no_regression_while_the_older_release_begins(served, alic
     states = []
 
     def asked(self: Deployment, *args: Any) -> Any:
-        states.append([found.pk for found in judge.due()])
+        states.append([found.pk for found in Deployment.objects.due()])
         return rest(self, *args)
 
     rest = Deployment._move_the_rest
@@ -167,6 +209,6 @@ def test_going_back_is_no_regression_while_the_older_release_begins(served, alic
     Deployment.objects.update(judged_at=None)
     RollBack(served, alice).execute()
     assert states == [[]]
-    assert list(judge.due()) == [served]
+    assert list(Deployment.objects.due()) == [served]
     served.refresh_from_db()
     assert served.state != DeploymentState.REGRESSED

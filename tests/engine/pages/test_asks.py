@@ -100,7 +100,7 @@ def test_waiting_names_events_apart_from_what_waits_for_oneself(as_bob, first, c
     assert "Waiting for something to happen" in page
     assert "goes on when told paid" in page
     hers = signed_in(clara).get("/waiting/").content.decode()
-    assert "it goes the way of “an hour”" in hers
+    assert "it takes the branch “an hour”" in hers
     assert "Waiting for something to happen" not in hers
 
 

@@ -58,7 +58,7 @@ def test_a_step_that_lacks_an_optional_input_says_so(ml):
 
 
 def test_it_says_what_it_took_the_people_who_were_watched(as_bob, revision):
-    seen = {line.title: line.seen.in_words for line in onboarding(revision).lines if line.seen}
+    seen = {line.title: line.watched.in_words for line in onboarding(revision).lines if line.watched}
     assert seen["Match features"] == "timed once: 9 min"
     assert seen["Ask the owner"] == "nobody was observed doing this"
     page = as_bob.get("/templates/ship-it/start/").content.decode()

@@ -73,7 +73,7 @@ def test_a_full_disk_holds_a_step_up_and_does_not_fail_it(run_flow: Runner, monk
     broken_once(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
     (step,) = claims.claim("owner:1:x")
     outcome = executor.outcome_of(step)
-    assert outcome == Poll(executor.ROOM_WAIT, "The disk is full; it goes on when there is room.")
+    assert outcome == Poll(executor.ROOM_WAIT, "The disk is full; the step goes on when there is room.")
     transitions.record(step, outcome)
     run.steps.update(wake_at=timezone.now())
     executor.drain()

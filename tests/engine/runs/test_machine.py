@@ -1,7 +1,7 @@
 """The engine as a state machine: random flows under random kills, late and double deliveries, wrong clocks and people.
 
 No doorbell is ever rung here, so everything rests on the database alone. What must hold at every moment, and that every
-run ends, is checked against `engine.runs.successors.whole`, which knows nothing but which steps have ended.
+run ends, is checked against `engine.runs.successors.expected`, which knows nothing but which steps have ended.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from engine.queue import claims, concurrency
 from engine.queue.claims import claim
 from engine.runs import transitions
 from engine.runs.rebuild import decision_of, ended_steps, place_of
-from engine.runs.successors import OpenBlock, whole
+from engine.runs.successors import OpenBlock, expected
 from engine.statuses import ENDED_RUNS, RunState, StepState
 from engine.steps import catalogue
 from engine.workers import executor
@@ -67,7 +67,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(node=flows(LEAVES, depth=3), failing=st.dictionaries(st.integers(1, 12), st.integers(1, 4), max_size=3))
     def start(self, node: Node, failing: dict[int, int]) -> None:
-        kinds.install()
+        kinds.forget()
         kinds.FAILING.update({f"s{number}": times for number, times in failing.items()})
         Run.objects.all().delete()
         concurrency.limits.forget()
@@ -170,7 +170,7 @@ class Machine(RuleBasedStateMachine):
         if self.run.steps.filter(purpose=StepRun.Purpose.UNDO, state__in=("ready", "running", "waiting")).exists():
             return  # resuming: first the traffic
         ended = {place: decision_of(row) for place, row in ended_steps(self.run).items()}
-        found = whole(self.run.flow, ended)
+        found = expected(self.run.flow, ended)
         assert {place_of(row) for row in self.run.live_steps()} == found.due
         blocks = self.run.blocks.filter(closed_at=None)
         assert found.blocks == {

@@ -26,7 +26,7 @@ def test_a_large_output_becomes_a_file_and_reads_back_whole(run_flow: Runner) ->
 
 
 def test_a_huge_output_fails_the_step_and_says_what_to_do(run_flow: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outputs, "AT_MOST", outputs.IN_THE_ROW)
+    monkeypatch.setattr(outputs, "LARGEST_OUTPUT", outputs.IN_THE_ROW)
     run = run_flow(READ, inputs="text: {type: text}", text="x" * (outputs.IN_THE_ROW + 1))
     assert run.state == "failed"
     assert "is the most. Put it into a file." in run.reason

@@ -15,7 +15,7 @@ from engine.models import Block, Event, Run, StepRun, Target, Template
 from engine.queue.claims import claim
 from engine.runs import transitions
 from engine.runs.rebuild import decision_of, place_of
-from engine.runs.successors import OpenBlock, Place, comes_after, due, whole
+from engine.runs.successors import OpenBlock, Place, comes_after, due, expected
 from engine.statuses import RunState, StepState
 from engine.steps import catalogue
 from engine.workers import executor
@@ -44,7 +44,7 @@ def world(team: Team, alice: User) -> tuple[Team, User, Target]:
 def test_every_run_ends_and_at_each_step_exactly_what_is_due_is_open(
     world: tuple[Team, User, Target], node: Node, seed: int
 ) -> None:
-    kinds.install()
+    kinds.forget()
     Run.objects.all().delete()  # of the example before
     chance = random.Random(seed)
     run = _start(world, node)
@@ -90,7 +90,7 @@ def _one_step(run: Run, chance: random.Random) -> None:
 def _compare_with_the_oracle(run: Run) -> None:
     rows = run.steps.filter(state=StepState.SUCCEEDED)
     ended = {place_of(row): decision_of(row) for row in rows}
-    found = whole(run.flow, ended)
+    found = expected(run.flow, ended)
     assert {place_of(row) for row in run.live_steps()} == found.due
     open_blocks = {(read_path(b.path), read_path(b.iteration)): b for b in run.blocks.filter(closed_at=None)}
     said = {p: OpenBlock(b.open_children, b.round, b.total) for p, b in open_blocks.items()}

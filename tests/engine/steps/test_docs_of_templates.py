@@ -25,4 +25,4 @@ def test_it_names_every_limit_class_and_figure() -> None:
     for word in (*vocabulary.LIMITS, *retry.CLASSES, "compensate", "mutex", "max_parallel", "on_deadline"):
         assert word in PAGE
     assert f"Up to {outputs.IN_THE_ROW >> 10} KB" in PAGE
-    assert f"up to {outputs.AT_MOST >> 20} MB" in PAGE
+    assert f"up to {outputs.LARGEST_OUTPUT >> 20} MB" in PAGE
