@@ -86,12 +86,16 @@ def claim(owner: str, limit: int = 1) -> list[StepRun]:
 
 
 def _taken(due: Q, order: str, owner: str, count: int) -> list[StepRun]:
-    """Claim up to `count` steps that meet this condition. A step that has to be queued is no candidate again."""
-    until = time.monotonic() + ASK_FOR
+    """Claim up to `count` steps that meet this condition. A step that has to be queued is no candidate again.
+
+    It looks twice at least, however long the first look took: the first queues all that need the same slot.
+    """
+    until, looks = time.monotonic() + ASK_FOR, 0
     while True:
         candidates = _candidates(due, order, count)
         taken = [step for step in candidates if _take(step, owner)]
-        if taken or not candidates or time.monotonic() > until:
+        looks += 1
+        if taken or not candidates or (looks > 1 and time.monotonic() > until):
             return taken
 
 

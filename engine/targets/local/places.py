@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.artefacts.store import FULL, DiskFull
 from engine.targets.base import TargetError
 from lib import environment
 
@@ -99,6 +100,8 @@ class Places:
             if not (self.root / "runtime").exists():
                 (self.root / "runtime").write_text(str(runtime))
         except OSError as error:
+            if error.errno in FULL:
+                raise DiskFull(f"There is no room on the disk for {error.filename}.") from error
             raise TargetError(f"{error.filename} cannot be made: {error.strerror}.") from error
         status = runtime.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from engine.artefacts.archives import BadArchive, members, top, unpack
+from engine.artefacts.store import FULL, DiskFull
 from engine.targets.base import Source, TargetError
 
 
@@ -34,6 +35,8 @@ class Sources:
         except BadArchive as error:
             raise TargetError(str(error)) from error
         except OSError as error:
+            if error.errno in FULL:
+                raise DiskFull("There is no room on the disk to unpack the folder.") from error
             if not place.is_dir():  # else somebody else was faster, with the same
                 raise TargetError(f"The folder could not be unpacked: {error.strerror or error}.") from error
         finally:

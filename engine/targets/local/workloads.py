@@ -282,6 +282,8 @@ def _job_status(
     except DiskFull:
         raise  # they are there still, and kept when there is room
     except (ArtefactError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in processes.FULL:
+            raise DiskFull("There is no room on the disk for the list of the job's files.") from error
         return Status(State.FAILED, reason=f"Its files could not be kept. {error}", **known)
     if code == 0:
         return Status(State.SUCCEEDED, **known)

@@ -64,6 +64,17 @@ def test_a_disk_that_is_full_when_a_job_starts_is_waited_for(target, monkeypatch
     until_state(target, "small", State.SUCCEEDED)
 
 
+def test_a_disk_that_is_full_when_a_jobs_files_are_listed_is_waited_for(target, monkeypatch):
+    target.apply(job("makes", "import os; open(os.environ['OUTPUTS'] + '/model.bin', 'wb').write(b'abc')"))
+    until(lambda: (processes.read_json(target.places.workload("makes") / "state.json") or {}).get("ended_at"))
+    with monkeypatch.context() as patched:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        patched.setattr(processes, "write_json", lambda *_: (_ for _ in ()).throw(full))
+        with pytest.raises(DiskFull, match="no room on the disk for the list"):
+            target.status("makes")
+    assert set(until_state(target, "makes", State.SUCCEEDED).files) == {"model.bin"}
+
+
 def test_files_a_job_leaves_become_artefacts(target):
     target.apply(job("makes", "import os; open(os.environ['OUTPUTS'] + '/model.bin', 'wb').write(b'abc')"))
     files = until_state(target, "makes", State.SUCCEEDED).files
