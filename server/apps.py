@@ -6,7 +6,6 @@ class ServerConfig(AppConfig):
     name = "server"
 
     def ready(self) -> None:
-        from server.home import blocks, live_blocks  # noqa: F401 - fill Home, what waits, and the thread
         from server.installation import checks  # noqa: F401 - names what is wrong in the environment
         from server.search import index
 

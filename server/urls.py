@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
 
 from server import errors, example_page, look, outcomes
 from server.help import views as help_views
-from server.home import page, waiting
+from server.home import blocks, live_blocks, page, waiting  # noqa: F401 - fill Home, what waits, and the thread
 from server.search import views as search
 
 urlpatterns = [
