@@ -69,7 +69,7 @@ def sections() -> list[Section]:
     """The longest first: the others run beside it, one after the other."""
     postgres = os.environ.get("DESIREPATH_TEST_POSTGRES")
     return [
-        pytest("tests", "not (browser or bench)", workers=2 * CORES + 1),
+        pytest("tests", "not (browser or bench)", workers=CORES + 2),
         Section("mypy", [str(BIN / "mypy"), "."]),
         pytest("browser", "browser and not bench", "tests/acceptance"),
         *([pytest("postgres", "not (browser or bench)", *POSTGRES_TESTS, DATABASE_URL=postgres)] if postgres else []),
@@ -82,7 +82,10 @@ def sections() -> list[Section]:
 
 
 OPTIONAL: dict[str, tuple[Callable[[], bool], str]] = {
-    "Chromium": (lambda: bool(shutil.which("chromium")), "the pages are not tested in a browser"),
+    "Chromium": (
+        lambda: bool(shutil.which("chromium-headless-shell") or shutil.which("chromium")),
+        "the pages are not tested in a browser",
+    ),
     "dot": (lambda: bool(shutil.which("dot")), "nothing: it is for exports that are not built yet"),
     "PostgreSQL": (lambda: bool(os.environ.get("DESIREPATH_TEST_POSTGRES")), "the engine is tested on SQLite alone"),
     "Redis": (

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from research.models import Observation, Session
-from tests.acceptance.conftest import FLAGS, PATIENCE, no_violations, on_server, sign_in
+from tests.acceptance.conftest import FLAGS, PATIENCE, PROGRAM, no_violations, on_server, sign_in
 from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -92,8 +92,7 @@ def test_an_hour_offline_and_a_killed_browser_lose_nothing_and_double_nothing(
     profile = tmp_path / "profile"
 
     def launch() -> Any:
-        program = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-        context = playwright.chromium.launch_persistent_context(str(profile), executable_path=program, args=FLAGS)
+        context = playwright.chromium.launch_persistent_context(str(profile), executable_path=PROGRAM, args=FLAGS)
         context.set_default_timeout(PATIENCE)
         return context
 

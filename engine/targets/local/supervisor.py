@@ -83,18 +83,22 @@ class Supervisor:
             self.kill()  # alive without its socket: its shims do not mind
         self._config.write_text(CONFIG.format(root=_escaped(self.places.root), socket=_escaped(self._socket)))
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(self.places.root)}
-        done = subprocess.run(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)],
-            env=environment, cwd=self.places.root, start_new_session=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
-        )  # fmt: skip
-        if not self._answers(0 if done.returncode else 15):
-            raise TargetError(
-                f"supervisord could not be started: {done.stderr.strip() or 'it does not answer'}. "
-                f"See {self.places.root / 'supervisord.log'}.",
-                temporary=True,
-            )
-        return True
+        for _ in range(3):
+            done = subprocess.run(
+                [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)],
+                env=environment, cwd=self.places.root, start_new_session=True, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
+            )  # fmt: skip
+            if self._answers(0 if done.returncode else 15):
+                return True
+            if self.pid() or done.returncode > 0:
+                break
+            # Else it was killed while it started.
+        raise TargetError(
+            f"supervisord could not be started: {done.stderr.strip() or 'it does not answer'}. "
+            f"See {self.places.root / 'supervisord.log'}.",
+            temporary=True,
+        )
 
     def install(self, name: str, *, autostart: bool) -> None:
         """Write the program's lines; supervisord reads them when it is told or starts."""
@@ -141,11 +145,13 @@ class Supervisor:
         return self.places.supervisor_socket
 
     def _answers(self, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
+        """Whether it answers within `seconds`. False at once when it was there and has died."""
+        deadline, pid = time.monotonic() + seconds, None
         while True:
             with contextlib.suppress(TargetError):
                 return bool(self._call("getState"))
-            if time.monotonic() > deadline:
+            before, pid = pid, self.pid()
+            if time.monotonic() > deadline or (before and not pid):
                 return False
             time.sleep(0.02)
 
