@@ -146,7 +146,8 @@ class Supervisor:
 
     def _answers(self, seconds: float) -> bool:
         """Whether it answers within `seconds`. False at once when it was there and has died."""
-        deadline, pid = time.monotonic() + seconds, None
+        deadline = time.monotonic() + seconds
+        pid: int | None = None
         while True:
             with contextlib.suppress(TargetError):
                 return bool(self._call("getState"))
