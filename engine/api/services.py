@@ -74,14 +74,17 @@ def execute(request: Request, pk: int) -> Response:
     deployment = fetch(me(request), Deployment, "change", pk=pk)
     with refusals():
         job = OneOff(deployment, me(request), body(request, CommandSerializer)["command"]).execute()
-    return Response(_state(deployment, job, 0), status=201)
+        state = _state(deployment, job, 0)
+    return Response(state, status=201)
 
 
 @extend_schema(responses=CommandStateSerializer, parameters=[OpenApiParameter("offset", int)])
 @api_view(["GET"])
 def executed(request: Request, pk: int, job: str) -> Response:
     """How such a command goes, and what it printed from an offset on."""
-    return Response(_state(fetch(me(request), Deployment, "change", pk=pk), job, offset_of(request)))
+    deployment = fetch(me(request), Deployment, "change", pk=pk)
+    with refusals():
+        return Response(_state(deployment, job, offset_of(request)))
 
 
 def _state(deployment: Deployment, job: str, offset: int) -> dict[str, object]:

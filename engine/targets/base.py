@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from engine.artefacts.store import DiskFull
+
 Progress = Callable[[str], None]
 
 
@@ -23,6 +25,13 @@ class TargetError(Exception):
     def __init__(self, message: str, *, temporary: bool = False) -> None:
         super().__init__(message)
         self.temporary = temporary
+
+
+class NoRoom(TargetError, DiskFull):
+    """The disk of the target is full. Nothing is lost; trying again helps when there is room."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, temporary=True)
 
 
 @dataclass(frozen=True)

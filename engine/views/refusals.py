@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from django.http import HttpRequest
 
+from engine.artefacts.store import ArtefactError
 from engine.outcomes import PermanentFailure
 from engine.runs.transitions import NotPossible
 from engine.targets.base import TargetError
@@ -23,5 +24,5 @@ def warned(request: HttpRequest) -> Iterator[None]:
     """Leaves the block with a warning when its verb is refused."""
     try:
         yield
-    except (NotPossible, TargetError, PermanentFailure) as error:
+    except (NotPossible, TargetError, PermanentFailure, ArtefactError) as error:
         warn(request, sentence(error))

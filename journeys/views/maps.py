@@ -46,7 +46,7 @@ def journey_new(request: HttpRequest) -> HttpResponse:
         made.slug = _free_slug(made.title)
         made.save()
         return redirect(made)
-    return form_page(request, form, "New journey", button="Make the journey")
+    return form_page(request, form, "New journey", back="/journeys/", back_name="Journeys", button="Make the journey")
 
 
 def _free_slug(title: str) -> str:

@@ -12,5 +12,5 @@ def form_page(
 ) -> HttpResponse:
     """The form with its title. `back`: the address, or the object with the address, that leads back."""
     address = back if back is None or isinstance(back, str) else back.get_absolute_url()
-    context = {"form": form, "title": title, "back": address, "back_name": back, **more}
+    context = {"form": form, "title": title, "back": address or "", "back_name": back, **more}
     return render(request, "form.html", context, status=status)

@@ -22,7 +22,7 @@ def team_new(request: HttpRequest) -> HttpResponse:
         team = form.save()
         team.add(me(request), Role.ADMIN)
         return redirect("team", team.slug)
-    return form_page(request, form, "New team", button="Make the team")
+    return form_page(request, form, "New team", back="/settings/", back_name="Settings", button="Make the team")
 
 
 @login_required

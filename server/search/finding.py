@@ -23,6 +23,7 @@ from server.search.sources import BY_KIND, PARAPHRASE, QUOTE, scopes, seen_by
 FEW = 5  # of a kind beside others
 COUNTED = 30  # of a kind beside others: more are “30+”
 MANY = 100  # of a kind where it is asked for alone: shown, and no more are counted
+MOST_CANDIDATES = 5_000  # entries of a kind whose rows are asked for: a question has an end, and SQLite a limit
 PAGE = "page"
 THEIR_WORDS = (QUOTE, PARAPHRASE)
 Asked = Sequence[tuple[list[str], bool]]
@@ -112,7 +113,7 @@ class Search:
             found |= {kind: entries[:most] for kind, entries in there.items()}
             wanted = {
                 kind: limit * 8 for kind, limit in wanted.items()
-                if len(candidates.get(kind, ())) == limit and len(there[kind]) < most
+                if len(candidates.get(kind, ())) == limit < MOST_CANDIDATES and len(there[kind]) < most
             }  # fmt: skip
         return found
 
@@ -165,11 +166,11 @@ POSTGRES = """(
         SELECT id, vector FROM server_entry WHERE kind BETWEEN %s AND %s ORDER BY kind DESC, id DESC LIMIT 500
     )
     SELECT id FROM (
-        (SELECT id FROM recent WHERE vector @@ %s::tsquery LIMIT %s)
+        (SELECT id FROM recent WHERE vector @@ %s::tsquery ORDER BY id DESC LIMIT %s)
         UNION ALL
         (SELECT id FROM (SELECT id FROM server_entry WHERE vector @@ %s::tsquery OFFSET 0) AS matching
          WHERE 500 = (SELECT count(*) FROM recent) AND id < (SELECT min(id) FROM recent) ORDER BY id DESC LIMIT %s)
-    ) AS newest LIMIT %s
+    ) AS newest ORDER BY id DESC LIMIT %s
 )"""
 TERMS = 20  # of one beginning: more of them are left to FTS5
 

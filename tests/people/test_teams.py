@@ -33,3 +33,9 @@ def test_the_last_admin_stays(as_alice, team, alice):
 def test_an_admin_makes_another_team(as_alice, team, alice):
     as_alice.post("/settings/teams/new/", {"name": "Fraud desk"})
     assert Team.objects.get(slug="fraud-desk").has(alice, "admin")
+
+
+def test_the_page_of_a_new_team_leads_back(as_alice):
+    page = as_alice.get("/settings/teams/new/").content.decode()
+    assert '<a href="/settings/">' in page
+    assert 'href="None"' not in page

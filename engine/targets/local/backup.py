@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.targets.base import Kind, TargetError, Workload
+from engine.targets.base import Kind, NoRoom, TargetError, Workload
 from engine.targets.local import ports
 from engine.targets.local.routes import GATEWAY
 from engine.targets.local.workloads import Folder
@@ -111,7 +111,8 @@ def _back(target: LocalTarget, folder: Folder) -> bool:
             new = target._spec_of(workload, folder, python=python, port=port)
             folder.write_spec(new | {"wanted": spec["then"]})
     except TargetError as error:
-        folder.write_spec(spec | {"broken": f"{error} It is tried again."})
+        with contextlib.suppress(NoRoom):
+            folder.write_spec(spec | {"broken": f"{error} It is tried again."})
         return False
     return True
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.artefacts.store import FULL, DiskFull
-from engine.targets.base import TargetError
+from engine.artefacts.store import FULL
+from engine.targets.base import NoRoom, TargetError
 from lib import environment
 
 SOCKET_LIMIT = 100  # bytes; the kernel's own limit is 108 on Linux and 104 on macOS
@@ -101,7 +101,7 @@ class Places:
                 (self.root / "runtime").write_text(str(runtime))
         except OSError as error:
             if error.errno in FULL:
-                raise DiskFull(f"There is no room on the disk for {error.filename}.") from error
+                raise NoRoom(f"There is no room on the disk for {error.filename}.") from error
             raise TargetError(f"{error.filename} cannot be made: {error.strerror}.") from error
         status = runtime.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from engine.artefacts.archives import BadArchive, members, top, unpack
-from engine.artefacts.store import FULL, DiskFull
-from engine.targets.base import Source, TargetError
+from engine.artefacts.store import FULL
+from engine.targets.base import NoRoom, Source, TargetError
 
 
 class Sources:
@@ -22,13 +22,14 @@ class Sources:
         return self.root / source.name
 
     def make(self, source: Source, archive: Path) -> Path:
-        """Unpack it unless it stands. Raises TargetError for an archive that cannot be, and leaves nothing then."""
+        """Unpack it unless it stands. Raises TargetError for a bad archive and NoRoom; leaves nothing then."""
         place = self.folder(source)
         if place.is_dir():
             return place
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=self.root))
+        draft: Path | None = None
         try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=self.root))
             with members(archive) as entries:
                 unpack(entries, draft)
             os.replace(top(draft), place)
@@ -36,11 +37,12 @@ class Sources:
             raise TargetError(str(error)) from error
         except OSError as error:
             if error.errno in FULL:
-                raise DiskFull("There is no room on the disk to unpack the folder.") from error
+                raise NoRoom("There is no room on the disk to unpack the folder.") from error
             if not place.is_dir():  # else somebody else was faster, with the same
                 raise TargetError(f"The folder could not be unpacked: {error.strerror or error}.") from error
         finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            if draft:
+                shutil.rmtree(draft, ignore_errors=True)
         return place
 
     def discard(self, name: str) -> None:

@@ -83,7 +83,7 @@ class Supervisor:
             self.kill()  # alive without its socket: its shims do not mind
         self._config.write_text(CONFIG.format(root=_escaped(self.places.root), socket=_escaped(self._socket)))
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(self.places.root)}
-        for _ in range(3):
+        for _ in range(2):
             done = subprocess.run(
                 [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)],
                 env=environment, cwd=self.places.root, start_new_session=True, stdin=subprocess.DEVNULL,

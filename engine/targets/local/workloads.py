@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.artefacts.store import ArtefactError, Artefacts, DiskFull
-from engine.targets.base import Kind, State, Status, TargetError, Workload
+from engine.targets.base import Kind, NoRoom, State, Status, TargetError, Workload
 from engine.targets.local import logs, processes
 
 RUNTIMES = Path(__file__).resolve().parents[2] / "runtimes"
@@ -50,7 +50,7 @@ class Folder:
             processes.write_json(self.path / "spec.json", spec)
         except OSError as error:
             if error.errno in processes.FULL:
-                raise DiskFull(f"There is no room on the disk for {spec['name']}.") from error
+                raise NoRoom(f"There is no room on the disk for {spec['name']}.") from error
             raise TargetError(f"The files of {spec['name']} could not be written: {error.strerror}.") from error
 
     def kept(self) -> bool:
@@ -279,11 +279,11 @@ def _job_status(
         return Status(State.FAILED, reason=f"It ran longer than the {spec['timeout']:g} seconds it was given.", **known)
     try:
         known["files"] = folder.files(artefacts)
-    except DiskFull:
-        raise  # they are there still, and kept when there is room
+    except DiskFull as error:
+        raise NoRoom(str(error)) from error  # they are there still, and kept when there is room
     except (ArtefactError, OSError) as error:
         if isinstance(error, OSError) and error.errno in processes.FULL:
-            raise DiskFull("There is no room on the disk for the list of the job's files.") from error
+            raise NoRoom("There is no room on the disk for the list of the job's files.") from error
         return Status(State.FAILED, reason=f"Its files could not be kept. {error}", **known)
     if code == 0:
         return Status(State.SUCCEEDED, **known)

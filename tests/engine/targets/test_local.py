@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import tempfile
 import time
 
 import httpx
@@ -10,8 +11,9 @@ import psutil
 import pytest
 
 from engine.artefacts.store import DiskFull
-from engine.targets.base import Backend, Kind, Route, State, TargetError, Workload
+from engine.targets.base import Backend, Kind, NoRoom, Route, Source, State, TargetError, Workload
 from engine.targets.local import LocalTarget, processes
+from engine.targets.local.sources import Sources
 from tests.pace import slowness
 from tests.processes import processes_in, processes_of
 from tests.waiting import until
@@ -73,6 +75,16 @@ def test_a_disk_that_is_full_when_a_jobs_files_are_listed_is_waited_for(target, 
         with pytest.raises(DiskFull, match="no room on the disk for the list"):
             target.status("makes")
     assert set(until_state(target, "makes", State.SUCCEEDED).files) == {"model.bin"}
+
+
+def test_a_folder_that_finds_no_room_is_a_refusal_that_passes(home, monkeypatch):
+    """Of the kind that every caller of a target knows, and that an executor waits for."""
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda **_: (_ for _ in ()).throw(full))
+    with pytest.raises(NoRoom) as raised:
+        Sources(home / "sources").make(Source("a" * 64, "app"), home / "app.zip")
+    assert isinstance(raised.value, TargetError)
+    assert raised.value.temporary
 
 
 def test_files_a_job_leaves_become_artefacts(target):
