@@ -36,7 +36,10 @@ flow:
   - repeat:
       at_most: 3
       until: "${{ steps.round.outputs.result.n == 2 }}"
-      flow: [{id: round, uses: command.run, with: {command: 'ROUND; echo "{\\"n\\": $n}" > "$RESULT"'}}]
+      flow:
+        - id: round
+          uses: command.run
+          with: {command: 'ROUND; until echo "{\\"n\\": $n}" > "$RESULT"; do sleep 0.2; done'}  # the disk may be full
       again: [{id: again, uses: command.run, with: {command: 'AGAIN'}}]
   - {id: ask, uses: approve, with: {by: team}}
   - choose:
