@@ -39,4 +39,4 @@ def cells(row: Row) -> list[Any]:
 
 def lines(reading: Reading, observations: Iterable[Observation]) -> Iterator[str]:
     yield "\ufeff"  # without the mark, Excel reads UTF-8 as something else
-    yield from spreadsheet.lines(chain([COLUMNS], map(cells, rows(reading, observations))))
+    yield from spreadsheet.lines(chain([COLUMNS], (cells(Row(one, reading.quote(one))) for one in observations)))

@@ -31,7 +31,7 @@ class ChangeState:
     """The protocol of changes and judgements of a deployment: the only account of its four columns.
 
     A change starts with `begin`, which stores its expiry, and finishes with `end`, which clears it. The change of a
-    process that died expires. No judgement starts during a change.
+    process that died expires. No judgement is due during a change.
 
     `end` stores `changed_at` and clears `judged_at`, so the deployment is due at once. A judgement that started before
     the change is discarded, because it read another `changed_at`. `end` is one UPDATE, because a judge could run
@@ -51,8 +51,12 @@ class ChangeState:
         return not self.is_held(now) and not (self.moving_until and self.moving_until > now)
 
     def confirms(self, earlier: ChangeState, now: datetime) -> bool:
-        """Whether a judgement that started at `earlier` still counts."""
-        return self.at_rest(now) and self.changed_at == earlier.changed_at
+        """Whether a judgement still counts. `earlier` is from `begin_judgement`: its `judged_at` is when it started.
+
+        One that started during a change is discarded too, because a change that expires leaves `changed_at` as it was.
+        """
+        rested = earlier.at_rest(earlier.judged_at or now) and self.at_rest(now)
+        return rested and self.changed_at == earlier.changed_at
 
 
 def due(now: datetime, done: Q) -> Q:

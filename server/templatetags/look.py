@@ -93,7 +93,7 @@ def undo_url(message: Message) -> str:
 def columns(heads: str) -> list[tuple[str, str]]:
     """The heads of a table: "Run|#Took|(More)" is a text, the head of numbers, and one that only screen readers get."""
     kinds = {"#": "number", "(": "hidden"}
-    return [(head.strip("#()"), kinds.get(head[:1], "")) for head in heads.split("|")]
+    return [(head.strip("()" if head[:1] == "(" else "#"), kinds.get(head[:1], "")) for head in heads.split("|")]
 
 
 @register.simple_tag

@@ -126,6 +126,8 @@ def test_whoever_only_looks_keeps_nobody_from_starting(home: Path) -> None:
             started = Embedded(home)
             started.take_lock()
             started.close()
+            assert embedded.running(home) is None
     finally:
         stop.set()
+        looking.join()
         looking.join()

@@ -63,6 +63,12 @@ def test_which_judgement_still_counts(held, moving, changed, confirmed):
     assert ended.confirms(began, NOW) == confirmed
 
 
+@pytest.mark.parametrize(("moving", "confirmed"), [(None, True), (-1, True), (1, False)])
+def test_a_judgement_that_started_during_a_change_does_not_count_when_the_change_has_expired(moving, confirmed):
+    began = changing.ChangeState(None, at(moving), NOW, NOW)
+    assert began.confirms(began, NOW + timedelta(seconds=5)) == confirmed
+
+
 @pytest.fixture
 def served(live) -> Deployment:
     """Two releases; the second is live, was looked at, and has nothing the matter."""
