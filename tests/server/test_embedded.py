@@ -130,4 +130,3 @@ def test_whoever_only_looks_keeps_nobody_from_starting(home: Path) -> None:
     finally:
         stop.set()
         looking.join()
-        looking.join()

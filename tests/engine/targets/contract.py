@@ -144,8 +144,12 @@ class TargetContract:
         with pytest.raises(TargetError, match="is not there"):
             target.route(Route("churn", (Backend("1", "churn.r1", 100, ("gone",)),)))
 
-    def test_a_source_that_is_not_there_is_discarded_without_a_word(self, target):
+    def test_a_source_that_is_not_there_is_discarded_without_a_word_and_nothing_else_goes(self, target):
+        target.apply(self.job(target, "kept", result={"n": 1}))
+        until_state(target, "kept", State.SUCCEEDED)
         target.discard("nothing")
+        target.discard("kept")  # a workload's name is no source's
+        assert target.status("kept").result == {"n": 1}
 
     def test_secrets_are_in_no_status_and_no_plan(self, target):
         job = dataclasses.replace(self.job(target, "hush", says="fine"), secrets={"KEY": "very-hush-hush"})

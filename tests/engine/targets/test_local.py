@@ -82,7 +82,7 @@ def test_a_folder_that_finds_no_room_is_a_refusal_that_passes(home, monkeypatch)
     full = OSError(errno.ENOSPC, "No space left on device")
     monkeypatch.setattr(tempfile, "mkdtemp", lambda **_: (_ for _ in ()).throw(full))
     with pytest.raises(NoRoom) as raised:
-        Sources(home / "sources").make(Source("a" * 64, "app"), home / "app.zip")
+        Sources(home / "sources").make(Source("app", "a" * 64), home / "app.zip")
     assert isinstance(raised.value, TargetError)
     assert raised.value.temporary
 
