@@ -492,10 +492,11 @@ setInterval(() => {
   }
 }, 250);
 
+const PATIENCE = 15000; // ms: a question that gets no answer is asked again, not waited for
 async function fetched(since) {
   const response = await fetch(
     `/api/research/sessions/${facts.session}/observations/${since ? `?since=${since}` : ""}`,
-    { headers: { Accept: "application/json" } },
+    { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) },
   );
   if (!response.ok) throw new Error(String(response.status));
   return response.json();
@@ -538,6 +539,16 @@ async function begin() {
       stored: entry.pending ? entry.stored : (entry.stored ?? picked(entry)),
     })),
   );
+  drawKeys();
+  if (await stopOf(facts.session)) {
+    stopped = true;
+    box.disabled = true;
+    await leave();
+    return;
+  }
+  // Nothing typed or kept waits for the first answer.
+  box.focus();
+  send();
   try {
     await others();
   } catch {
@@ -552,12 +563,6 @@ async function begin() {
     );
   list.scrollTop = list.scrollHeight;
   drawKeys();
-  if (await stopOf(facts.session)) {
-    stopped = true;
-    box.disabled = true;
-    await leave();
-    return;
-  }
   setInterval(
     () =>
       others().catch(() => {
@@ -566,7 +571,5 @@ async function begin() {
     20000,
   );
   $("entry").dataset.ready = "yes";
-  box.focus();
-  send();
 }
 begin();

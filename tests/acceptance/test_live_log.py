@@ -199,6 +199,25 @@ def test_two_thousand_entries_stay_fast(alice_page, server, session, participant
     on_server(alice_page)
 
 
+def test_a_first_question_without_an_answer_holds_nothing_up(alice_page, server, session, participant, case):
+    """Of a server that is busy or a network that swallows: what is typed is kept and sent, and it is asked again."""
+    asked: list[Any] = []
+    questions = f"**/api/research/sessions/{session.pk}/observations/"
+    alice_page.route(questions, lambda route: asked.append(route))  # no answer ever
+    alice_page.goto(f"{server.url}/sessions/{session.pk}/live/")
+    expect(alice_page.locator("#box")).to_be_focused()
+    log(alice_page, "Opens two notebooks")
+    on_server(alice_page)
+    assert texts() == ["Opens two notebooks"]
+    expect(alice_page.locator("#toasts")).to_contain_text("The server cannot be reached.")
+    expect(alice_page.locator("#entry[data-ready=yes]")).to_be_visible()
+    assert len(asked) == 1
+    alice_page.unroute(questions)
+    words = "Asks in chat"
+    Observation.objects.create(session=session, participant=participant, case=case, at=1000, text=words)
+    expect(alice_page.locator("#entries")).to_contain_text(words)
+
+
 def test_the_log_has_no_barrier(alice_page, server, session):
     open_log(alice_page, server, session)
     log(alice_page, "/Match features", "Compares by eye", '"I find out from the on-call."')
