@@ -2,7 +2,9 @@
 // An entry is shown when the device has it, and typing never waits for the network.
 
 import {
+  ask,
   changes,
+  check,
   keep,
   keepStop,
   ofSession,
@@ -13,6 +15,7 @@ import {
   stopOf,
   unsent,
   uuid7,
+  why,
 } from "./outbox.js";
 import { toast } from "./desirepath.js";
 
@@ -492,14 +495,12 @@ setInterval(() => {
   }
 }, 250);
 
-const PATIENCE = 15000; // ms: a question that gets no answer is asked again, not waited for
 async function fetched(since) {
-  const response = await fetch(
-    `/api/research/sessions/${facts.session}/observations/${since ? `?since=${since}` : ""}`,
-    { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) },
-  );
-  if (!response.ok) throw new Error(String(response.status));
-  return response.json();
+  const entries = `/api/research/sessions/${facts.session}/observations/`;
+  const answer = await ask("GET", since ? `${entries}?since=${since}` : entries);
+  const refused = check(answer);
+  if (refused) throw new Error(refused);
+  return answer.said;
 }
 
 // The newer revision of two is the entry, wherever it was kept. One that this device has not sent yet stays as it is
@@ -551,8 +552,8 @@ async function begin() {
   send();
   try {
     await others();
-  } catch {
-    toast("The server cannot be reached. What you log stays on this device until it can.");
+  } catch (error) {
+    toast(`${why(error)} What you log stays on this device until the server has it.`);
   }
   if (!list.children.length)
     list.append(

@@ -90,38 +90,36 @@ function cookie(name) {
   );
 }
 
+const PATIENCE = 15000; // ms: what gets no answer is asked again, not waited for
+
 // The answer as far as it can be read: { ok, status, said }, where `said` is null if it is not JSON.
-async function ask(method, url, body) {
-  const aborter = new AbortController();
-  const patience = setTimeout(() => aborter.abort(), 15000);
+export async function ask(method, url, body) {
+  const response = await fetch(url, {
+    method,
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(PATIENCE),
+    redirect: "error",
+    headers: {
+      "Content-Type": "application/json",
+      Accept: "application/json",
+      "X-CSRFToken": cookie("desirepath_csrf"),
+    },
+  });
+  const text = await response.text();
+  let said = null;
   try {
-    const response = await fetch(url, {
-      method,
-      body: JSON.stringify(body),
-      signal: aborter.signal,
-      redirect: "error",
-      headers: {
-        "Content-Type": "application/json",
-        Accept: "application/json",
-        "X-CSRFToken": cookie("desirepath_csrf"),
-      },
-    });
-    const text = await response.text();
-    let said = null;
-    try {
-      said = JSON.parse(text);
-    } catch {
-      /* not JSON */
-    }
-    return { ok: response.ok, status: response.status, said };
-  } finally {
-    clearTimeout(patience);
+    said = JSON.parse(text);
+  } catch {
+    /* not JSON */
   }
+  return { ok: response.ok, status: response.status, said };
 }
 
 class Later extends Error {}
+export const why = (error) => (error instanceof Later ? error.message : "The server cannot be reached.");
 
-function check({ ok, status, said }) {
+// Why the server refused, in words; undefined when it did not. Throws what can be tried again later.
+export function check({ ok, status, said }) {
   if (ok) return undefined;
   if (status === 401 || status === 403) throw new Later("Sign in again to send it.");
   if (status >= 500 || status === 429 || status === 408) throw new Later("The server has trouble; it is tried again.");
@@ -294,7 +292,7 @@ async function attempt() {
     wait = 1000;
     if (await unsent()) timer = setTimeout(send, wait);
   } catch (error) {
-    trouble = error instanceof Later ? error.message : "The server cannot be reached.";
+    trouble = why(error);
     timer = setTimeout(send, wait);
     wait = Math.min(wait * 2, 30000);
   }

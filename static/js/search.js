@@ -1,6 +1,7 @@
 // The box that Ctrl K opens: results while typing, chosen by arrows. Without this script the form leads to /search/.
 
 const WAIT = 120; // ms after the last key
+const PATIENCE = 15000; // ms for an answer
 const box = document.querySelector("#search");
 const field = box.querySelector("[role=combobox]");
 const list = box.querySelector("#search-results");
@@ -55,7 +56,9 @@ async function ask() {
   }
   const mine = (asked = new AbortController());
   try {
-    const answer = await fetch(`/search/?part=box&q=${encodeURIComponent(text)}`, { signal: mine.signal });
+    const answer = await fetch(`/search/?part=box&q=${encodeURIComponent(text)}`, {
+      signal: AbortSignal.any([mine.signal, AbortSignal.timeout(PATIENCE)]),
+    });
     if (!answer.ok || answer.redirected) throw new Error(`${answer.status}`);
     const html = await answer.text();
     if (!mine.signal.aborted) show(html);

@@ -153,7 +153,7 @@ def test_what_is_written_into_an_entry_that_was_removed_meanwhile_is_there(alice
 
 def test_what_another_corrects_before_the_answer_comes_is_one_entry(alice_page, bob_page, server, session):
     bob_page.route("**/observations/*-*/", lost, times=1)
-    with bob_page.expect_event("requestfailed"):
+    with bob_page.expect_event("requestfailed", lambda asked: asked.method == "PUT"):
         log(bob_page, "Asks in chat")
     Observation.objects.filter(text="Opens two notebooks").update(at=0)  # so that what Bob logged is the last
     open_log(alice_page, server, session)
@@ -168,7 +168,7 @@ def test_what_another_corrects_before_the_answer_comes_is_one_entry(alice_page, 
 
 def test_an_answer_that_never_came_makes_nobody_a_stranger_to_their_own_words(bob_page, server, session):
     bob_page.route("**/observations/*-*/", lost, times=1)
-    with bob_page.expect_event("requestfailed"):
+    with bob_page.expect_event("requestfailed", lambda asked: asked.method == "PUT"):
         rewrite(bob_page, "Opens notebooks")
     rewrite(bob_page, "Opens 2 notebooks")
     bob_page.clock.fast_forward(2_000)  # it tries again after one second

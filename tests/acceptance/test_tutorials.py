@@ -50,9 +50,13 @@ def test_from_a_model_file_to_an_endpoint(home: Home, examples: Path, folder: Pa
     home.up()
     home.sign_in("alice")
     follow("tutorial-ml-engineer.md", home, folder)
+    live = {row["name"]: row["live"] for row in home.client("alice").ls()}
+    assert live == {"churn": 1, "churn-notebook": 1}  # churn went back from 2, was removed and restored
 
 
 def test_from_a_folder_to_a_service(home: Home, folder: Path) -> None:
     home.up()
     home.sign_in("tom")
     follow("tutorial-app-developer.md", home, folder)
+    (live,) = home.client("tom").ls()
+    assert (live["name"], live["live"]) == ("hello", 2)  # it went back from 3, was removed and restored

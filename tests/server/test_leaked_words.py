@@ -14,12 +14,15 @@ from zipfile import ZipFile
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from engine.actions import judge
 from engine.actions.start_run import StartRun
 from engine.definition.vocabulary import FILE_TYPES
-from engine.models import Artefact, Deployment, Revision, Run, StepRun, Target, Template
+from engine.models import Artefact, Deployment, Release, Revision, Run, StepRun, Target, Template
+from engine.statuses import RunState
 from engine.steps import registry
+from engine.targets.base import Kind, Workload
 from engine.workers import executor
 from people.models import Persona, Role, Team, User
 from people.models.persona import pack, shipped
@@ -104,11 +107,16 @@ def brought(revision: Revision, team: Team, user: User, address: str) -> dict[st
     return found
 
 
+def work(run: Run) -> None:
+    """Execute what is due, and what waits for its time as if it had come."""
+    run.steps.filter(wake_at__isnull=False).update(wake_at=timezone.now())
+    executor.drain()
+
+
 def go_on(run: Run, user: User) -> None:
     """Execute what is due and answer what is asked, as long as something comes of it."""
     for _ in range(20):
-        run.steps.filter(wake_at__isnull=False).update(wake_at=None)
-        executor.drain()
+        work(run)
         step = run.waiting_steps().first()
         if step is None or not step.asking:
             return
@@ -126,13 +134,13 @@ def run(starter: Revision, team: Team, sam: User, endpoint: Endpoint) -> Run:
 
 
 @pytest.fixture
-def finished(run: Run, sam: User) -> Run:
+def finished(run: Run, sam: User, endpoint: Endpoint) -> Run:
     """Gone as far as it goes; what it made live is judged, and did once answer."""
     go_on(run, sam)
     place = Deployment.objects.get()
     if not place.releases.exists():  # a starter that leaves the releasing to a command
-        release(place, 1, 0, run)
-        release(place, 2, 100, run)
+        for made in (release(place, 1, 0, run), release(place, 2, 100, run)):
+            endpoint.target.apply(Workload(made.workload, Kind.SERVICE, ("true",)))
         place.releases.update(artefact_name="it.zip")
     judge.judge(place)
     run.refresh_from_db()
@@ -140,9 +148,19 @@ def finished(run: Run, sam: User) -> Run:
     return run
 
 
-def clean(client: Client, persona: Persona, at: str, **data: Any) -> str:
-    """A page that is there and says nothing it should not; its text."""
+def second(place: Deployment) -> None:
+    """The same released once more, and live."""
+    made = Release.objects.get(deployment=place)
+    place.releases.update(weight=0)
+    made.pk, made.number, made.effect, made.weight = None, 2, f"{made.effect}-2", 100
+    made.save()
+
+
+def clean(client: Client, persona: Persona, at: str, status: int = 200, **data: Any) -> str:
+    """A page that answers so, to whoever is signed in, and says nothing it should not; its text."""
     answer = client.post(at, data, follow=True) if data else client.get(at, follow=True)
+    assert answer.status_code == status, at
+    assert not answer.request["PATH_INFO"].startswith("/accounts/"), at
     text = visible(answer.content.decode())
     assert leaks(text, persona.slug) == [], f"{at} to {persona.plural}"
     return text
@@ -153,7 +171,7 @@ def clean(client: Client, persona: Persona, at: str, **data: Any) -> str:
 EMPTY = [
     "/", "/new/", "/live/", "/runs/", "/templates/", "/waiting/", "/journeys/", "/studies/", "/insights/", "/outcomes/",
     "/search/", "/search/?q=nothing", "/settings/", "/settings/teams/retention/", "/settings/teams/retention/limits/",
-    "/audit/", "/settings/example/", "/kinds/",
+    "/audit/", "/kinds/",
 ]  # fmt: skip
 
 
@@ -165,6 +183,11 @@ def test_where_nothing_is_yet(as_sam, persona, address):
 @pytest.mark.parametrize("address", EMPTY)
 def test_once_something_is_live(as_sam, persona, finished, address):
     clean(as_sam, persona, address)
+
+
+def test_what_the_example_is_and_what_its_removal_would_take(as_sam, persona, sam):
+    Team.objects.create(name="Example", slug=example.TEAM, example=True).add(sam, Role.ADMIN)
+    assert "Remove the example" in clean(as_sam, persona, "/settings/example/")
 
 
 def test_their_template_how_it_starts_and_what_would_happen(as_sam, persona, starter, endpoint, team, sam):
@@ -219,9 +242,10 @@ def test_a_run_as_it_begins_and_once_it_has_ended(as_sam, persona, run, sam):
 
 def test_a_run_that_failed_and_how_it_goes_on(as_sam, persona, run, endpoint):
     endpoint.target.breaks("The machine is switched off.")
-    for _ in range(6):
-        run.steps.filter(wake_at__isnull=False).update(wake_at=None)
-        executor.drain()
+    for _ in range(100):
+        work(run)
+    run.refresh_from_db()
+    assert run.state == RunState.FAILED
     clean(as_sam, persona, f"/runs/{run.pk}/")
     clean(as_sam, persona, f"/runs/{run.pk}/resume/")
     for verb in ("pause", "continue", "cancel"):
@@ -235,22 +259,27 @@ def test_what_is_live_and_the_verbs_on_it(as_sam, persona, finished, monkeypatch
     clean(as_sam, persona, at)
     for criterion in [*finished.revision.parsed.done]:
         clean(as_sam, persona, f"{at}done/{criterion.id}/confirm/", comment="seen")
-    clean(as_sam, persona, f"{at}rollback/", any="1")
-    clean(as_sam, persona, f"{at}rollback/", any="1")  # there is nothing before the first
+    place = Deployment.objects.get()
+    if place.releases.count() == 1:
+        second(place)
+    assert " 1 answers again" in clean(as_sam, persona, f"{at}rollback/", any="1")
+    assert "no release before this one" in clean(as_sam, persona, f"{at}rollback/", any="1")
     clean(as_sam, persona, f"{at}remove/", any="1")
     clean(as_sam, persona, at)
     clean(as_sam, persona, f"{at}remove/", any="1")
     clean(as_sam, persona, "/live/")
     clean(as_sam, persona, f"{at}restore/", any="1")
+    assert Deployment.objects.there().get() == place
 
 
 def test_what_is_not_there_not_theirs_or_not_readable(as_sam, persona, run, sam, team):
     for address in ("/nowhere/", "/runs/999/", "/live/retention/here/nothing/", "/templates/nothing/", "/trace/x/1/"):
-        clean(as_sam, persona, address)
+        clean(as_sam, persona, address, 404)
     clean(as_sam, persona, "/drop/", any="1")
     clean(as_sam, persona, "/drop/", file=SimpleUploadedFile("it.txt", b"not what it should be"))
-    clean(as_sam, persona, "/journeys/new/")  # only researchers may
+    clean(as_sam, persona, "/journeys/new/")
     answer = Client(enforce_csrf_checks=True).post("/runs/1/cancel/")
+    assert answer.status_code == 403
     assert leaks(visible(answer.content.decode()), persona.slug) == []
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
+import yaml
 from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, transaction
+from django.urls import URLResolver, get_resolver
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from knox.models import AuthToken
@@ -31,6 +34,20 @@ AT_MOST = settings(
 
 def test_the_document_is_valid_and_says_all_it_should(tmp_path):
     call_command("spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "schema.yaml"))
+    said = yaml.safe_load((tmp_path / "schema.yaml").read_text())["paths"]
+    named = re.compile(r"<(?:\w+:)?(\w+)>")
+    addresses = {route for route in api_routes() if route not in ("/api/schema/", "/api/docs/")}
+    # What a route calls pk is called id in the document.
+    assert {named.sub(r"{\1}", route).replace("{pk}", "{id}") for route in addresses} == set(said)
+
+
+def api_routes(resolver: URLResolver | None = None, above: str = "/") -> Iterator[str]:
+    for one in (resolver or get_resolver()).url_patterns:
+        route = above + str(one.pattern)
+        if isinstance(one, URLResolver):
+            yield from api_routes(one, route)
+        elif route.startswith("/api/"):
+            yield route
 
 
 @pytest.fixture

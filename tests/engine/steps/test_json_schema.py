@@ -26,7 +26,7 @@ def documents() -> list[Any]:
 
 @pytest.mark.parametrize("document", documents(), ids=lambda d: d["template"])
 def test_every_shipped_template_fits(validator: jsonschema.Draft202012Validator, document: Any) -> None:
-    validator.validate(document)
+    assert [error.message for error in validator.iter_errors(document)] == []
 
 
 WHOLE = """
@@ -48,7 +48,7 @@ flow:
 
 
 def test_every_block_fits(validator: jsonschema.Draft202012Validator) -> None:
-    validator.validate(yaml_text.read(WHOLE)[0])
+    assert [error.message for error in validator.iter_errors(yaml_text.read(WHOLE)[0])] == []
 
 
 @pytest.mark.parametrize(
