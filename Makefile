@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 0
 
-.PHONY: run test stop lock lint clean help
+.PHONY: run test setup stop lock lint clean help
 
 run: $(VENV)/run.ok static/vendor/installed  ## set up, walk the thread once, serve the pages
 	@$(BIN)/python manage.py demo
@@ -14,6 +14,8 @@ test: export PYTHONDONTWRITEBYTECODE = 0
 test: $(VENV)/test.ok  ## everything that can be tested here; names what is missing
 	@$(BIN)/python bin/assets --tests
 	@$(BIN)/python -m tests.all
+
+setup: $(VENV)/test.ok  ## what single tests and `make lint` need
 
 stop: $(VENV)/run.ok  ## end everything that `make run` started
 	@$(BIN)/python manage.py stop

@@ -198,10 +198,12 @@ def confirm(
 
 @app.command("login")
 def login_(
-    browser: Annotated[bool, typer.Option(help="Open the page by itself.")] = True, json: AsJson = False
+    server: Annotated[str | None, typer.Option(help="The server's address.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page by itself.")] = True,
+    json: AsJson = False,
 ) -> None:
     """Sign this terminal in, through the browser."""
-    url = connection.address(State.server)
+    url = connection.address(server or State.server)
     tell = err.print if json else out.print
     answer = login.login(url, tell=tell, browser=browser)
     show({"server": answer.url}, json, lambda: out.print(f"{words.sign('succeeded')} Signed in to {answer.url}"))

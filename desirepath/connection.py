@@ -32,8 +32,14 @@ DEFAULT = "http://127.0.0.1:8800"
 
 
 def address(server: str | None = None) -> str:
-    """The server that is meant, whether or not somebody is signed in to it."""
-    return server or os.environ.get("DESIREPATH_URL") or read().get("url") or DEFAULT
+    """The server that is meant, whether or not somebody is signed in to it. Raises NoServer for what is no address."""
+    return _checked(server or os.environ.get("DESIREPATH_URL") or read().get("url") or DEFAULT)
+
+
+def _checked(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise NoServer(f"“{url}” is no address of a server: it has to begin with http:// or https://.")
+    return url
 
 
 def for_git() -> dict[str, str]:
@@ -47,6 +53,7 @@ def find(server: str | None = None, token: str | None = None) -> Place:
     url = server or os.environ.get("DESIREPATH_URL") or kept.get("url", "")
     if not url:
         raise NoServer(f"No Desirepath server is known here. {ELSEWHERE}")
+    _checked(url)
     same = kept.get("url", "").rstrip("/") == url.rstrip("/")
     token = token or os.environ.get("DESIREPATH_TOKEN") or (kept.get("token", "") if same else "")
     if not token:

@@ -44,9 +44,13 @@ def standing(run: Json, deployment: Json | None) -> str:
 
 
 def step_line(step: Json) -> str:
+    """A step: its sign, id, title, time, and what it waits for, from whom."""
     name = step["title"] + (f" (round {step['iteration']})" if step["iteration"] else "")
-    why = step.get("waits") or step["note"] or step["reason"] or (step["asking"] or {}).get("question", "")
-    return f"{sign(step['state'])} {name:<28} {duration(step['seconds']):>8}  {why}"
+    asks = step["asking"]
+    asked = f"{asks['by']}: {asks['question']}" if asks else ""
+    why = step.get("waits") or asked or step["note"] or step["reason"]
+    state = "" if step["state"] == "ready" else step["state"]  # ready to begin, where a release is ready to answer
+    return f"{sign(state)} {step['leaf'] or '':<12} {name:<28} {duration(step['seconds']):>8}  {why}"
 
 
 def thread(links: list[Json]) -> list[str]:

@@ -112,7 +112,7 @@ def address(schemes: Iterable[str], *, path: str = "") -> Callable[[str], str]:
     known = tuple(schemes)
 
     def read(text: str) -> str:
-        if text.partition("://")[0] not in known:
+        if not text.startswith(tuple(f"{scheme}://" for scheme in known)):
             raise ValueError("an address that begins with " + " or ".join(f"{scheme}://" for scheme in known))
         try:
             parts = urlsplit(text)

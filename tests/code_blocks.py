@@ -28,7 +28,7 @@ def blocks(page: Path) -> list[Code]:
 
 def run_shell(code: Code, folder: Path, env: Mapping[str, str], kept: Path) -> str:
     """What a block prints, run by bash in this folder. Variables that earlier blocks set are there: `kept` has them."""
-    script = f"[ -f {kept} ] && . {kept}\nset -eu\n{code.text}\ndeclare -p ADDRESS > {kept} 2>/dev/null || true\n"
+    script = f"[ -f {kept} ] && . {kept}\nset -eu\n{code.text}\ndeclare -p ADDRESS RUN > {kept} 2>/dev/null || true\n"
     done = subprocess.run(
         ["bash", "-c", script], cwd=folder, env=dict(env), capture_output=True, text=True, timeout=900, check=False
     )

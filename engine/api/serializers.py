@@ -67,7 +67,7 @@ class StepSerializer(serializers.ModelSerializer[StepRun]):
 
     def get_waits(self, step: StepRun) -> str:
         """Asked once a queue, however many of these steps stand in it."""
-        if not step.queue:
+        if not concurrency.waiting(step):
             return ""
         known: dict[str, str] = cast(dict[str, Any], self.context).setdefault("waits", {})
         if step.queue not in known:

@@ -18,6 +18,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from engine.models import Limit, StepRun
+from engine.models.heartbeat import EngineHeartbeat
 from engine.statuses import LIVE_STEPS, StepState
 
 PAUSED = "paused"  # the queue of steps whose run is paused
@@ -162,8 +163,13 @@ def reconcile() -> int:
 # --- said of a queue -------------------------------------------------------------------------------------------------
 
 
+def waiting(step: StepRun) -> bool:
+    """Whether the engine has to do something before it goes on: let it through a queue, or take it up."""
+    return bool(step.queue) or step.state == StepState.READY
+
+
 def waits_for(step: StepRun) -> str:
-    """What a queued step waits for and who holds it, as a sentence; "" where it is not queued.
+    """What a waiting step waits for and who holds it, as a sentence; "" where an engine takes it up at once.
 
     A holder of another team is not named: limits of templates and targets are shared, runs are not.
     """
@@ -173,7 +179,12 @@ def waits_for(step: StepRun) -> str:
     if kind == "limit":
         limit = Limit.objects.select_related("team", "template", "target").filter(pk=name).first()
         return f"waits: {limit}{_held_by(holders(step.queue), step.run.team_id)}" if limit else "waits for its turn"
-    return "waits: the run is paused" if step.queue == PAUSED else ""
+    if step.queue == PAUSED:
+        return "waits: the run is paused"
+    looked_for = step.queue or EngineHeartbeat.objects.looking().exists()
+    return (
+        "" if looked_for else "waits: no engine looks for work; start one with `desirepath up` or `desirepath worker`"
+    )
 
 
 def holders(queue: str) -> QuerySet[StepRun]:

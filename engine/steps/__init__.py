@@ -1,7 +1,7 @@
 """Step kinds: a folder each, with `kind.py`, `words.yaml` (its words per persona) and `page.md` (its documentation).
 
-A folder here is found by itself: adding a kind touches one place. Kinds know nothing of one another; what several
-need stands in `base` or in a module here whose name says what it is about. Kinds describe, targets perform.
+A folder here is found by itself; its test and its name in the glossary are all else that a kind needs. Kinds know
+nothing of one another; what several need stands in `base` or in a module here whose name says what it is about.
 """
 
 from __future__ import annotations

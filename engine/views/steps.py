@@ -46,6 +46,8 @@ def step(request: HttpRequest, pk: int, step_pk: int) -> HttpResponse:
     output = step.run.target.connect().logs(jobs[-1], offset=-20000).text if jobs else ""
     same = step.run.steps.filter(leaf=step.leaf, purpose=step.purpose).exclude(pk=step.pk).defer(*HEAVY)
     others = list(same[: OTHERS + 1]) if step.leaf else []
+    queues = wording.queues_of([step])
+    held = wording.held(step) or wording.retrying(step) or step.queue in queues
     totals = totals_of(step.run, [step])
     context = {
         "step": step,
@@ -53,7 +55,7 @@ def step(request: HttpRequest, pk: int, step_pk: int) -> HttpResponse:
         "where": wording.place(step.run.flow, step, totals),
         "word": wording.word(step),
         "mark": wording.mark(step, MARKS),
-        "waits": wording.says(step, wording.queues_of([step])) if wording.held(step) or wording.retrying(step) else "",
+        "waits": wording.says(step, queues) if held else "",
         "outputs": list(step.outputs.items()),  # not as a mapping: an output may be called “items”
         "output": output,
         "events": step.events.exclude(text=""),

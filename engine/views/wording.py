@@ -104,7 +104,9 @@ def mark(row: StepRun, marks: Mapping[str, str]) -> str:
 def says(row: StepRun, queues: Mapping[str, str]) -> str:
     """The sentence beside a step's state: what it waits for or asks, why it failed, or its note."""
     if held(row):
-        return queues.get(row.queue) or ("waits for its turn" if row.queue else "waits: the run is paused")
+        return queues.get(row.queue, "waits for its turn") if row.queue else "waits: the run is paused"
+    if row.state == StepState.READY and "" in queues:
+        return queues[""]
     if retrying(row):
         return f"attempt {row.attempt} comes {soon(row.wake_at)}; before: {row.reason}"
     if row.asks:
@@ -113,9 +115,13 @@ def says(row: StepRun, queues: Mapping[str, str]) -> str:
 
 
 def queues_of(rows: list[StepRun]) -> dict[str, str]:
-    """{queue: what its steps wait for}. Two queries a queue, and at most `MOST_QUEUES` queues."""
-    first = {row.queue: row for row in reversed(rows) if row.queue}
-    return {queue: concurrency.waits_for(row) for queue, row in list(first.items())[:MOST_QUEUES]}
+    """{queue: what its steps wait for}; "" is that of steps that are ready, where no engine looks for any.
+
+    Two queries a queue, and at most `MOST_QUEUES` queues.
+    """
+    first = {row.queue: row for row in reversed(rows) if concurrency.waiting(row)}
+    found = {queue: concurrency.waits_for(row) for queue, row in list(first.items())[:MOST_QUEUES]}
+    return {queue: said for queue, said in found.items() if said}
 
 
 def soon(moment: datetime | None) -> str:

@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from django.db import Error, InterfaceError, OperationalError, close_old_connections, connection
@@ -119,9 +120,15 @@ def outcome_of(row: StepRun) -> Outcome:
         return _broken(row, error)
 
 
+MOST_SAID = 500  # characters of an error that nobody foresaw
+
+
 def _broken(row: StepRun, error: Exception) -> Outcome:
     row.say("step.error", "".join(traceback.format_exception(error))[-4000:])
-    return Failed(f"Something in Desirepath itself failed: {type(error).__name__}: {error}", temporary=True)
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" ({Path(place[0].filename).name}, line {place[0].lineno})" if place else ""
+    why = f"{type(error).__name__}: {error}"
+    return Failed(f"Something in Desirepath itself failed: {why[:MOST_SAID]}{where}", temporary=True)
 
 
 def _out_of_room(error: OSError | DiskFull) -> Outcome | None:

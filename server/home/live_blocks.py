@@ -26,7 +26,7 @@ from lib.durations import in_words
 from lib.statistics import FEW
 from people.access import can
 from people.models import Role, Team, User
-from research.models import Observation
+from research.models import Observation, Session
 from research.reading import Reading
 from research.traces import traces
 from server.home import thread, waiting
@@ -70,7 +70,8 @@ def _people_took(user: User) -> str:
     """The median duration of the cases of people who were watched, with their number."""
     if user.persona is None:
         return ""
-    observations = Observation.objects.of_persona(user.persona, example=_in_example(user))
+    watched = Observation.objects.of_persona(user.persona, example=_in_example(user))
+    observations = watched.exclude(session__in=Session.objects.live())  # nobody knows yet how long that case takes
     cases = [sum(step.end - step.start for step in trace) for trace in traces(observations).values()]
     cases = [case for case in cases if case]
     return f"{in_words(median(cases) / 1000)} (n {len(cases)})" if len(cases) >= FEW else ""

@@ -27,6 +27,7 @@ const [box, list, stamp, sort, keys] = ["box", "entries", "stamp", "sort", "keys
 
 const KINDS = { does: "Does", says: "Says", waits: "Waits", rework: "Rework", pain: "Pain", note: "Note" };
 const PREFIX = { '"': "says", "“": "says", "„": "says", "!": "pain", "?": "note" };
+const LONGEST = 10000; // characters, as Observation.text
 const JUMP = { "/": "activity", "#": "case", "@": "person" };
 
 const entries = new Map(); // id → entry as the device has it
@@ -130,30 +131,40 @@ function named(names, text) {
   );
 }
 
+// Whether it was found; who types on after @P2 says so of that person.
 function jump(what, text) {
-  if (!text) return;
   if (what === "activity") {
     start(named(facts.activities, text) ?? text);
-    return;
+    return true;
   }
   if (what === "case") {
     place = named(facts.cases, text) ?? text;
     if (!facts.cases.includes(place)) facts.cases.push(place);
   } else {
-    const number = Number(text.replace(/^p/i, ""));
+    const [, digits, words] = text.match(/^p?(\d+)(?:\s+(.+))?$/is) ?? [];
+    const number = Number(digits);
     if (!facts.participants.some((one) => one.number === number)) {
-      toast(`P${number} is not in this session. Consent comes first: add them on the session's page.`, { error: true });
-      return;
+      const said = digits ? `P${number} is not in this session.` : `“@${text}” names nobody: write @P2.`;
+      toast(`${said} Consent comes first: people are added on the session's page.`, { error: true });
+      return false;
     }
     person = number;
+    if (words) write(words);
   }
   drawKeys();
+  return true;
 }
 
 function log() {
   const text = box.value.trim();
   const at = began;
   const was = editing;
+  if (text.length > LONGEST) {
+    toast(`An entry has at most ${LONGEST.toLocaleString("en")} characters; this one has ${text.length}. Log it in parts.`, {
+      error: true,
+    });
+    return;
+  }
   clear();
   if (was) {
     const [kind, words] = read(text);
@@ -174,14 +185,25 @@ function log() {
   }
   if (!text) return;
   if (JUMP[text[0]] && text.length > 1) {
-    jump(JUMP[text[0]], text.slice(1).trim());
+    if (!jump(JUMP[text[0]], text.slice(1).trim())) again(text);
     return;
   }
+  write(text, at);
+}
+
+function write(text, at = null) {
   const [kind, words] = read(text);
   if (words)
     commit([make(kind ?? "does", { at: at ?? now(), text: words })]).then((kept) => {
-      if (!kept && !box.value) box.value = text;
+      if (!kept) again(text);
     });
+}
+
+// What could not be logged is in the box again, unless somebody types there already.
+function again(text) {
+  if (box.value) return;
+  box.value = text;
+  type();
 }
 
 const read = (text) =>
@@ -242,12 +264,14 @@ function fill(row, entry) {
   at.textContent = clock(entry.at);
   doing.textContent = entry.activity ?? "";
   const label = entry.kind === "does" ? "" : entry.text ? `${KINDS[entry.kind]}: ` : KINDS[entry.kind];
+  what.dir = "auto";
   what.textContent = entry.quote
     ? `“${entry.text}”`
     : entry.kind === "says"
       ? entry.text
       : label + entry.text + (begins && !entry.text ? "begins" : "");
   const notes = [];
+  if (entry.refused) notes.push("on this device only");
   if (entry.marked) notes.push("★ marked");
   if (entry.until !== null && !entry.going) notes.push(`${Math.max(1, Math.round((entry.until - entry.at) / 1000))} s`);
   if (facts.participants.length > 1) notes.push(`P${entry.participant}`);
@@ -276,7 +300,13 @@ function showAll(found) {
   const follow = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
   if (found.length) list.querySelector(".hollow")?.remove();
   for (const entry of found) show(entry);
-  if (follow) list.scrollTop = list.scrollHeight;
+  if (follow) toEnd();
+}
+
+// A line that was never in sight has an estimated height: what is asked for is the last one, again when it is known.
+function toEnd() {
+  list.lastElementChild?.scrollIntoView({ block: "end" });
+  requestAnimationFrame(() => list.lastElementChild?.scrollIntoView({ block: "end" }));
 }
 
 // Nearly always at the end, so look from there.
@@ -483,10 +513,11 @@ document.addEventListener("click", (event) => {
 
 // ---- beginning ----
 
-onChange((count, trouble) => {
+onChange((count, trouble, refused) => {
   if (stopped) return;
-  $("unsent").className = count ? "state waiting" : "state done";
-  $("unsent").textContent = count ? `${count} on this device only. ${trouble}`.trim() : "All on the server";
+  $("unsent").className = count ? "state waiting" : refused ? "state failed" : "state done";
+  if (count) $("unsent").textContent = `${count} on this device only. ${trouble}`.trim();
+  else $("unsent").textContent = refused ? `${refused} refused, on this device only` : "All on the server";
 });
 setInterval(() => {
   if (!stopped) {
@@ -562,7 +593,7 @@ async function begin() {
         textContent: "The clock runs. Type what you see and press Enter.",
       }),
     );
-  list.scrollTop = list.scrollHeight;
+  toEnd();
   drawKeys();
   setInterval(
     () =>

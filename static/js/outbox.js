@@ -33,9 +33,10 @@ let trouble = ""; // why the last attempt did not get through, in words
 let asked = 0;
 async function changed() {
   const mine = ++asked;
-  const count = await unsent();
+  const kept = await ours();
   if (mine !== asked) return; // somebody counts since: an older count must not be told after a newer one
-  for (const listener of listeners) listener(count, trouble);
+  const refused = kept.filter((entry) => entry.refused).length;
+  for (const listener of listeners) listener(kept.length - refused, trouble, refused);
 }
 
 // What became of an entry is told to every page of this person: { found, over, ours, said }, where `over` is the
@@ -76,10 +77,12 @@ export const ofSession = async (session) =>
   (await (await db).getAllFromIndex("entries", "session", session)).filter((entry) => entry.user === user);
 export const stopOf = async (session) => (await db).get("stops", session);
 
-export async function unsent() {
+async function ours() {
   const pending = await (await db).getAllFromIndex("entries", "pending", 1);
-  return pending.filter((entry) => entry.user === user && !entry.refused).length;
+  return pending.filter((entry) => entry.user === user);
 }
+
+export const unsent = async () => (await ours()).filter((entry) => !entry.refused).length;
 
 function cookie(name) {
   return (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from research.models import Observation, Session
+from research.models import Consent, Observation, Session
 from tests.acceptance.conftest import FLAGS, PATIENCE, PROGRAM, no_violations, on_server, sign_in
 from tests.waiting import until
 
@@ -216,6 +216,72 @@ def test_a_first_question_without_an_answer_holds_nothing_up(alice_page, server,
     words = "Asks in chat"
     Observation.objects.create(session=session, participant=participant, case=case, at=1000, text=words)
     expect(alice_page.locator("#entries")).to_contain_text(words)
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 800), (390, 844)])
+def test_clock_stop_and_box_stay_in_sight_however_much_is_logged(alice_page, server, session, participant, case, size):
+    for n in range(60):
+        Observation.objects.create(
+            session=session, participant=participant, case=case, at=n * 10, text=f"entry {n} " * n
+        )
+    alice_page.set_viewport_size({"width": size[0], "height": size[1]})
+    open_log(alice_page, server, session)
+    log(alice_page, "x" * 3000)
+    for part in ("#clock", "#unsent", "#stop", "#box"):
+        expect(alice_page.locator(part)).to_be_in_viewport(ratio=1)
+    on_server(alice_page)
+    alice_page.reload()
+    expect(alice_page.locator("#entries li[data-id]").last).to_be_in_viewport()
+    server.stop()
+    log(alice_page, "offline")
+    expect(alice_page.locator("#entries li[data-id]").last).to_contain_text("offline")
+    expect(alice_page.locator("#entries li[data-id]").last).to_be_in_viewport()
+    expect(alice_page.locator("#unsent")).to_contain_text("1 on this device only")
+    for part in ("#unsent", "#stop", "#box"):
+        expect(alice_page.locator(part)).to_be_in_viewport(ratio=1)
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert alice_page.evaluate(wide) == 0
+    server.start()
+    on_server(alice_page)
+
+
+def test_what_the_server_refuses_is_said_to_be_on_this_device_only(alice_page, server, session):
+    refusal = {"errors": [{"code": "invalid", "detail": "Not so.", "attr": "text"}], "type": "validation_error"}
+    alice_page.route("**/observations/*-*/", lambda route: route.fulfill(status=400, json=refusal))
+    open_log(alice_page, server, session)
+    log(alice_page, "Opens two notebooks")
+    status = alice_page.locator("#unsent")
+    expect(status).to_have_text("1 refused, on this device only")
+    expect(alice_page.locator("#entries")).to_contain_text("on this device only")
+    alice_page.unroute("**/observations/*-*/")
+    log(alice_page, "Asks in chat")
+    alice_page.reload()
+    expect(status).to_have_text("1 refused, on this device only")
+    assert texts() == ["Asks in chat"]
+    no_violations(alice_page)
+
+
+def test_an_entry_that_is_too_long_stays_in_the_box(alice_page, server, session):
+    open_log(alice_page, server, session)
+    alice_page.locator("#box").fill("x" * 10_001)
+    alice_page.keyboard.press("Enter")
+    expect(alice_page.locator("#toasts")).to_contain_text("at most 10,000 characters; this one has 10001")
+    expect(alice_page.locator("#box")).to_have_value("x" * 10_001)
+
+
+def test_who_is_named_before_the_words_said_them(alice_page, server, session, study):
+    """“@P2 hello” is P2's; a name of nobody stays in the box with all that was typed."""
+    second = study.new_participant()
+    Consent.objects.create(participant=second, quotes=True, audience="team")
+    session.participants.add(second)
+    open_log(alice_page, server, session)
+    log(alice_page, '@p2 "I find out from the on-call.', "@P1", "Compares by eye", "@P9 hello")
+    expect(alice_page.locator("#toasts")).to_contain_text("P9 is not in this session")
+    expect(alice_page.locator("#box")).to_have_value("@P9 hello")
+    alice_page.locator("#box").fill("")
+    on_server(alice_page)
+    logged = dict(Observation.objects.values_list("text", "participant__number"))
+    assert logged == {"I find out from the on-call.": 2, "Compares by eye": 1}
 
 
 def test_the_log_has_no_barrier(alice_page, server, session):

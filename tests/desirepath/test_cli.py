@@ -257,6 +257,8 @@ def test_what_is_refused_is_one_sentence(refused, tmp_path):
     assert "does not know you any more. Run `desirepath login" in refused("ls", DESIREPATH_TOKEN="x")
     assert "No Desirepath server is known here" in refused("ls", DESIREPATH_CONFIG=str(tmp_path / "none.json"))
     assert "You are not signed in to http://127.0.0.1:9" in refused("ls", DESIREPATH_URL="http://127.0.0.1:9")
+    assert "“localhost:9” is no address of a server" in refused("ls", DESIREPATH_URL="localhost:9")
+    assert "“localhost:9” is no address of a server" in refused("login", "--server", "localhost:9", "--no-browser")
     assert "cannot be read" in refused("template", "check", tmp_path / "none.yaml")
 
 

@@ -24,7 +24,7 @@ def terminal(standing: Home, tmp_path):
     log = tmp_path / "said"
     with log.open("w") as said:
         process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "desirepath.cli", "--server", standing.url, "login", "--no-browser"],
+            [sys.executable, "-u", "-m", "desirepath.cli", "login", "--server", standing.url, "--no-browser"],
             cwd=tmp_path, stdout=said, stderr=said, stdin=subprocess.DEVNULL,
             env={**standing.env, "PYTHONPATH": str(CHECKOUT), "DESIREPATH_CONFIG": str(config)},
         )  # fmt: skip

@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from server.installation import environment
 from server.installation.checks import combinations, refuse_wrong_environment, unknown, variables
+from tests.homes import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Where `environ` may stand: the one place, the client's, what hands Django its settings, and programs that run inside a
@@ -58,6 +59,8 @@ def test_the_page_has_the_table() -> None:
         ("DATABASE_URL", "postgresql://u:s3cret℀x@h/db", "an address that can be read"),
         ("DATABASE_URL", "postgresql://db.example.org", "an address that ends in /DATABASE"),
         ("BROKER_URL", "kafka://x", "redis://"),
+        ("BROKER_URL", "redis", "redis://"),
+        ("DESIREPATH_ORIGINS", "http", "an address that begins with http:// or https://"),
         ("DESIREPATH_ORIGINS", "foo", "an address that begins with http:// or https://"),
         ("DESIREPATH_HOSTS", "https://a.example.org", "names of hosts, without https:// before them"),
         ("DESIREPATH_LOG", "xml", "json or text"),
@@ -103,6 +106,18 @@ def test_no_command_takes_another_database_than_the_one_that_was_meant(tmp_path:
     assert ended.returncode == 1
     assert "DATABASE_URL has a value that cannot be read" in ended.stderr
     assert not (tmp_path / "saved.tar").exists()
+
+
+def test_a_database_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None:
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "server.settings", "DESIREPATH_HOME": str(tmp_path / "home"),
+           "DATABASE_URL": f"postgresql://desirepath:s3cret@127.0.0.1:{free_port()}/x"}  # fmt: skip
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "migrate"], cwd=CHECKOUT, env=env, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "The database that DATABASE_URL names does not answer" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "s3cret" not in ended.stderr
 
 
 def test_right_values_are_no_problem(monkeypatch) -> None:

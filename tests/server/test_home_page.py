@@ -1,13 +1,18 @@
 """Home, what waits, New and Outcomes: for whom they show what, and what they say when there is nothing yet."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from engine.actions import judge
 from engine.models import Deployment
-from lib.statistics import Rate
+from lib.statistics import FEW, Rate
 from people.models import Team, User
+from research.models import Case, Observation, Session
 from server import starters
 from tests.conftest import signed_in
+from tests.leaks import visible
 
 
 @pytest.fixture
@@ -141,3 +146,19 @@ def test_the_look_shows_the_course_the_asks_and_the_map(as_charlie):
     for state in ("done", "going", "waiting", "failed", "quiet"):
         assert f"course-control {state}" in page or f"course-crossing {state}" in page
     assert "none-seen" in page
+
+
+def test_a_session_that_is_under_way_is_no_duration_yet(as_bob, mira, study, participant, session, match_features):
+    starters.bring()
+    hour = timedelta(hours=1)
+    over = [
+        Session.objects.create(study=study, started_at=timezone.now() - hour, ended_at=timezone.now())
+        for _ in range(FEW)
+    ]
+    for one in [*over, session]:
+        case = Case.objects.create(study=study, title=f"case of {one.pk}")
+        until = 60_000 if one == session else 3_600_000
+        words = {"activity": match_features, "source": "seen", "text": "Compares by eye"}
+        Observation.objects.create(session=one, participant=participant, case=case, at=0, until=until, **words)
+    page = visible(as_bob.get("/").content.decode())
+    assert f"1 h (n {FEW})" in page

@@ -156,7 +156,7 @@ def second(place: Deployment) -> None:
     made.save()
 
 
-def clean(client: Client, persona: Persona, at: str, status: int = 200, **data: Any) -> str:
+def clean(client: Client, persona: Persona, at: str, *, status: int = 200, **data: Any) -> str:
     """A page that answers so, to whoever is signed in, and says nothing it should not; its text."""
     answer = client.post(at, data, follow=True) if data else client.get(at, follow=True)
     assert answer.status_code == status, at
@@ -215,7 +215,7 @@ def test_a_file_that_is_not_what_it_should_be_is_refused_in_their_words(as_sam, 
     assert list(files.values()) == FILES_OF[persona.slug]
     at = f"/templates/{starter.template.name}/start/"
     for name, type_ in files.items():
-        wrong = {name: SimpleUploadedFile("it.txt", b"not what it should be")}
+        wrong: dict[str, Any] = {name: SimpleUploadedFile("it.txt", b"not what it should be")}
         told = clean(as_sam, persona, at, name="first", team=team.pk, plan="1", **wrong)
         assert NOT_SO[type_] in told
         assert "Nothing has been started or changed" not in told
@@ -274,7 +274,7 @@ def test_what_is_live_and_the_verbs_on_it(as_sam, persona, finished, monkeypatch
 
 def test_what_is_not_there_not_theirs_or_not_readable(as_sam, persona, run, sam, team):
     for address in ("/nowhere/", "/runs/999/", "/live/retention/here/nothing/", "/templates/nothing/", "/trace/x/1/"):
-        clean(as_sam, persona, address, 404)
+        clean(as_sam, persona, address, status=404)
     clean(as_sam, persona, "/drop/", any="1")
     clean(as_sam, persona, "/drop/", file=SimpleUploadedFile("it.txt", b"not what it should be"))
     clean(as_sam, persona, "/journeys/new/")

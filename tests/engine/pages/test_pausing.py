@@ -1,7 +1,11 @@
 """Pause and continue on a run's page, and what holds a step up."""
 
+from django.utils import timezone
+
 from engine.models import Limit, Run
+from engine.models.heartbeat import EngineHeartbeat
 from engine.runs import transitions
+from engine.statuses import StepState
 from tests.conftest import signed_in
 from tests.running import HAND, MUTEX, drained
 
@@ -26,6 +30,17 @@ def test_a_step_behind_a_pause_says_so(as_bob, begin):
     transitions.pause(run, None)
     assert "waits: the run is paused" in text(as_bob, run)
     assert "waits: the run is paused" in text(as_bob, drained(run))
+
+
+def test_a_step_that_no_engine_takes_up_says_so(as_bob, begin):
+    run = begin(HAND, drain=False)
+    step = run.steps.get(state=StepState.READY)
+    addresses = (f"/runs/{run.pk}/", f"/runs/{run.pk}/steps/{step.pk}/", f"/api/runs/{run.pk}/")
+    for address in addresses:
+        assert "no engine looks for work" in as_bob.get(address).content.decode(), address
+    EngineHeartbeat.objects.note("here:1:x", timezone.now(), found=False)
+    for address in addresses:
+        assert "no engine looks for work" not in as_bob.get(address).content.decode(), address
 
 
 def test_pausing_what_is_paused_says_why_not(as_bob, begin):

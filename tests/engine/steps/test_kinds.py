@@ -1,4 +1,4 @@
-"""Every step kind has what a step kind must have; adding one touches its folder and nothing else."""
+"""Every step kind has what a step kind must have; its folder, its test and the glossary are all it touches."""
 
 from __future__ import annotations
 

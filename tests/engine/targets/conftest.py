@@ -1,5 +1,6 @@
 """Local targets that end everything they started, and small programs for them to run."""
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from engine.targets.base import Kind, Workload
 from engine.targets.local import LocalTarget
 from tests.processes import kill, processes_of
+from tests.waiting import until
 
 # Answers every GET and POST with its name; /slow waits, /bad answers 500.
 SERVER = """
@@ -48,6 +50,8 @@ def home():
     folder = Path(tempfile.mkdtemp(prefix="dp-"))
     yield folder
     LocalTarget(folder).shutdown()
+    with contextlib.suppress(AssertionError):  # on a busy machine what was told to end is still ending
+        until(lambda: not processes_of(folder), 60)
     left = processes_of(folder)
     kill(left)
     shutil.rmtree(folder, ignore_errors=True)
